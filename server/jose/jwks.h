@@ -1,0 +1,58 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "server/jose/verification_key.h"
+
+namespace gatehouse::jose {
+
+// The keys of one issuer at one time. Immutable, thread-safe.
+class KeySet {
+ public:
+  explicit KeySet(std::vector<std::shared_ptr<const VerificationKey>> keys)
+      : keys_(std::move(keys)) {}
+
+  const std::vector<std::shared_ptr<const VerificationKey>>& keys() const { return keys_; }
+  bool empty() const { return keys_.empty(); }
+
+  // The key with exactly this kid and this algorithm, null if there is none.
+  std::shared_ptr<const VerificationKey> Find(absl::string_view kid, Algorithm algorithm) const;
+  // For a token without `kid`: the keys of this algorithm, in the set's order, 8 at most.
+  std::vector<std::shared_ptr<const VerificationKey>> Candidates(Algorithm algorithm) const;
+
+  // This set, with each key that `before` also has (same kid, algorithm and
+  // thumbprint) taken from `before`; every key of `before` that this set lacks is
+  // retired. So a key object lives as long as its key is in force.
+  KeySet Succeed(const KeySet& before) const;
+
+ private:
+  std::vector<std::shared_ptr<const VerificationKey>> keys_;
+};
+
+// What was left out of a set, and why. For the log.
+struct RefusedKey {
+  std::string kid;     // empty if it has none
+  std::string reason;  // holds no key material
+};
+
+struct ParsedKeySet {
+  KeySet keys;
+  std::vector<RefusedKey> refused;
+};
+
+// Reads a JWK Set (RFC 7517 section 5), `json` at most 256 KiB, 256 keys at most.
+// Keys that cannot be used for verifying one of our algorithms are refused one by
+// one: `oct` keys, private key members, RSA below 2048 or above 8192 bits or with
+// a public exponent that is even or below 65537, EC points off the curve, Ed25519 keys of
+// small order, `use` other than sig, `key_ops` without verify, an `alg` that
+// disagrees with the key, `x5c`-only keys, a kid that occurs twice with the same
+// algorithm. A key type or curve we do not know is refused the same way, so one
+// odd key does not take the set away. INVALID_ARGUMENT only when the text is no
+// JWK Set at all.
+absl::StatusOr<ParsedKeySet> ParseJwks(absl::string_view json);
+
+}  // namespace gatehouse::jose

@@ -1,0 +1,137 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "server/jose/algorithms.h"
+#include "server/jose/verification_key.h"
+
+namespace gatehouse::jose {
+
+// Longer tokens are refused before anything is looked at.
+inline constexpr size_t kMaxTokenBytes = 8 * 1024;
+
+// The names of the claims that become the principal; empty: none is read.
+struct ClaimNames {
+  std::string roles = "roles";
+  std::string scopes = "scope";
+  std::string tenant;
+  std::string session = "sid";
+  std::string client = "client_id";
+};
+
+// What an issuer's tokens must hold to. A value; checked by the configuration.
+struct IssuerRules {
+  std::string issuer;
+  std::vector<std::string> audiences;  // never empty
+  std::vector<Algorithm> algorithms;   // never empty
+  absl::Duration skew = absl::Seconds(10);
+  absl::Duration max_token_lifetime = absl::Hours(24);
+  bool allow_missing_iat = false;
+  ClaimNames claims;
+};
+
+// What a claims set says. Times are cut to the microsecond, never rounded up.
+struct Claims {
+  std::string issuer;
+  std::string subject;
+  std::vector<std::string> audiences;
+  absl::Time expire_time;
+  std::optional<absl::Time> issue_time;
+  std::optional<absl::Time> not_before;
+  std::string token_id;    // jti
+  std::string session_id;  // empty if absent
+  std::string tenant;
+  std::string client_id;
+  std::string email;
+  std::vector<std::string> roles;
+  std::vector<std::string> scopes;
+  std::string json;  // the whole claims set, as it stands in the token
+};
+
+// A token whose form is right and whose signature nobody has looked at: enough to
+// choose the issuer and the key by, and nothing else. Move-only.
+class UnverifiedJwt {
+ public:
+  // INVALID_ARGUMENT with the true reason, for the log, if the token can be good
+  // under no issuer and no key: RFC 7515 section 5.2, RFC 7519 section 7.2, and
+  // stricter (no `crit`, `b64`, `jwk`, `jku`, `x5u`, `x5c`, no duplicate names, no
+  // unknown `typ`, an algorithm of our table, JSON nested 16 deep at most, no
+  // control character in sub, sid, jti, tenant, client or roles).
+  // The reason holds nothing of the token.
+  static absl::StatusOr<UnverifiedJwt> Parse(absl::string_view token);
+
+  ~UnverifiedJwt();
+  UnverifiedJwt(UnverifiedJwt&&) noexcept;
+  UnverifiedJwt& operator=(UnverifiedJwt&&) noexcept;
+
+  // The `iss` claim, never empty.
+  absl::string_view issuer() const;
+  // The header's `kid`; nullopt without one.
+  const std::optional<std::string>& kid() const;
+  Algorithm algorithm() const;
+  // SHA-256 of the signing input: the token's identity, whatever is done to its
+  // signature's encoding.
+  const std::array<uint8_t, 32>& identity() const;
+
+ private:
+  friend class JwtVerifier;
+  struct Parts;
+  explicit UnverifiedJwt(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+// A token that was verified: its signature is `key`'s, and its claims hold to the
+// issuer's rules. Only JwtVerifier makes one. Says nothing about now: CheckTime
+// does, on every use. Immutable.
+class VerifiedJwt {
+ public:
+  const Claims& claims() const { return claims_; }
+  const std::array<uint8_t, 32>& identity() const { return identity_; }
+  const std::shared_ptr<const VerificationKey>& key() const { return key_; }
+
+ private:
+  friend class JwtVerifier;
+  VerifiedJwt(Claims claims, std::array<uint8_t, 32> identity,
+              std::shared_ptr<const VerificationKey> key)
+      : claims_(std::move(claims)), identity_(identity), key_(std::move(key)) {}
+
+  Claims claims_;
+  std::array<uint8_t, 32> identity_;
+  std::shared_ptr<const VerificationKey> key_;
+};
+
+enum class TimeVerdict {
+  kInTime,
+  kExpired,      // now >= exp + skew
+  kNotYetValid,  // nbf > now + skew, or iat > now + skew
+};
+
+class JwtVerifier {
+ public:
+  // Everything but the clock: the algorithm is on the issuer's list and the key's
+  // own, the key is not retired, the signature is right, iss equals, aud holds one
+  // of the list, sub is not empty, exp - iat is within max_token_lifetime, iat is
+  // there unless it may be missing, no `cnf`, and the claims named in
+  // `rules.claims` have usable types (tenant, session, client: absent, null or one
+  // string; roles, scopes: absent, null, a string or an array of strings).
+  // INVALID_ARGUMENT with the true reason, for the log.
+  static absl::StatusOr<VerifiedJwt> Verify(UnverifiedJwt&& jwt, const IssuerRules& rules,
+                                            std::shared_ptr<const VerificationKey> key);
+
+  // Of several candidates, for a token without kid: the first that verifies.
+  static absl::StatusOr<VerifiedJwt> Verify(
+      UnverifiedJwt&& jwt, const IssuerRules& rules,
+      const std::vector<std::shared_ptr<const VerificationKey>>& candidates);
+
+  static TimeVerdict CheckTime(const Claims& claims, const IssuerRules& rules, absl::Time now);
+};
+
+}  // namespace gatehouse::jose

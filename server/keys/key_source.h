@@ -1,0 +1,50 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/time/time.h"
+#include "server/jose/jwks.h"
+
+namespace gatehouse::keys {
+
+// How a source is doing, for /readyz, metrics and messages.
+struct KeySourceState {
+  bool has_keys = false;
+  size_t key_count = 0;
+  absl::Time last_success = absl::InfinitePast();
+  // What went wrong last, with the place; empty when the last attempt succeeded.
+  std::string last_error;
+  int64_t fetches = 0;           // begun
+  int64_t failed_fetches = 0;
+};
+
+// Where one issuer's keys come from. Thread-safe. The seam between verification
+// and the outside: a file, a secret, a URL, a test.
+class KeySource {
+ public:
+  // How the fetch that a waiter waited for went.
+  enum class Fetched {
+    kSucceeded,  // the set from Current() was fetched after the waiter came
+    kFailed,     // the issuer could not be asked: an unknown kid proves nothing
+  };
+  using Waiter = std::function<void(Fetched)>;
+
+  virtual ~KeySource() = default;
+
+  // The set in force. Never blocks on I/O. Null when there has never been one.
+  virtual std::shared_ptr<const jose::KeySet> Current() const = 0;
+
+  // Calls `waiter` once, when a fetch that begins after this call has ended; the
+  // fetch itself may be put off by a cooldown. `waiter` runs on the source's
+  // thread, or on this one before AwaitFetch returns, and must not block. False,
+  // and `waiter` is never called, when too many wait already. A source that never
+  // changes answers kSucceeded at once. When the source is stopped, those who
+  // still wait are called with kFailed.
+  virtual bool AwaitFetch(Waiter waiter) = 0;
+
+  virtual KeySourceState State() const = 0;
+};
+
+}  // namespace gatehouse::keys
