@@ -21,9 +21,8 @@ constexpr absl::Duration kMargin = absl::Seconds(120);
 constexpr absl::Duration kMaxAhead = absl::Seconds(60);
 
 bool HasControl(absl::string_view text) {
-  return std::any_of(text.begin(), text.end(), [](char c) {
-    return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
-  });
+  return std::any_of(text.begin(), text.end(),
+                     [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
 }
 
 absl::Status CheckReason(absl::string_view reason) {
@@ -45,9 +44,10 @@ absl::StatusOr<NewFact> Revoker::Make(TagKind kind, absl::string_view field,
     return absl::InvalidArgumentError(
         absl::StrCat(field, ".issuer: is not the name of a trusted issuer"));
   }
-  const std::string member = absl::StrCat(field, ".", kind == TagKind::kSubject   ? "subject"
-                                                      : kind == TagKind::kSession ? "session_id"
-                                                                                  : "token_id");
+  const std::string member = absl::StrCat(field, ".",
+                                          kind == TagKind::kSubject   ? "subject"
+                                          : kind == TagKind::kSession ? "session_id"
+                                                                      : "token_id");
   if (value.empty()) return absl::InvalidArgumentError(absl::StrCat(member, ": is not set"));
   if (value.size() > kMaxValueBytes) {
     return absl::InvalidArgumentError(

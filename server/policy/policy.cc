@@ -12,7 +12,8 @@ constexpr size_t kMaxFieldBytes = 4 * 1024;
 
 absl::Status CheckField(absl::string_view name, absl::string_view value) {
   if (value.size() > kMaxFieldBytes) {
-    return absl::InvalidArgumentError(absl::StrCat(name, ": longer than ", kMaxFieldBytes, " bytes"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(name, ": longer than ", kMaxFieldBytes, " bytes"));
   }
   const bool control = std::any_of(value.begin(), value.end(), [](char c) {
     return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
@@ -39,8 +40,7 @@ absl::Status CheckQuestion(const Question& question) {
 }
 
 Code Policy::Decide(const Principal& principal, const Question& question) const {
-  const bool tenant_fits =
-      question.tenant.empty() || SameAndSet(question.tenant, principal.tenant);
+  const bool tenant_fits = question.tenant.empty() || SameAndSet(question.tenant, principal.tenant);
   const bool is_owner = SameAndSet(question.owner, principal.subject);
   return owner_may_ && tenant_fits && is_owner ? Code::kOk : Code::kInsufficientPermissions;
 }
