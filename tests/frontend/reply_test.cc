@@ -12,8 +12,9 @@ namespace {
 
 using policy::Code;
 
-constexpr Code kAllCodes[] = {Code::kOk,           Code::kTokenMissing, Code::kTokenInvalid,
-                              Code::kTokenExpired, Code::kTokenRevoked, Code::kInsufficientPermissions};
+constexpr Code kAllCodes[] = {Code::kOk,           Code::kTokenMissing,
+                              Code::kTokenInvalid, Code::kTokenExpired,
+                              Code::kTokenRevoked, Code::kInsufficientPermissions};
 
 policy::Principal Ada() {
   policy::Principal ada;
@@ -58,8 +59,8 @@ TEST(ReplyTest, EncodedRepliesEqualSerializedMessages) {
   const std::string rendered = RenderPrincipal(Ada());
   for (const Code code : kAllCodes) {
     for (const bool with_principal : {false, true}) {
-      for (const int64_t revision : {int64_t{0}, int64_t{1}, int64_t{127}, int64_t{128},
-                                     int64_t{1} << 40, INT64_MAX}) {
+      for (const int64_t revision :
+           {int64_t{0}, int64_t{1}, int64_t{127}, int64_t{128}, int64_t{1} << 40, INT64_MAX}) {
         const std::string bytes = BytesOf(EncodeReply(
             code, "id-1", with_principal ? absl::string_view(rendered) : "", revision, "store"));
         v1::VerifyResponse expected;

@@ -33,8 +33,7 @@ TEST(WireTest, AnEmptyMessageIsOneWithoutFields) {
 TEST(WireTest, GarbageIsInvalidArgument) {
   const grpc::Slice slice(std::string("\xFF\xFF\xFF\xFF garbage"));
   v1::VerifyRequest parsed;
-  EXPECT_EQ(Parse(grpc::ByteBuffer(&slice, 1), parsed).code(),
-            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(Parse(grpc::ByteBuffer(&slice, 1), parsed).code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST(WireTest, TimestampsOutsideOfTheCalendarAreRefused) {
