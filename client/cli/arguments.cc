@@ -49,13 +49,22 @@ CLI::Option* AddText(CLI::App& app, const std::string& name, std::string& value,
   return app.add_option(name, value, help)->check(CLI::Validator(CheckText, ""));
 }
 
+CLI::Option* AddTexts(CLI::App& app, const std::string& name, std::vector<std::string>& values,
+                      const std::string& help) {
+  return app.add_option(name, values, help)
+      ->type_name("TEXT")
+      ->allow_extra_args(false)
+      ->check(CLI::Validator(CheckText, ""));
+}
+
 void AddGlobalOptions(CLI::App& app, Options& options) {
   app.add_option("--target", options.target, "The server's gRPC address, host:port")
       ->envname("GATEHOUSE_TARGET")
       ->capture_default_str()
       ->type_name("ADDRESS")
+      ->take_last()
       ->check(CLI::Validator(CheckText, ""));
-  AddDuration(app, "--timeout", options.timeout, "How long to wait for an answer");
+  AddDuration(app, "--timeout", options.timeout, "How long to wait for an answer")->take_last();
   app.add_option_function<std::string>(
          "--output",
          [&options](const std::string& name) {
@@ -66,6 +75,7 @@ void AddGlobalOptions(CLI::App& app, Options& options) {
          },
          "text for people, json for programs: the reply in protobuf's JSON, on one line")
       ->type_name("text|json")
+      ->take_last()
       ->default_str("text");
 }
 

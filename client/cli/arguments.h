@@ -21,6 +21,10 @@ CLI::Option* AddDuration(CLI::App& app, const std::string& name, absl::Duration&
 CLI::Option* AddText(CLI::App& app, const std::string& name, std::string& value,
                      const std::string& help);
 
+// The same for an option that may be given more than once.
+CLI::Option* AddTexts(CLI::App& app, const std::string& name, std::vector<std::string>& values,
+                      const std::string& help);
+
 // The lines under a subcommand's help.
 void AddExamples(CLI::App& subcommand, const std::string& examples);
 

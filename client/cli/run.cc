@@ -6,6 +6,7 @@
 #include "client/cli/arguments.h"
 #include "client/cli/commands.h"
 #include "client/cli/output.h"
+#include "server/version.h"
 
 namespace gatehouse::cli {
 namespace {
@@ -36,7 +37,7 @@ std::string ExplainRequired(const CLI::App& app, const CLI::RequiredError& error
 
 void Describe(CLI::App& app) {
   app.name("gatehouse");
-  app.set_version_flag("--version", std::string("gatehouse " GATEHOUSE_VERSION));
+  app.set_version_flag("--version", std::string("gatehouse ") + kVersion);
   app.require_subcommand(1);
   app.footer(
       "Examples:\n"
@@ -60,6 +61,7 @@ int Run(int argc, const char* const* argv) {
   AddAuthorize(app, action);
   AddRevoke(app, action);
   AddRevocations(app, action);
+  AddDevToken(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {

@@ -27,9 +27,10 @@ TEST(UsageTest, EveryHelpHasExamples) {
   for (std::vector<std::string> command : commands) {
     command.emplace_back("--help");
     const Result result = Command(command);
+    std::string usage = "Usage: gatehouse ";
+    for (const std::string& word : command) usage += word == "--help" ? "[OPTIONS]" : word + " ";
     EXPECT_EQ(result.code, 0);
-    EXPECT_THAT(result.out,
-                AllOf(HasSubstr("Usage: gatehouse"), HasSubstr("Examples:\n  gatehouse")));
+    EXPECT_THAT(result.out, AllOf(HasSubstr(usage), HasSubstr("Examples:\n  gatehouse")));
     EXPECT_THAT(result.err, IsEmpty());
   }
 }
