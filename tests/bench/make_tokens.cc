@@ -44,6 +44,7 @@ std::vector<std::string> Lines(const TokenMaker& maker, const std::string& issue
   const int64_t now = absl::ToUnixSeconds(absl::Now());
   std::vector<std::string> lines(static_cast<size_t>(count));
   std::vector<std::thread> signers;
+  signers.reserve(static_cast<size_t>(threads));
   for (int first = 0; first < threads; ++first) {
     signers.emplace_back([&, first] {
       for (int i = first; i < count; i += threads) {

@@ -139,8 +139,8 @@ class Bench:
     def tokens(self, name):
         return str(self.work_dir / name)
 
-    def start_null(self, api, threads=1):
-        command = [binary(self.build_dir, "gatehouse-null-server"), f"--api={api}",
+    def start_null(self, api, threads=1, wrapper=()):
+        command = [*wrapper, binary(self.build_dir, "gatehouse-null-server"), f"--api={api}",
                    f"--threads={threads}"]
         return self._start(Server(f"yardstick ({api})", command, self.server_cpu))
 
