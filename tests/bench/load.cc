@@ -7,6 +7,7 @@
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
 #include "absl/flags/usage.h"
+#include "absl/synchronization/mutex.h"
 #include "tests/bench/load_methods.h"
 #include "tests/bench/load_runner.h"
 
@@ -46,6 +47,9 @@ int Run(const LoadOptions& options, Method method) {
 }
 
 int Main() {
+  // Debian builds Abseil with its search for deadlocks on.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+
   LoadOptions options;
   options.target = absl::GetFlag(FLAGS_target);
   options.connections = absl::GetFlag(FLAGS_connections);

@@ -1,4 +1,5 @@
 #include <deque>
+#include <future>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -109,7 +110,13 @@ class Worker {
     thread_ = std::thread([this] { Run(); });
   }
 
-  void Join() { thread_.join(); }
+  void Join() {
+    // Not before the last call has ended: asking on a queue that is shut down
+    // aborts the process.
+    all_ended_.get_future().wait();
+    queue_->Shutdown();
+    thread_.join();
+  }
 
  private:
   void Run() {
@@ -123,9 +130,7 @@ class Worker {
     int live = 3 * kOutstanding;
     while (queue_->Next(&tag, &ok)) {
       if (static_cast<Event*>(tag)->Proceed(ok)) continue;
-      // Not before the last call has ended: asking on a queue that is shut down
-      // aborts the process.
-      if (--live == 0) queue_->Shutdown();
+      if (--live == 0) all_ended_.set_value();
     }
   }
 
@@ -134,6 +139,7 @@ class Worker {
   std::deque<Call<VerifyMethod>> verify_;
   std::deque<Call<AuthorizeMethod>> authorize_;
   std::deque<Call<EmptyMethod>> empty_;
+  std::promise<void> all_ended_;
   std::thread thread_;
 };
 

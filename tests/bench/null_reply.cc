@@ -9,8 +9,8 @@ void Fill(Reply& reply) {
   decision.set_effect(v1::EFFECT_ALLOW);
   decision.set_code(v1::CODE_OK);
   decision.set_http_status(200);
-  decision.set_detail("The token is good.");
-  decision.set_id("0123456789abcdef0123456789abcdef");
+  decision.set_detail("Allowed.");
+  decision.set_id("0123456789abcdef01234567");
   v1::Principal& principal = *reply.mutable_principal();
   principal.set_issuer("http://localhost:3000");
   principal.set_subject("benchmark-subject-00000000000000");
