@@ -1,0 +1,241 @@
+"""Measures the server beside the yardstick. Run by scripts/bench."""
+
+import argparse
+import json
+import pathlib
+import shlex
+import shutil
+import sys
+import tempfile
+
+import profiling
+import report
+import servers
+
+REACH = 1.3  # The server's CPU a call against the yardstick's, one token repeated.
+
+EPILOG = """\
+Needs two CPUs: the servers get one, the load the other. The rounds of all
+servers are interleaved, so that a machine that slows down slows all alike, and
+the medians are printed. A call that fails or is denied ends the run.
+
+examples:
+  scripts/bench                    everything, about five minutes
+  scripts/bench --quick            the same with short rounds: only to see it work
+  scripts/bench --yardstick-only   completion queue against callback API, no server
+  scripts/bench --profile          where the time of a Verify goes
+"""
+
+# name -> flags of gatehouse-load.
+CASES = {
+    "Verify, one token": ("verify", "eddsa-one"),
+    "Verify, distinct tokens": ("verify", "eddsa-many"),
+    "Authorize, one token": ("authorize", "eddsa-one"),
+    "Authorize, distinct tokens": ("authorize", "eddsa-many"),
+}
+EMPTY = "empty method"
+
+
+def arguments():
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench", description=__doc__.split(" Run by")[0], epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build-dir", default="build/release", help=argparse.SUPPRESS)
+    parser.add_argument("--json", default="build/bench.json", metavar="FILE",
+                        help="where the figures go (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, metavar="N", help="default 5")
+    parser.add_argument("--seconds", type=float, metavar="S", help="length of a round, default 1")
+    parser.add_argument("--tokens", type=int, metavar="N", help="distinct tokens, default 10000")
+    parser.add_argument("--api", choices=["cq", "callback"], default="cq",
+                        help="the yardstick that the ratios are against: the API that the "
+                             "server uses (default: %(default)s)")
+    parser.add_argument("--quick", action="store_true", help="2 rounds of 0.2 s, 500 tokens")
+    parser.add_argument("--yardstick-only", action="store_true", help="leave the server out")
+    parser.add_argument("--profile", action="store_true", help="profile Verify of one token")
+    parser.add_argument("--profiler", choices=["auto", "perf", "callgrind"], default="auto")
+    options = parser.parse_args()
+    rounds, seconds, tokens = (2, 0.2, 500) if options.quick else (5, 1.0, 10000)
+    options.rounds = options.rounds or rounds
+    options.seconds = options.seconds or seconds
+    options.tokens = options.tokens or tokens
+    if options.rounds < 1 or options.seconds <= 0 or options.tokens < 1:
+        parser.error("--rounds, --seconds and --tokens must be above 0")
+    return options
+
+
+class Measurement:
+    def __init__(self, bench, options):
+        self.bench = bench
+        self.options = options
+        self.rounds = {}  # (case, server's name) -> what gatehouse-load printed, by round.
+        self.memory = {}  # server's name -> KiB
+
+    def note(self, text):
+        print(f"      {text}", flush=True)
+
+    def measure(self, case, name, server, *flags):
+        self.rounds.setdefault((case, name), []).append(self.bench.load(server, *flags))
+
+    def flags(self, case):
+        if case == EMPTY:
+            return ["--method=empty"]
+        method, tokens = CASES[case]
+        return [f"--method={method}", f"--tokens={self.bench.tokens(tokens)}"]
+
+    def timed(self):
+        return [f"--seconds={self.options.seconds}", "--warmup=0.2"]
+
+    def full_and_half_load(self):
+        options = self.options
+        started = {api: self.bench.start_null(api) for api in ("cq", "callback")}
+        plan = [(EMPTY, api) for api in started]
+        if options.yardstick_only:
+            plan += [(case, api) for case in CASES for api in started]
+        else:
+            started["gatehouse"] = self.bench.start_gatehouse()
+            other = "callback" if options.api == "cq" else "cq"
+            plan += [("Verify, one token", other)]
+            plan += [(case, name) for case in CASES for name in (options.api, "gatehouse")]
+        for server in started.values():
+            self.note("  ".join(map(shlex.quote, server.command)))
+        self.note(shlex.join(self.bench.load_command(server, *self.flags(plan[-1][0]),
+                                                     *self.timed())))
+        for number in range(1, options.rounds + 1):
+            self.note(f"full load, round {number} of {options.rounds}: {len(plan)} runs")
+            for case, name in plan:
+                self.measure(case, name, started[name], *self.flags(case), *self.timed())
+        slowest = "gatehouse" if "gatehouse" in started else options.api
+        for number in range(1, options.rounds + 1):
+            self.note(f"half load, round {number} of {options.rounds}")
+            for case, name in plan:
+                if case == EMPTY:
+                    continue
+                rate = report.median(self.rounds[case, slowest], "rate") / 2
+                self.measure(f"{case}, half load", name, started[name], *self.flags(case),
+                             *self.timed(), f"--rate={rate:.0f}")
+        for name, server in started.items():
+            self.memory[name] = server.rss_kib()
+            self.bench.stop(server)
+
+    def first_sight(self):
+        """Each token once, on a server that has seen none of them."""
+        options = self.options
+        for number in range(1, options.rounds + 1):
+            self.note(f"tokens at first sight, round {number} of {options.rounds}")
+            for algorithm in ("eddsa", "rs256"):
+                server = self.bench.start_gatehouse()
+                self.bench.load(server, "--method=verify", "--seconds=0.1", "--warmup=0",
+                                f"--tokens={self.bench.tokens(algorithm + '-one')}")
+                self.measure(f"Verify, first sight, {algorithm}", "gatehouse", server,
+                             "--method=verify", "--warmup=0", f"--calls={options.tokens}",
+                             f"--tokens={self.bench.tokens(algorithm + '-many')}")
+                self.bench.stop(server)
+
+    def revocations(self):
+        server = self.bench.start_gatehouse()
+        for number in range(1, self.options.rounds + 1):
+            self.note(f"revocations, round {number} of {self.options.rounds}")
+            for connections, in_flight in ((1, 1), (2, 32)):
+                self.measure(f"Revoke, {connections * in_flight} in flight", "gatehouse", server,
+                             "--method=revoke", f"--issuer={servers.ISSUER}",
+                             f"--connections={connections}", f"--in_flight={in_flight}",
+                             *self.timed())
+        self.memory["gatehouse, after the revocations"] = server.rss_kib()
+        self.bench.stop(server)
+
+    def figures(self):
+        cases = {}
+        for (case, name), rounds in self.rounds.items():
+            entry = report.summary(rounds)
+            yardstick = self.rounds.get((case, self.options.api))
+            if yardstick is not None and name != self.options.api and case != EMPTY:
+                entry["cpu_to_yardstick"] = report.ratio(rounds, yardstick)
+            cases.setdefault(case, {})[name] = entry
+        return cases
+
+    def print_tables(self):
+        cases = self.figures()
+        rows, half = [], []
+        for case, entries in cases.items():
+            for name, e in entries.items():
+                if case.endswith(", half load"):
+                    half.append([case, name, f"{e['rate']:,.0f}", f"{e['server_cpu_us']:.1f}",
+                                 f"{e['p50_us'] / 1000:.2f}", f"{e['p99_us'] / 1000:.2f}"])
+                else:
+                    ratio = e.get("cpu_to_yardstick")
+                    rows.append([case, name, f"{e['rate']:,.0f}", f"{e['server_cpu_us']:.1f}",
+                                 f"{ratio:.2f}x" if ratio else "", f"{e['server_busy']:.0%}",
+                                 f"{e['load_busy']:.0%}", e["reply_bytes"]])
+        print()
+        print(report.table(["", "server", "calls/s", "CPU us", "ratio", "server busy",
+                            "load busy", "reply bytes"], rows))
+        print()
+        print(report.table(["", "server", "calls/s", "CPU us", "p50 ms", "p99 ms"], half))
+        print()
+        print(report.table(["memory", "MiB"],
+                           [[n, f"{kib / 1024:.1f}"] for n, kib in self.memory.items()]))
+        print()
+        self.print_verdict(cases)
+
+    def print_verdict(self, cases):
+        for case, (method, _) in CASES.items():
+            entries = cases[case]
+            if "gatehouse" not in entries:
+                continue
+            sizes = entries["gatehouse"]["reply_bytes"], entries[self.options.api]["reply_bytes"]
+            if abs(sizes[0] - sizes[1]) > 0.1 * sizes[1]:
+                print(f"{case}: the replies differ, {sizes[0]} and {sizes[1]} bytes: mend "
+                      "tests/bench/null_reply.cc, or the ratio says little.")
+        repeated = cases["Verify, one token"].get("gatehouse")
+        if repeated:
+            ratio = repeated["cpu_to_yardstick"]
+            print(f"Verify of one token costs {ratio:.2f}x the yardstick ({self.options.api}); "
+                  f"the reach is at most {REACH}x: {'reached' if ratio <= REACH else 'missed'}.")
+
+
+def run(options, bench):
+    about = report.machine(options.build_dir, (bench.server_cpu, bench.load_cpu))
+    for name, value in about.items():
+        print(f"      {name.replace('_', ' ')}: {value}")
+    print(f"      making {options.tokens} EdDSA and RS256 tokens", flush=True)
+    bench.make_tokens(options.tokens)
+    if options.profile:
+        profiling.run(bench, options)
+        return
+    measurement = Measurement(bench, options)
+    measurement.full_and_half_load()
+    if not options.yardstick_only:
+        measurement.first_sight()
+        measurement.revocations()
+    measurement.print_tables()
+    written = {"machine": about, "command": shlex.join(["scripts/bench", *sys.argv[1:]]),
+               "rounds": options.rounds, "seconds": options.seconds, "tokens": options.tokens,
+               "api": options.api, "memory_kib": measurement.memory,
+               "cases": measurement.figures()}
+    path = pathlib.Path(options.json)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(written, indent=2) + "\n")
+    print(f"The figures are in {path}.")
+
+
+def main():
+    options = arguments()
+    # In the build folder rather than /tmp: that may lie in memory, where a commit
+    # costs nothing.
+    work_dir = tempfile.mkdtemp(prefix="bench-", dir=pathlib.Path(options.build_dir).parent)
+    bench = None
+    try:
+        bench = servers.Bench(options.build_dir, work_dir, servers.pick_cpus())
+        run(options, bench)
+    except servers.BenchError as error:
+        sys.exit(f"scripts/bench: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    finally:
+        if bench is not None:
+            bench.kill_all()
+        shutil.rmtree(work_dir, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "absl/flags/usage.h"
+#include "absl/synchronization/mutex.h"
+#include "tests/bench/load_methods.h"
+#include "tests/bench/load_runner.h"
+
+ABSL_FLAG(std::string, target, "", "HOST:PORT of the server");
+ABSL_FLAG(std::string, method, "verify", "verify, authorize, revoke or empty");
+ABSL_FLAG(std::string, tokens, "", "File of lines \"TOKEN SUBJECT\", for verify and authorize");
+ABSL_FLAG(std::string, order, "rotate", "How tokens are picked: rotate or random");
+ABSL_FLAG(uint64_t, seed, 1, "For --order=random");
+ABSL_FLAG(std::string, issuer, "http://localhost:3000", "Whose token ids revoke names");
+ABSL_FLAG(int, connections, 2, "Connections");
+ABSL_FLAG(int, in_flight, 32, "Calls in flight on each connection");
+ABSL_FLAG(double, seconds, 2, "Length of the measured window");
+ABSL_FLAG(double, warmup, 0.3, "Seconds before it that are not measured");
+ABSL_FLAG(int64_t, calls, 0, "End the window after so many calls instead");
+ABSL_FLAG(double, rate, 0,
+          "Begin so many calls a second, timed from when each was due; 0: as many as go");
+ABSL_FLAG(int, server_pid, 0, "Process whose CPU time is measured");
+ABSL_FLAG(bool, allow_denials, false, "Succeed though calls failed or were denied");
+
+namespace gatehouse::bench {
+namespace {
+
+int Fail(const std::string& why) {
+  std::fprintf(stderr, "gatehouse-load: %s\n", why.c_str());
+  return 2;
+}
+
+template <typename Method>
+int Run(const LoadOptions& options, Method method) {
+  LoadRunner<Method> runner(options, std::move(method));
+  if (!runner.Connect()) return Fail("cannot connect to " + options.target);
+  const LoadResult result = runner.Run();
+  std::printf("%s\n", result.ToJson().c_str());
+  if (result.AllAllowed() || absl::GetFlag(FLAGS_allow_denials)) return 0;
+  std::fprintf(stderr, "gatehouse-load: not every call was answered and allowed\n");
+  return 1;
+}
+
+int Main() {
+  // Debian builds Abseil with its search for deadlocks on.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+
+  LoadOptions options;
+  options.target = absl::GetFlag(FLAGS_target);
+  options.connections = absl::GetFlag(FLAGS_connections);
+  options.in_flight = absl::GetFlag(FLAGS_in_flight);
+  options.seconds = absl::GetFlag(FLAGS_seconds);
+  options.warmup_seconds = absl::GetFlag(FLAGS_warmup);
+  options.calls = absl::GetFlag(FLAGS_calls);
+  options.rate = absl::GetFlag(FLAGS_rate);
+  if (options.target.empty()) return Fail("--target is required");
+  if (options.connections < 1 || options.in_flight < 1) {
+    return Fail("--connections and --in_flight must be at least 1");
+  }
+  if (!(options.seconds > 0) || !std::isfinite(options.seconds) || !(options.warmup_seconds >= 0) ||
+      !std::isfinite(options.warmup_seconds) || !(options.rate >= 0) ||
+      !std::isfinite(options.rate) || options.calls < 0) {
+    return Fail("--seconds must be above 0; --warmup, --calls and --rate at least 0");
+  }
+  if (const int pid = absl::GetFlag(FLAGS_server_pid); pid != 0) {
+    absl::StatusOr<ProcessCpu> server = ProcessCpu::Of(pid);
+    if (!server.ok()) return Fail("--server_pid: " + std::string(server.status().message()));
+    options.server = *server;
+  }
+
+  const std::string order = absl::GetFlag(FLAGS_order);
+  if (order != "rotate" && order != "random") return Fail("--order must be rotate or random");
+  const uint64_t seed = absl::GetFlag(FLAGS_seed);
+  if (seed == 0) return Fail("--seed must not be 0");
+
+  const std::string method = absl::GetFlag(FLAGS_method);
+  if (method == "empty") return Run(options, EmptyMethod());
+  if (method == "revoke") return Run(options, RevokeMethod(absl::GetFlag(FLAGS_issuer)));
+  if (method != "verify" && method != "authorize") {
+    return Fail("--method must be verify, authorize, revoke or empty");
+  }
+  if (absl::GetFlag(FLAGS_tokens).empty()) return Fail("--tokens is required for " + method);
+  const auto tokens = ReadTokens(absl::GetFlag(FLAGS_tokens));
+  if (!tokens.ok()) return Fail(std::string(tokens.status().message()));
+  const Picker picker(tokens->size(), order == "random", seed);
+  return method == "verify" ? Run(options, VerifyMethod(*tokens, picker))
+                            : Run(options, AuthorizeMethod(*tokens, picker));
+}
+
+}  // namespace
+}  // namespace gatehouse::bench
+
+int main(int argc, char** argv) {
+  absl::SetProgramUsageMessage(
+      "gatehouse-load: calls one method of a server as fast as it answers, or at a fixed rate,\n"
+      "and prints rate, latency and the server's CPU time a call as JSON. Exit code 1 if a call\n"
+      "failed or was denied.");
+  if (absl::ParseCommandLine(argc, argv).size() > 1) {
+    return gatehouse::bench::Fail("takes flags only; see --help");
+  }
+  return gatehouse::bench::Main();
+}
