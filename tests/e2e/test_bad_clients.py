@@ -91,7 +91,8 @@ def test_slow_loris_is_cut_off_and_others_are_served_meanwhile(server, hmac_issu
 
 
 def test_idle_connection_does_not_keep_the_server_from_ending(server):
-    with socket.create_connection(port_of(server.http)), socket.create_connection(
-        port_of(server.grpc)
+    with (
+        socket.create_connection(port_of(server.http)),
+        socket.create_connection(port_of(server.grpc)),
     ):
         server.stop()

@@ -57,7 +57,9 @@ def test_malformed_revocation_writes_nothing(server, hmac_issuer):
             token_id=revocation_pb2.TokenIdTarget(issuer=URL, token_id="1"), reason="a\nb"
         ),
     }
-    statuses = {name: status_of(lambda r=r: server.client.revoke(r)) for name, r in requests.items()}
+    statuses = {
+        name: status_of(lambda r=r: server.client.revoke(r)) for name, r in requests.items()
+    }
     assert statuses == dict.fromkeys(requests, INVALID_ARGUMENT)
     assert server.client.revocations() == []
     assert_allowed(server.client.verify(hmac_issuer.token(sub="ada", jti="1", sid="1")))

@@ -124,7 +124,10 @@ def test_weak_hmac_secret_stops_the_start(make_server, hmac_issuer, tmp_path, so
 
 def test_key_set_that_is_none_is_named(make_server, hmac_issuer, tmp_path):
     (tmp_path / "jwks.json").write_text('{"keys": "none"}')
-    config = {**hmac_issuer.config({"jwks_file": str(tmp_path / "jwks.json")}), "algorithms": ["EdDSA"]}
+    config = {
+        **hmac_issuer.config({"jwks_file": str(tmp_path / "jwks.json")}),
+        "algorithms": ["EdDSA"],
+    }
     start_fails(make_server([config], start=False).create_database(), str(tmp_path / "jwks.json"))
 
 
@@ -147,7 +150,9 @@ def test_second_server_on_the_same_ports_is_refused(make_server, hmac_issuer, tm
     assert first.get("/readyz")[0] == 200
 
 
-def test_missing_database_is_named_with_the_command_that_makes_one(make_server, hmac_issuer, tmp_path):
+def test_missing_database_is_named_with_the_command_that_makes_one(
+    make_server, hmac_issuer, tmp_path
+):
     server = make_server([hmac_issuer.config_with_file(tmp_path)], start=False)
     start_fails(server, str(server.database), "gatehouse-server --create-database")
     assert not server.database.exists(), "an empty list would let every revoked token pass"

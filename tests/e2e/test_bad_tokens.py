@@ -118,7 +118,7 @@ def test_pyjwt_and_the_server_agree_on_the_signature(server, hmac_issuer):
     head, signature = token.rsplit(".", 1)
     for at in range(0, len(signature), 5):
         other = "A" if signature[at] != "A" else "B"
-        changed = f"{head}.{signature[:at]}{other}{signature[at + 1:]}"
+        changed = f"{head}.{signature[:at]}{other}{signature[at + 1 :]}"
         with pytest.raises(jwt.InvalidSignatureError):
             jwt.decode(changed, hmac_issuer.key, ["HS256"], audience=URL)
         assert_denied(server.client.verify(changed), "TOKEN_INVALID")

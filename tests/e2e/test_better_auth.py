@@ -46,7 +46,9 @@ def test_owner_is_allowed_and_another_is_refused(server, better_auth, ada):
     reply = server.client.authorize(token, "note/1", owner=bob.id)
     assert_denied(reply, "INSUFFICIENT_PERMISSIONS")
     assert reply.principal.subject == ada.id
-    assert_denied(server.client.authorize(bob.token(), "note/1", ada.id), "INSUFFICIENT_PERMISSIONS")
+    assert_denied(
+        server.client.authorize(bob.token(), "note/1", ada.id), "INSUFFICIENT_PERMISSIONS"
+    )
 
 
 def test_revoked_subject_stays_out_until_a_new_sign_in(server, better_auth, ada):
@@ -79,6 +81,7 @@ def test_revoked_subject_stays_out_until_a_new_sign_in(server, better_auth, ada)
 def test_revoked_token_leaves_the_other_one_good(server, ada):
     first = ada.token()
     iat = claims_of(first)["iat"]
+
     # Without a jti, two tokens of one second are one and the same.
     def another():
         token = ada.token()

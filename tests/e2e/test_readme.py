@@ -85,7 +85,9 @@ class Reader:
     def _run_ts(self, block: Block):
         file = self.folder / f"readme_{block.line}.ts"
         file.write_text(block.source)
-        return self._run(NODE, "--experimental-strip-types", "--disable-warning=ExperimentalWarning", file)
+        return self._run(
+            NODE, "--experimental-strip-types", "--disable-warning=ExperimentalWarning", file
+        )
 
     def _run(self, *command):
         return subprocess.run(
@@ -164,7 +166,9 @@ def test_reader_carries_variables_and_the_folder_along(tmp_path):
     reader.run(Block("sh", 4, 'echo "$WORD in $(pwd)"\nfalse\n', ("two words in", "/server")))
     python = 'import os, grpc\nprint(os.environ["WORD"])\n'
     reader.run(Block("python", 8, python, ("two words",)))
-    ts = 'import grpc from "@grpc/grpc-js";\nconst w: string = process.env.WORD!;\nconsole.log(w);\n'
+    ts = (
+        'import grpc from "@grpc/grpc-js";\nconst w: string = process.env.WORD!;\nconsole.log(w);\n'
+    )
     reader.run(Block("ts", 12, ts, ("two words",)))
     with pytest.raises(AssertionError, match="'three words' is missing"):
         reader.run(Block("sh", 16, "echo two words\n", ("three words",)))

@@ -62,7 +62,13 @@ class Issuer:
     def claims(self, **changes) -> dict:
         """Good ones, but for the changes; None takes a claim out."""
         now = int(time.time())
-        claims = {"iss": self.issuer, "aud": self.issuer, "sub": "ada", "iat": now, "exp": now + 600}
+        claims = {
+            "iss": self.issuer,
+            "aud": self.issuer,
+            "sub": "ada",
+            "iat": now,
+            "exp": now + 600,
+        }
         claims.update(changes)
         return {name: value for name, value in claims.items() if value is not None}
 
