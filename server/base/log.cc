@@ -67,9 +67,10 @@ std::string Escape(absl::string_view text, size_t max_bytes) {
     const auto c = static_cast<unsigned char>(text[0]);
     size_t length = Utf8Length(text);
     // U+0080..U+009F are control characters too, and U+2028/9 end lines for some readers.
-    const bool control = c < 0x20 || c == 0x7F ||
-                         (length == 2 && c == 0xC2 && static_cast<unsigned char>(text[1]) < 0xA0) ||
-                         (length == 3 && (text.substr(0, 3) == "\u2028" || text.substr(0, 3) == "\u2029"));
+    const bool control =
+        c < 0x20 || c == 0x7F ||
+        (length == 2 && c == 0xC2 && static_cast<unsigned char>(text[1]) < 0xA0) ||
+        (length == 3 && (text.substr(0, 3) == "\u2028" || text.substr(0, 3) == "\u2029"));
     if (c == '\n') {
       out += "\\n";
     } else if (c == '\t') {

@@ -15,7 +15,7 @@
 namespace gatehouse::config {
 
 struct Endpoint {
-  std::string host;  // without the brackets of an IPv6 address
+  std::string host;   // without the brackets of an IPv6 address
   uint16_t port = 0;  // 0: any free one
 
   std::string ToString() const;  // "127.0.0.1:7070", "[::1]:7070"

@@ -38,14 +38,18 @@ struct IssuerRules {
   ClaimNames claims;
 };
 
-// What a claims set says. Times are cut to the microsecond, never rounded up.
-struct Claims {
-  std::string issuer;
-  std::string subject;
-  std::vector<std::string> audiences;
+// When a token is good. Cut to the microsecond, never rounded up.
+struct TokenTimes {
   absl::Time expire_time;
   std::optional<absl::Time> issue_time;
   std::optional<absl::Time> not_before;
+};
+
+// What a claims set says.
+struct Claims : TokenTimes {
+  std::string issuer;
+  std::string subject;
+  std::vector<std::string> audiences;
   std::string token_id;    // jti
   std::string session_id;  // empty if absent
   std::string tenant;
@@ -131,7 +135,7 @@ class JwtVerifier {
       UnverifiedJwt&& jwt, const IssuerRules& rules,
       const std::vector<std::shared_ptr<const VerificationKey>>& candidates);
 
-  static TimeVerdict CheckTime(const Claims& claims, const IssuerRules& rules, absl::Time now);
+  static TimeVerdict CheckTime(const TokenTimes& times, const IssuerRules& rules, absl::Time now);
 };
 
 }  // namespace gatehouse::jose

@@ -23,8 +23,9 @@ class RevocationListener {
 };
 
 struct AppendResult {
-  Fact fact;         // the new one, or the one already in force
-  bool existed;      // nothing was written: `fact` already refuses at least the same, and ends no sooner
+  Fact fact;  // the new one, or the one already in force
+  bool
+      existed;  // nothing was written: `fact` already refuses at least the same, and ends no sooner
   int64_t revision;  // of the store, with `fact` in it
 };
 
@@ -36,7 +37,7 @@ struct ListQuery {
 
 struct ListResult {
   std::vector<Fact> facts;
-  bool more = false;      // there are older ones
+  bool more = false;  // there are older ones
   int64_t revision = 0;
 };
 

@@ -1,0 +1,118 @@
+#include "server/config/config.h"
+
+#include <filesystem>
+#include <map>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "gatehouse/config/v1/config.pb.h"
+#include "server/base/status_macros.h"
+#include "server/config/endpoint.h"
+#include "server/config/findings.h"
+#include "server/config/issuer.h"
+#include "server/config/yaml_to_message.h"
+#include "server/config/yaml_tree.h"
+#include "server/keys/read_file.h"
+#include "server/keys/url.h"
+
+namespace gatehouse::config {
+namespace {
+
+constexpr absl::Duration kDefaultKeep = absl::Hours(720);
+constexpr absl::Duration kLeastKeep = absl::Minutes(1);
+
+Endpoint ReadEndpoint(const std::string& text, const std::string& path, uint16_t standard_port,
+                      Findings& findings) {
+  const Endpoint standard{.host = "127.0.0.1", .port = standard_port};
+  if (!findings.Given(path)) return standard;
+  const auto endpoint = ParseEndpoint(text);
+  if (!endpoint.ok()) {
+    findings.Wrong(path, endpoint.status().message());
+    return standard;
+  }
+  if (!keys::IsLoopbackHost(endpoint->host)) {
+    findings.Wrong(path,
+                   "must be on a loopback address (127.0.0.0/8, [::1] or localhost): callers "
+                   "cannot be told apart yet, so everybody who reaches the port has all rights");
+  }
+  return *endpoint;
+}
+
+void ReadListen(const v1::Listen& in, Config& out, Findings& findings) {
+  out.grpc = ReadEndpoint(in.grpc(), "listen.grpc", 7070, findings);
+  out.http = ReadEndpoint(in.http(), "listen.http", 7071, findings);
+  if (out.grpc.port == out.http.port && out.grpc.port != 0) {
+    findings.Wrong(findings.Given("listen.http") ? "listen.http" : "listen.grpc",
+                   absl::StrCat("listen.grpc and listen.http must not share port ", out.grpc.port));
+  }
+}
+
+// Nullopt if it is wrong.
+std::optional<absl::Duration> ReadKeep(const v1::Revocations& in, Findings& findings) {
+  if (!in.has_keep()) return kDefaultKeep;
+  const absl::Duration keep = ToDuration(in.keep());
+  if (keep >= kLeastKeep) return keep;
+  findings.Wrong("revocations.keep",
+                 absl::StrCat("must be at least 1m, but is ", absl::FormatDuration(keep)));
+  return std::nullopt;
+}
+
+std::string ReadSqlitePath(const v1::Config& in, const std::string& folder, Findings& findings) {
+  const std::string& path = in.revocations().sqlite().path();
+  if (!in.has_revocations()) {
+    findings.Wrong("revocations", "is required, with sqlite.path in it");
+  } else if (!in.revocations().has_sqlite()) {
+    findings.Wrong("revocations.sqlite", "is required, with path in it");
+  } else if (RequireText(path, "revocations.sqlite.path", findings) &&
+             (path == ":memory:" || absl::StartsWith(path, "file:"))) {
+    findings.Wrong("revocations.sqlite.path",
+                   "must be a file's path; revocations in memory would be lost");
+  }
+  return Resolve(folder, path);
+}
+
+std::vector<Issuer> ReadIssuers(const v1::Config& in, const Surroundings& around,
+                                Findings& findings) {
+  if (in.issuers().empty()) findings.Wrong("issuers", "needs at least one issuer");
+  std::vector<Issuer> out;
+  std::map<std::string, std::string> seen;  // issuer -> where
+  for (int i = 0; i < in.issuers_size(); ++i) {
+    const std::string path = absl::StrCat("issuers[", i, "]");
+    out.push_back(ReadIssuer(in.issuers(i), path, around, findings));
+    const auto [before, is_new] = seen.emplace(in.issuers(i).issuer(), path);
+    if (!is_new && !in.issuers(i).issuer().empty()) {
+      findings.Wrong(path + ".issuer",
+                     absl::StrCat("is the issuer of ", before->second, " already (line ",
+                                  findings.LineOf(before->second + ".issuer"), ")"));
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+absl::StatusOr<Config> ParseConfig(absl::string_view yaml, const std::string& name) {
+  Findings findings(name);
+  const auto root = ParseYaml(yaml, findings);
+  if (!root.has_value()) return findings.ToStatus();
+
+  v1::Config message;
+  YamlToMessage(*root, message, findings);
+
+  Config config;
+  ReadListen(message.listen(), config, findings);
+  const auto keep = ReadKeep(message.revocations(), findings);
+  const std::string folder = std::filesystem::path(name).parent_path().string();
+  config.issuers = ReadIssuers(message, {.folder = folder, .keep = keep}, findings);
+  config.sqlite_path = ReadSqlitePath(message, folder, findings);
+  config.keep = keep.value_or(kDefaultKeep);
+  GH_RETURN_IF_ERROR(findings.ToStatus());
+  return config;
+}
+
+absl::StatusOr<Config> LoadConfig(const std::string& path) {
+  GH_ASSIGN_OR_RETURN(const std::string text, keys::ReadSmallFile(path, kMaxYamlBytes));
+  return ParseConfig(text, path);
+}
+
+}  // namespace gatehouse::config

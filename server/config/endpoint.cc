@@ -1,0 +1,40 @@
+#include "server/config/endpoint.h"
+
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+
+namespace gatehouse::config {
+
+std::string Endpoint::ToString() const {
+  if (host.find(':') != std::string::npos) return absl::StrCat("[", host, "]:", port);
+  return absl::StrCat(host, ":", port);
+}
+
+absl::StatusOr<Endpoint> ParseEndpoint(absl::string_view text) {
+  const size_t colon = text.rfind(':');
+  if (colon == absl::string_view::npos) {
+    return absl::InvalidArgumentError("must be \"host:port\"; the port is missing");
+  }
+  absl::string_view host = text.substr(0, colon);
+  const absl::string_view digits = text.substr(colon + 1);
+  uint32_t port = 0;
+  const bool is_number = !digits.empty() && digits.size() <= 5 &&
+                         std::all_of(digits.begin(), digits.end(), absl::ascii_isdigit);
+  if (!is_number || !absl::SimpleAtoi(digits, &port) || port > 65535) {
+    return absl::InvalidArgumentError("must be \"host:port\" with a port from 0 to 65535");
+  }
+  const bool bracketed = host.size() >= 2 && host.front() == '[' && host.back() == ']';
+  if (bracketed) {
+    host = host.substr(1, host.size() - 2);
+  } else if (host.find_first_of(":[]") != absl::string_view::npos) {
+    return absl::InvalidArgumentError(
+        "must be \"host:port\", an IPv6 address in brackets: \"[::1]:7070\"");
+  }
+  if (host.empty()) return absl::InvalidArgumentError("must be \"host:port\"; the host is missing");
+  return Endpoint{.host = std::string(host), .port = static_cast<uint16_t>(port)};
+}
+
+}  // namespace gatehouse::config

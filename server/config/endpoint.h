@@ -1,0 +1,13 @@
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "server/config/config.h"
+
+namespace gatehouse::config {
+
+// "host:port", an IPv6 address in brackets; any host. INVALID_ARGUMENT saying what
+// is wrong, without the text.
+absl::StatusOr<Endpoint> ParseEndpoint(absl::string_view text);
+
+}  // namespace gatehouse::config

@@ -1,0 +1,68 @@
+#include "server/config/findings.h"
+
+#include <algorithm>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+namespace gatehouse::config {
+namespace {
+
+// A file of garbage has as many mistakes as lines; nobody reads past these.
+constexpr size_t kMaxShown = 50;
+
+// Whether `inner` is `outer` or something in it.
+bool Within(absl::string_view inner, absl::string_view outer) {
+  if (outer.empty()) return true;
+  if (!absl::StartsWith(inner, outer)) return false;
+  return inner.size() == outer.size() || inner[outer.size()] == '.' || inner[outer.size()] == '[';
+}
+
+absl::string_view Parent(absl::string_view path) {
+  const size_t end = path.find_last_of(".[");
+  return end == absl::string_view::npos ? absl::string_view() : path.substr(0, end);
+}
+
+}  // namespace
+
+int Findings::LineOf(absl::string_view path) const {
+  while (true) {
+    const auto found = lines_.find(std::string(path));
+    if (found != lines_.end()) return found->second;
+    if (path.empty()) return 1;
+    path = Parent(path);
+  }
+}
+
+void Findings::Malformed(int line, const std::string& path, absl::string_view what) {
+  malformed_.insert(path);
+  mistakes_.emplace(line, absl::StrCat(path, path.empty() ? "" : ": ", what));
+}
+
+void Findings::Wrong(const std::string& path, absl::string_view what) {
+  if (Blocked(path)) return;
+  mistakes_.emplace(LineOf(path), absl::StrCat(path, path.empty() ? "" : ": ", what));
+}
+
+bool Findings::Blocked(const std::string& path) const {
+  return std::any_of(malformed_.begin(), malformed_.end(), [&](const std::string& bad) {
+    return Within(bad, path) || Within(path, bad);
+  });
+}
+
+absl::Status Findings::ToStatus() const {
+  if (mistakes_.empty()) return absl::OkStatus();
+  std::string text;
+  size_t shown = 0;
+  for (const auto& [line, mistake] : mistakes_) {
+    if (shown == kMaxShown) break;
+    absl::StrAppend(&text, shown == 0 ? "" : "\n", file_, ":", line, ": ", mistake);
+    ++shown;
+  }
+  if (mistakes_.size() > shown) {
+    absl::StrAppend(&text, "\n", file_, ": and ", mistakes_.size() - shown, " more");
+  }
+  return absl::InvalidArgumentError(text);
+}
+
+}  // namespace gatehouse::config

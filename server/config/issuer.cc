@@ -1,0 +1,255 @@
+#include "server/config/issuer.h"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "server/base/log.h"
+#include "server/keys/url.h"
+
+namespace gatehouse::config {
+namespace {
+
+using jose::Algorithm;
+
+constexpr absl::Duration kMaxSkew = absl::Seconds(60);
+constexpr std::array kAlgorithms = {Algorithm::kEdDsa, Algorithm::kEs256, Algorithm::kRs256,
+                                    Algorithm::kHs256};
+constexpr absl::string_view kOneKeySource =
+    "needs exactly one of jwks_url, jwks_file, secret_env, secret_file";
+
+std::string KnownAlgorithms() {
+  return absl::StrJoin(kAlgorithms, ", ", [](std::string* out, Algorithm algorithm) {
+    absl::StrAppend(out, jose::NameOf(algorithm));
+  });
+}
+
+// What is wrong with the URL of a key set; empty if nothing. Does not show the
+// URL, which may hold a password.
+std::string WrongUrl(const std::string& text) {
+  const auto url = keys::ParseUrl(text);
+  if (!url.ok()) return std::string(url.status().message());
+  if (url->scheme != "https" && url->scheme != "http") return "must begin with https://";
+  if (url->has_credentials) return "must not hold a user name or password";
+  if (url->has_fragment) return "must not hold a fragment (#...)";
+  if (url->host.empty()) return "names no host";
+  if (url->scheme == "http" && !keys::IsLoopbackHost(url->host)) {
+    return "must be https, since whoever can change the keys on their way can mint tokens; http "
+           "is accepted only for 127.0.0.0/8, [::1] and localhost";
+  }
+  return "";
+}
+
+bool IsVariableName(absl::string_view name) {
+  return !name.empty() && !absl::ascii_isdigit(static_cast<unsigned char>(name[0])) &&
+         std::all_of(name.begin(), name.end(),
+                     [](unsigned char c) { return absl::ascii_isalnum(c) || c == '_'; });
+}
+
+class IssuerReader {
+ public:
+  IssuerReader(const v1::Issuer& in, std::string path, const Surroundings& around,
+               Findings& findings)
+      : in_(in), path_(std::move(path)), around_(around), findings_(findings) {}
+
+  Issuer Read() {
+    Issuer out;
+    RequireText(in_.issuer(), path_ + ".issuer", findings_);
+    out.rules.issuer = in_.issuer();
+    out.rules.audiences = Audiences();
+    const bool algorithms_known = ReadAlgorithms(out.rules.algorithms);
+    ReadKeys(out.keys);
+    if (algorithms_known) CheckSecretAgainst(out.rules.algorithms);
+    out.rules.claims = ReadClaims();
+    out.rules.max_token_lifetime = MaxTokenLifetime(out.rules.max_token_lifetime);
+    out.rules.skew = Skew(out.rules.skew);
+    out.rules.allow_missing_iat = in_.allow_missing_iat();
+    if (in_.has_development()) {
+      out.development_key_file = Development(out.rules.algorithms, algorithms_known);
+    }
+    return out;
+  }
+
+ private:
+  std::vector<std::string> Audiences() {
+    const std::string path = path_ + ".audiences";
+    if (in_.audiences().empty()) {
+      findings_.Wrong(path, "needs at least one audience; a token for anybody is refused");
+    }
+    for (int i = 0; i < in_.audiences_size(); ++i) {
+      RequireText(in_.audiences(i), absl::StrCat(path, "[", i, "]"), findings_);
+    }
+    return {in_.audiences().begin(), in_.audiences().end()};
+  }
+
+  // False if some are wrong, so that what is said about the rest would be a guess.
+  bool ReadAlgorithms(std::vector<Algorithm>& out) {
+    const std::string path = path_ + ".algorithms";
+    if (in_.algorithms().empty()) {
+      findings_.Wrong(path, absl::StrCat("needs at least one of ", KnownAlgorithms()));
+      return false;
+    }
+    bool right = true;
+    for (int i = 0; i < in_.algorithms_size(); ++i) {
+      const std::string inner = absl::StrCat(path, "[", i, "]");
+      const auto algorithm = jose::AlgorithmFromName(in_.algorithms(i));
+      if (!algorithm.has_value()) {
+        findings_.Wrong(inner,
+                        absl::StrCat("unknown algorithm \"", log::Escape(in_.algorithms(i), 64),
+                                     "\"; known are ", KnownAlgorithms()));
+        right = false;
+      } else if (std::find(out.begin(), out.end(), *algorithm) != out.end()) {
+        findings_.Wrong(
+            inner, absl::StrCat(
+                       jose::NameOf(*algorithm), " is listed twice",
+                       *algorithm == Algorithm::kEdDsa ? " (EdDSA and Ed25519 are the same)" : ""));
+        right = false;
+      } else {
+        out.push_back(*algorithm);
+      }
+    }
+    return right;
+  }
+
+  void ReadKeys(Keys& out) {
+    const std::string path = path_ + ".keys";
+    const v1::Keys& keys = in_.keys();
+    switch (keys.source_case()) {
+      case v1::Keys::kJwksUrl: {
+        const std::string wrong = WrongUrl(keys.jwks_url());
+        if (!wrong.empty()) findings_.Wrong(path + ".jwks_url", wrong);
+        out = JwksUrl{keys.jwks_url()};
+        return;
+      }
+      case v1::Keys::kJwksFile:
+        RequireText(keys.jwks_file(), path + ".jwks_file", findings_);
+        out = JwksFile{Resolve(around_.folder, keys.jwks_file())};
+        return;
+      case v1::Keys::kSecretEnv:
+        if (!IsVariableName(keys.secret_env())) {
+          findings_.Wrong(path + ".secret_env",
+                          "must be the name of an environment variable (letters, digits and _); "
+                          "the secret itself has no place in this file");
+        }
+        out = SecretEnv{keys.secret_env()};
+        return;
+      case v1::Keys::kSecretFile:
+        RequireText(keys.secret_file(), path + ".secret_file", findings_);
+        out = SecretFile{Resolve(around_.folder, keys.secret_file())};
+        return;
+      case v1::Keys::SOURCE_NOT_SET:
+        findings_.Wrong(path, kOneKeySource);
+        return;
+    }
+  }
+
+  bool HasSecret() const { return in_.keys().has_secret_env() || in_.keys().has_secret_file(); }
+
+  // A public key's bytes never serve as an HMAC secret, and no key pair stands
+  // beside a secret.
+  void CheckSecretAgainst(const std::vector<Algorithm>& algorithms) {
+    if (in_.keys().source_case() == v1::Keys::SOURCE_NOT_SET) return;
+    const bool has_hmac = std::any_of(algorithms.begin(), algorithms.end(), jose::IsSymmetric);
+    const std::string path = path_ + ".algorithms";
+    if (HasSecret() && algorithms != std::vector{Algorithm::kHs256}) {
+      findings_.Wrong(path, "must be [HS256], since the issuer's key is a secret");
+    } else if (!HasSecret() && has_hmac) {
+      findings_.Wrong(path,
+                      "HS256 needs keys.secret_env or keys.secret_file; a JWKS holds public "
+                      "keys, and anybody could sign with those");
+    }
+  }
+
+  jose::ClaimNames ReadClaims() {
+    jose::ClaimNames names;
+    const std::string path = path_ + ".claims";
+    const auto take = [&](absl::string_view field, const std::string& value, std::string& name) {
+      const std::string inner = absl::StrCat(path, ".", field);
+      if (!findings_.Given(inner)) return;
+      if (value.empty()) {
+        findings_.Wrong(inner, absl::StrCat("must not be empty; leave it out for \"", name, "\""));
+      }
+      name = value;
+    };
+    take("roles", in_.claims().roles(), names.roles);
+    take("scopes", in_.claims().scopes(), names.scopes);
+    take("session", in_.claims().session(), names.session);
+    take("client", in_.claims().client(), names.client);
+    names.tenant = in_.claims().tenant();
+    return names;
+  }
+
+  absl::Duration MaxTokenLifetime(absl::Duration standard) {
+    const std::string path = path_ + ".max_token_lifetime";
+    const bool given = in_.has_max_token_lifetime();
+    const absl::Duration lifetime = given ? ToDuration(in_.max_token_lifetime()) : standard;
+    if (lifetime <= absl::ZeroDuration()) {
+      findings_.Wrong(path, "must be longer than zero");
+    } else if (around_.keep.has_value() && lifetime > *around_.keep) {
+      findings_.Wrong(
+          path,
+          absl::StrCat("is ", absl::FormatDuration(lifetime), given ? "" : " unless given",
+                       ", longer than revocations.keep (", absl::FormatDuration(*around_.keep),
+                       "): a token would outlive its revocation"));
+    }
+    return lifetime;
+  }
+
+  absl::Duration Skew(absl::Duration standard) {
+    if (!in_.has_skew()) return standard;
+    const absl::Duration skew = ToDuration(in_.skew());
+    if (skew > kMaxSkew) {
+      findings_.Wrong(path_ + ".skew",
+                      absl::StrCat("must be at most 60s, but is ", absl::FormatDuration(skew)));
+    }
+    return skew;
+  }
+
+  std::string Development(const std::vector<Algorithm>& algorithms, bool algorithms_known) {
+    const std::string path = path_ + ".development";
+    const std::string& file = in_.development().private_key_file();
+    RequireText(file, path + ".private_key_file", findings_);
+    if (in_.keys().source_case() != v1::Keys::SOURCE_NOT_SET && !in_.keys().has_jwks_file()) {
+      findings_.Wrong(path,
+                      "an issuer for development needs keys.jwks_file, the public half of "
+                      "its private key");
+    } else if (algorithms_known && std::find(algorithms.begin(), algorithms.end(),
+                                             Algorithm::kEdDsa) == algorithms.end()) {
+      findings_.Wrong(path_ + ".algorithms",
+                      "must hold EdDSA, since development.private_key_file is an Ed25519 key");
+    }
+    return Resolve(around_.folder, file);
+  }
+
+  const v1::Issuer& in_;
+  const std::string path_;
+  const Surroundings& around_;
+  Findings& findings_;
+};
+
+}  // namespace
+
+Issuer ReadIssuer(const v1::Issuer& in, const std::string& path, const Surroundings& around,
+                  Findings& findings) {
+  return IssuerReader(in, path, around, findings).Read();
+}
+
+absl::Duration ToDuration(const google::protobuf::Duration& duration) {
+  return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
+}
+
+std::string Resolve(const std::string& folder, const std::string& path) {
+  return (std::filesystem::path(folder) / path).string();
+}
+
+bool RequireText(const std::string& text, const std::string& path, Findings& findings) {
+  if (!text.empty()) return true;
+  findings.Wrong(path, findings.Given(path) ? "must not be empty" : "is required");
+  return false;
+}
+
+}  // namespace gatehouse::config

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/string_view.h"
+#include "server/base/clock.h"
+#include "server/engine/known_token.h"
+#include "server/engine/token_cache.h"
+#include "server/jose/jwt_verifier.h"
+#include "server/keys/key_source.h"
+#include "server/policy/decision.h"
+#include "server/policy/policy.h"
+#include "server/revocation/index.h"
+
+namespace gatehouse::engine {
+
+// An issuer whose tokens are accepted, and where its keys come from.
+struct TrustedIssuer {
+  jose::IssuerRules rules;
+  std::unique_ptr<keys::KeySource> keys;
+};
+
+// What came of the wait for an issuer's keys that an earlier Examination asked for.
+enum class KeyNews {
+  kNone,     // nobody has waited yet
+  kFetched,  // a set fetched after the call arrived is in force
+  kFailed,   // the issuer could not be asked
+};
+
+// What was found out about a token.
+struct Examination {
+  enum class Kind {
+    kDecided,      // `code` says what it is worth
+    kNeedsKeys,    // undecided: wait for `wait_for`, then ask again with the news
+    kUnavailable,  // undecided, and waiting will not help: `reason`
+  };
+  Kind kind = Kind::kDecided;
+  policy::Code code = policy::Code::kTokenInvalid;
+  // Set for kOk, kTokenExpired and kTokenRevoked.
+  std::shared_ptr<const KnownToken> token;
+  // Of the index, read before it was consulted.
+  int64_t revision = 0;
+  keys::KeySource* wait_for = nullptr;
+  bool cache_hit = false;
+  // Why not, for the log: holds nothing of the token.
+  std::string reason;
+};
+
+// The way of a request: bytes, token, key, verified token, not revoked, principal,
+// decision. Thread-safe; never blocks on I/O.
+class Authorizer {
+ public:
+  struct Options {
+    size_t cache_bytes = 64 * 1024 * 1024;
+    // Makes KnownToken::rendered.
+    std::function<std::string(const policy::Principal&)> render;
+  };
+
+  // `index` and `clock` outlive the authorizer. No two issuers have the same name.
+  Authorizer(std::vector<TrustedIssuer> issuers, policy::Policy policy,
+             const revocation::RevocationIndex& index, const Clock& clock, Options options);
+
+  // What `token` is worth now. kInsufficientPermissions never comes from here.
+  Examination Examine(absl::string_view token, KeyNews news = KeyNews::kNone);
+
+  // The same, and whether its principal may do what `question` asks, which has
+  // passed CheckQuestion.
+  Examination Authorize(absl::string_view token, const policy::Question& question,
+                        KeyNews news = KeyNews::kNone);
+
+  const std::vector<TrustedIssuer>& issuers() const { return issuers_; }
+  // Null for an issuer that is not trusted.
+  const TrustedIssuer* FindIssuer(absl::string_view name) const;
+  const TokenCache& cache() const { return cache_; }
+
+ private:
+  Examination Look(absl::string_view token, KeyNews news);
+  Examination Verify(absl::string_view token, KeyNews news);
+  std::shared_ptr<const KnownToken> Remember(absl::string_view token, const jose::VerifiedJwt& jwt,
+                                             const jose::IssuerRules& rules);
+  // Time and revocation, on every use.
+  Examination Weigh(std::shared_ptr<const KnownToken> known) const;
+
+  const std::vector<TrustedIssuer> issuers_;
+  absl::flat_hash_map<std::string, const TrustedIssuer*> by_name_;  // constant after construction
+  const policy::Policy policy_;
+  const revocation::RevocationIndex& index_;
+  const Clock& clock_;
+  const Options options_;
+  TokenCache cache_;
+};
+
+}  // namespace gatehouse::engine

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "server/engine/authorizer.h"
+#include "server/revocation/revocation.h"
+
+namespace gatehouse::engine {
+
+// Turns what a caller wants revoked into a fact for the store. Checks everything
+// that can be checked; writes nothing. Thread-safe.
+class Revoker {
+ public:
+  struct Note {
+    std::string actor;
+    std::string reason;
+  };
+
+  // `keep`: how long a fact is kept that has no end of its own. Both outlive it.
+  Revoker(const Authorizer& authorizer, absl::Duration keep, const Clock& clock)
+      : authorizer_(authorizer), keep_(keep), clock_(clock) {}
+
+  // A token that was examined. INVALID_ARGUMENT unless it is good or revoked.
+  absl::StatusOr<revocation::NewFact> Token(const Examination& examined, Note note) const;
+
+  // INVALID_ARGUMENT, naming the field, for an issuer that is not trusted, an empty
+  // value, one with control characters or one over 1 KiB: such a fact could refuse
+  // no token, and the caller would believe it did.
+  absl::StatusOr<revocation::NewFact> TokenId(absl::string_view issuer, absl::string_view token_id,
+                                              Note note) const;
+  absl::StatusOr<revocation::NewFact> Session(absl::string_view issuer,
+                                              absl::string_view session_id, Note note) const;
+  // `issued_until` unset: now and the issuer's skew, the most that a good iat can
+  // say. More than 60 s ahead is INVALID_ARGUMENT.
+  absl::StatusOr<revocation::NewFact> Subject(absl::string_view issuer, absl::string_view subject,
+                                              std::optional<absl::Time> issued_until,
+                                              Note note) const;
+
+ private:
+  absl::StatusOr<revocation::NewFact> Make(revocation::TagKind kind, absl::string_view field,
+                                           absl::string_view issuer, absl::string_view value,
+                                           Note note) const;
+
+  const Authorizer& authorizer_;
+  const absl::Duration keep_;
+  const Clock& clock_;
+};
+
+}  // namespace gatehouse::engine

@@ -1,0 +1,191 @@
+#include "server/frontend/authorization_service.h"
+
+#include <optional>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "gatehouse/v1/authorization_service.pb.h"
+#include "server/base/log.h"
+#include "server/base/status_macros.h"
+#include "server/frontend/reply.h"
+#include "server/frontend/wire.h"
+
+namespace gatehouse::frontend {
+namespace {
+
+using engine::Examination;
+using policy::Code;
+using revocation::NewFact;
+
+// Until callers are told apart, nobody is anybody.
+constexpr char kActor[] = "anonymous";
+
+// The claims set of a token that was verified, as it stands in it.
+std::string ClaimsOf(absl::string_view token) {
+  const size_t begin = token.find('.') + 1;
+  std::string json;
+  absl::WebSafeBase64Unescape(token.substr(begin, token.find('.', begin) - begin), &json);
+  return json;
+}
+
+absl::StatusOr<NewFact> ToFact(const engine::Revoker& revoker, const v1::RevokeRequest& request) {
+  engine::Revoker::Note note{kActor, request.reason()};
+  switch (request.target_case()) {
+    case v1::RevokeRequest::kTokenId:
+      return revoker.TokenId(request.token_id().issuer(), request.token_id().token_id(),
+                             std::move(note));
+    case v1::RevokeRequest::kSession:
+      return revoker.Session(request.session().issuer(), request.session().session_id(),
+                             std::move(note));
+    case v1::RevokeRequest::kSubject: {
+      std::optional<absl::Time> issued_until;
+      if (request.subject().has_issued_until()) {
+        GH_ASSIGN_OR_RETURN(
+            issued_until, FromTimestamp(request.subject().issued_until(), "subject.issued_until"));
+      }
+      return revoker.Subject(request.subject().issuer(), request.subject().subject(), issued_until,
+                             std::move(note));
+    }
+    case v1::RevokeRequest::kToken:
+    case v1::RevokeRequest::TARGET_NOT_SET:
+      break;
+  }
+  return absl::InvalidArgumentError(
+      "target: is not set; give one of token, token_id, session, subject");
+}
+
+}  // namespace
+
+void AuthorizationService::Fail(UnaryCall& call, Method method, const absl::Status& status) {
+  call.worker().metrics->CountFailure(method);
+  call.Fail(ToGrpc(status));
+}
+
+void AuthorizationService::Answer(UnaryCall& call, Method method, const Examination& examined,
+                                  int64_t started, bool show_principal,
+                                  absl::string_view claims_of) {
+  switch (examined.kind) {
+    case Examination::Kind::kNeedsKeys:
+      call.WaitForKeys(*examined.wait_for);
+      return;
+    case Examination::Kind::kUnavailable:
+      Fail(call, method, absl::UnavailableError(examined.reason));
+      return;
+    case Examination::Kind::kDecided:
+      break;
+  }
+  Worker& worker = call.worker();
+  const absl::string_view id = worker.ids.Next();
+  std::string with_claims;
+  absl::string_view rendered;
+  if (show_principal && examined.token != nullptr) {
+    rendered = examined.token->rendered;
+    if (!claims_of.empty()) {
+      v1::Principal claims;  // appended fields are merged
+      claims.set_claims(ClaimsOf(claims_of));
+      with_claims = examined.token->rendered + claims.SerializeAsString();
+      rendered = with_claims;
+    }
+  }
+  if (examined.code != Code::kOk) {
+    denials_.Write(method == Method::kVerify ? "Verify" : "Authorize", id, examined);
+  }
+  const grpc::ByteBuffer reply =
+      EncodeReply(examined.code, id, rendered, examined.revision, store_.store_id());
+  worker.metrics->CountDecision(method, examined.code, examined.cache_hit,
+                                clock_.SteadyNanos() - started);
+  call.Finish(reply);
+}
+
+void AuthorizationService::Verify(UnaryCall& call) {
+  const int64_t started = clock_.SteadyNanos();
+  thread_local v1::VerifyRequest request;
+  if (const absl::Status status = Parse(call.request(), request); !status.ok()) {
+    return Fail(call, Method::kVerify, status);
+  }
+  const Examination examined = authorizer_.Examine(request.token(), call.news());
+  Answer(call, Method::kVerify, examined, started, examined.code == Code::kOk,
+         request.with_claims() ? absl::string_view(request.token()) : absl::string_view());
+}
+
+void AuthorizationService::Authorize(UnaryCall& call) {
+  const int64_t started = clock_.SteadyNanos();
+  thread_local v1::AuthorizeRequest request;
+  if (const absl::Status status = Parse(call.request(), request); !status.ok()) {
+    return Fail(call, Method::kAuthorize, status);
+  }
+  const policy::Question question{request.resource(), request.owner(), request.action(),
+                                  request.tenant()};
+  if (const absl::Status status = policy::CheckQuestion(question); !status.ok()) {
+    return Fail(call, Method::kAuthorize, status);
+  }
+  const Examination examined = authorizer_.Authorize(request.token(), question, call.news());
+  const bool token_is_good =
+      examined.code == Code::kOk || examined.code == Code::kInsufficientPermissions;
+  Answer(call, Method::kAuthorize, examined, started, token_is_good, {});
+}
+
+void AuthorizationService::Revoke(UnaryCall& call) {
+  v1::RevokeRequest request;
+  if (const absl::Status status = Parse(call.request(), request); !status.ok()) {
+    return Fail(call, Method::kRevoke, status);
+  }
+  absl::StatusOr<NewFact> fact;
+  if (request.target_case() == v1::RevokeRequest::kToken) {
+    const Examination examined = authorizer_.Examine(request.token(), call.news());
+    if (examined.kind == Examination::Kind::kNeedsKeys) {
+      return call.WaitForKeys(*examined.wait_for);
+    }
+    if (examined.kind == Examination::Kind::kUnavailable) {
+      return Fail(call, Method::kRevoke, absl::UnavailableError(examined.reason));
+    }
+    fact = revoker_.Token(examined, {kActor, request.reason()});
+  } else {
+    fact = ToFact(revoker_, request);
+  }
+  if (!fact.ok()) return Fail(call, Method::kRevoke, fact.status());
+
+  // Ends the call on the store's thread; nothing here is touched after Append.
+  store_.Append(*std::move(fact), [this, &call](absl::StatusOr<revocation::AppendResult> result) {
+    if (!result.ok()) {
+      metrics_.CountFailedRevocation();
+      int64_t left_out = 0;
+      if (denials_.Admit("revocation failed", left_out)) {
+        log::Error("revocation failed",
+                   {{"reason", std::string(result.status().message())}, {"left_out", left_out}});
+      }
+      return call.Fail(ToGrpc(result.status()));
+    }
+    metrics_.CountRevocation(result->existed);
+    v1::RevokeResponse response;
+    FillRevocation(result->fact, *response.mutable_revocation());
+    response.set_revision(result->revision);
+    response.set_store_id(store_.store_id());
+    call.Finish(Serialize(response));
+  });
+}
+
+void AuthorizationService::ListRevocations(UnaryCall& call) {
+  v1::ListRevocationsRequest request;
+  if (const absl::Status status = Parse(call.request(), request); !status.ok()) {
+    return Fail(call, Method::kListRevocations, status);
+  }
+  const absl::StatusOr<revocation::ListQuery> query = ToQuery(request);
+  if (!query.ok()) return Fail(call, Method::kListRevocations, query.status());
+
+  store_.List(*query, [this, &call](absl::StatusOr<revocation::ListResult> result) {
+    if (!result.ok()) return call.Fail(ToGrpc(result.status()));
+    v1::ListRevocationsResponse response;
+    for (const revocation::Fact& fact : result->facts) {
+      FillRevocation(fact, *response.add_revocations());
+    }
+    if (result->more) {
+      response.set_next_page_token(PageToken(result->facts.back().revision));
+    }
+    response.set_revision(result->revision);
+    response.set_store_id(store_.store_id());
+    call.Finish(Serialize(response));
+  });
+}
+
+}  // namespace gatehouse::frontend

@@ -1,0 +1,55 @@
+#include "server/frontend/denial_log.h"
+
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "server/base/log.h"
+#include "server/frontend/reply.h"
+
+namespace gatehouse::frontend {
+
+bool DenialLog::Admit(absl::string_view reason, int64_t& left_out) {
+  const int64_t second = clock_.SteadyNanos() / 1'000'000'000;
+  MutexLock lock(mu_);
+  auto it = windows_.find(reason);
+  if (it == windows_.end()) {
+    // Reasons are made by us, so there are few; were there many, they share one.
+    if (windows_.size() >= kMaxReasons) reason = "other";
+    it = windows_.try_emplace(std::string(reason)).first;
+  }
+  Window& window = it->second;
+  if (window.second != second) {
+    window.second = second;
+    window.written = 0;
+  }
+  if (window.written == kPerSecond) {
+    ++window.left_out;
+    return false;
+  }
+  ++window.written;
+  left_out = std::exchange(window.left_out, 0);
+  return true;
+}
+
+void DenialLog::Write(absl::string_view method, absl::string_view id,
+                      const engine::Examination& examined) {
+  int64_t left_out = 0;
+  if (!Admit(examined.reason, left_out)) return;
+  std::string token = "unknown";
+  std::string issuer;
+  if (examined.token != nullptr) {
+    token = absl::BytesToHexString(
+        absl::string_view(reinterpret_cast<const char*>(examined.token->identity.data()), 4));
+    issuer = examined.token->principal.issuer;
+  }
+  log::Info("denied", {{"method", method},
+                       {"code", RowOf(examined.code).name},
+                       {"reason", examined.reason},
+                       {"token", token},
+                       {"issuer", issuer},
+                       {"decision", id},
+                       {"left_out", left_out}});
+}
+
+}  // namespace gatehouse::frontend

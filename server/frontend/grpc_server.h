@@ -1,0 +1,45 @@
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/frontend/authorization_service.h"
+#include "server/frontend/metrics.h"
+
+namespace gatehouse::frontend {
+
+struct GrpcOptions {
+  std::string address;  // "127.0.0.1:7070"; port 0: any free one
+  int threads = 1;
+};
+
+// The gRPC port: AuthorizationService on completion queues, one thread each, beside
+// grpc.health.v1 and reflection.
+class GrpcServer {
+ public:
+  // Listens when this returns; everything is NOT_SERVING until SetServing.
+  // UNAVAILABLE, naming the address, if it cannot listen there. `service` and
+  // `metrics` outlive the server.
+  static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const GrpcOptions& options,
+                                                           AuthorizationService& service,
+                                                           Metrics& metrics);
+
+  virtual ~GrpcServer() = default;
+
+  virtual int port() const = 0;
+
+  // What grpc.health.v1 says of a name. "" and gatehouse.v1.AuthorizationService
+  // stand for the whole; an issuer's name for that issuer. Thread-safe.
+  virtual void SetServing(const std::string& name, bool serving) = 0;
+
+  // Says NOT_SERVING, takes no new calls, lets those in flight end within `grace`,
+  // cancels the rest, and joins all threads. Once, before destruction. The store
+  // and the key sources must still be alive.
+  virtual void Shutdown(absl::Duration grace) = 0;
+};
+
+}  // namespace gatehouse::frontend

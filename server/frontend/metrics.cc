@@ -1,0 +1,178 @@
+#include "server/frontend/metrics.h"
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "server/frontend/reply.h"
+#include "server/version.h"
+
+namespace gatehouse::frontend {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+using Labels = std::vector<std::pair<std::string, std::string>>;
+
+constexpr std::array<const char*, kMethods> kMethodNames = {"Verify", "Authorize", "Revoke",
+                                                            "ListRevocations"};
+
+MetricFamily Family(const char* name, const char* help, MetricType type) {
+  MetricFamily family;
+  family.name = name;
+  family.help = help;
+  family.type = type;
+  return family;
+}
+
+void AddValue(MetricFamily& family, double value, const Labels& labels = {}) {
+  ClientMetric metric;
+  for (const auto& [name, label] : labels) metric.label.push_back({name, label});
+  (family.type == MetricType::Counter ? metric.counter.value : metric.gauge.value) = value;
+  family.metric.push_back(std::move(metric));
+}
+
+MetricFamily Single(const char* name, const char* help, MetricType type, double value) {
+  MetricFamily family = Family(name, help, type);
+  AddValue(family, value);
+  return family;
+}
+
+void AddKeySets(const engine::Authorizer& authorizer, const Clock& clock,
+                std::vector<MetricFamily>& out) {
+  MetricFamily keys = Family("gatehouse_keys", "Keys in force, by issuer.", MetricType::Gauge);
+  MetricFamily age = Family("gatehouse_keys_age_seconds",
+                            "Since an issuer's keys were last read; absent if they never were.",
+                            MetricType::Gauge);
+  MetricFamily fetches = Family("gatehouse_key_fetches_total", "Attempts to read an issuer's keys.",
+                                MetricType::Counter);
+  for (const engine::TrustedIssuer& issuer : authorizer.issuers()) {
+    const keys::KeySourceState state = issuer.keys->State();
+    const std::string& name = issuer.rules.issuer;
+    AddValue(keys, static_cast<double>(state.key_count), {{"issuer", name}});
+    if (state.last_success != absl::InfinitePast()) {
+      AddValue(age, absl::ToDoubleSeconds(clock.Now() - state.last_success), {{"issuer", name}});
+    }
+    AddValue(fetches, static_cast<double>(state.fetches - state.failed_fetches),
+             {{"issuer", name}, {"result", "ok"}});
+    AddValue(fetches, static_cast<double>(state.failed_fetches),
+             {{"issuer", name}, {"result", "failed"}});
+  }
+  out.push_back(std::move(keys));
+  if (!age.metric.empty()) out.push_back(std::move(age));
+  out.push_back(std::move(fetches));
+}
+
+}  // namespace
+
+void ThreadMetrics::CountDecision(Method method, policy::Code code, bool cache_hit, int64_t nanos) {
+  Add(decisions_[static_cast<size_t>(method)][static_cast<size_t>(code)]);
+  Add(cache_hit ? cache_hits_ : cache_misses_);
+  const auto bucket = std::lower_bound(kBuckets.begin(), kBuckets.end(), nanos);
+  Add(latency_[static_cast<size_t>(bucket - kBuckets.begin())]);
+  Add(latency_sum_nanos_, static_cast<uint64_t>(nanos));
+}
+
+void ThreadMetrics::CountFailure(Method method) { Add(failures_[static_cast<size_t>(method)]); }
+
+ThreadMetrics* Metrics::AddThread() {
+  MutexLock lock(mu_);
+  return threads_.emplace_back(std::make_unique<ThreadMetrics>()).get();
+}
+
+void Metrics::CountRevocation(bool existed) {
+  (existed ? repeated_revocations_ : revocations_).fetch_add(1, std::memory_order_relaxed);
+}
+
+std::vector<MetricFamily> Metrics::Collect() const {
+  ThreadMetrics sum;
+  {
+    MutexLock lock(mu_);
+    const auto add = [](auto& to, const auto& from) {
+      for (size_t i = 0; i < to.size(); ++i) {
+        ThreadMetrics::Add(to[i], from[i].load(std::memory_order_relaxed));
+      }
+    };
+    for (const auto& thread : threads_) {
+      for (size_t m = 0; m < kMethods; ++m) add(sum.decisions_[m], thread->decisions_[m]);
+      add(sum.failures_, thread->failures_);
+      add(sum.latency_, thread->latency_);
+      ThreadMetrics::Add(sum.latency_sum_nanos_, thread->latency_sum_nanos_);
+      ThreadMetrics::Add(sum.cache_hits_, thread->cache_hits_);
+      ThreadMetrics::Add(sum.cache_misses_, thread->cache_misses_);
+    }
+  }
+
+  std::vector<MetricFamily> out;
+  MetricFamily decisions =
+      Family("gatehouse_decisions_total", "Decisions made, by public code.", MetricType::Counter);
+  for (const Method method : {Method::kVerify, Method::kAuthorize}) {
+    for (size_t c = 0; c < policy::kCodes; ++c) {
+      const auto m = static_cast<size_t>(method);
+      AddValue(decisions, static_cast<double>(sum.decisions_[m][c]),
+               {{"method", kMethodNames[m]},
+                {"code", std::string(RowOf(static_cast<policy::Code>(c)).name)}});
+    }
+  }
+  out.push_back(std::move(decisions));
+
+  MetricFamily failures =
+      Family("gatehouse_undecided_total", "Calls that ended with a gRPC status other than OK.",
+             MetricType::Counter);
+  for (size_t m = 0; m < kMethods; ++m) {
+    AddValue(failures, static_cast<double>(sum.failures_[m]), {{"method", kMethodNames[m]}});
+  }
+  out.push_back(std::move(failures));
+
+  MetricFamily latency = Family("gatehouse_decision_duration_seconds",
+                                "From a request's arrival in the server to its reply's hand-over.",
+                                MetricType::Histogram);
+  ClientMetric histogram;
+  uint64_t cumulative = 0;
+  for (size_t i = 0; i < ThreadMetrics::kBuckets.size(); ++i) {
+    cumulative += sum.latency_[i];
+    histogram.histogram.bucket.push_back(
+        {cumulative, static_cast<double>(ThreadMetrics::kBuckets[i]) * 1e-9});
+  }
+  cumulative += sum.latency_.back();
+  histogram.histogram.sample_count = cumulative;
+  histogram.histogram.sample_sum = static_cast<double>(sum.latency_sum_nanos_) * 1e-9;
+  latency.metric.push_back(std::move(histogram));
+  out.push_back(std::move(latency));
+
+  const auto counter = [&](const char* name, const char* help, uint64_t value) {
+    out.push_back(Single(name, help, MetricType::Counter, static_cast<double>(value)));
+  };
+  const auto gauge = [&](const char* name, const char* help, double value) {
+    out.push_back(Single(name, help, MetricType::Gauge, value));
+  };
+  counter("gatehouse_token_cache_hits_total", "Decisions on a token that was verified before.",
+          sum.cache_hits_);
+  counter("gatehouse_token_cache_misses_total", "Decisions on a token that was not.",
+          sum.cache_misses_);
+  gauge("gatehouse_token_cache_bytes", "What the remembered tokens take, by estimate.",
+        static_cast<double>(authorizer_.cache().bytes()));
+  gauge("gatehouse_token_cache_entries", "Remembered tokens.",
+        static_cast<double>(authorizer_.cache().size()));
+  counter("gatehouse_revocations_total", "Revocations written since the start.", revocations_);
+  counter("gatehouse_repeated_revocations_total", "Revocations of what was revoked already.",
+          repeated_revocations_);
+  counter("gatehouse_failed_revocations_total", "Revocations that the store refused.",
+          failed_revocations_);
+  gauge("gatehouse_revocation_entries", "Tags with a revocation in force.",
+        static_cast<double>(index_.size()));
+  gauge("gatehouse_revocation_revision", "Of the list of revocations.",
+        static_cast<double>(index_.revision()));
+  AddKeySets(authorizer_, clock_, out);
+  MetricFamily build = Family("gatehouse_build_info", "Which build this is.", MetricType::Gauge);
+  AddValue(build, 1, {{"version", kVersion}});
+  out.push_back(std::move(build));
+  return out;
+}
+
+std::string Metrics::Text() const { return prometheus::TextSerializer().Serialize(Collect()); }
+
+}  // namespace gatehouse::frontend

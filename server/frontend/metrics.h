@@ -1,0 +1,81 @@
+#pragma once
+
+#include <prometheus/collectable.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "server/base/clock.h"
+#include "server/base/mutex.h"
+#include "server/engine/authorizer.h"
+#include "server/policy/decision.h"
+#include "server/revocation/index.h"
+
+namespace gatehouse::frontend {
+
+enum class Method { kVerify, kAuthorize, kRevoke, kListRevocations };
+inline constexpr int kMethods = 4;
+
+// Counters of one serving thread: written by it alone, read by whoever scrapes.
+// Relaxed atomics, no lock and no shared cache line on the path of a decision.
+class alignas(64) ThreadMetrics {
+ public:
+  // Upper bounds of the buckets of how long a decision took, in nanoseconds.
+  static constexpr std::array<int64_t, 12> kBuckets = {
+      1'000,   2'500,   5'000,     10'000,    25'000,     50'000,
+      100'000, 250'000, 1'000'000, 5'000'000, 25'000'000, 100'000'000};
+
+  void CountDecision(Method method, policy::Code code, bool cache_hit, int64_t nanos);
+  // No decision was made: any gRPC status but OK.
+  void CountFailure(Method method);
+
+ private:
+  friend class Metrics;
+  using Counter = std::atomic<uint64_t>;
+  static void Add(Counter& counter, uint64_t n = 1) {
+    counter.store(counter.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
+
+  std::array<std::array<Counter, policy::kCodes>, kMethods> decisions_{};
+  std::array<Counter, kMethods> failures_{};
+  std::array<Counter, kBuckets.size() + 1> latency_{};
+  Counter latency_sum_nanos_ = 0;
+  Counter cache_hits_ = 0;
+  Counter cache_misses_ = 0;
+};
+
+// What /metrics shows. Thread-safe.
+class Metrics final : public prometheus::Collectable {
+ public:
+  // All outlive this.
+  Metrics(const engine::Authorizer& authorizer, const revocation::RevocationIndex& index,
+          const Clock& clock)
+      : authorizer_(authorizer), index_(index), clock_(clock) {}
+
+  // A serving thread's own counters; they live as long as this.
+  ThreadMetrics* AddThread();
+  // Revocations are acknowledged on the store's thread.
+  void CountRevocation(bool existed);
+  void CountFailedRevocation() { failed_revocations_.fetch_add(1, std::memory_order_relaxed); }
+
+  std::vector<prometheus::MetricFamily> Collect() const override;
+  // All of it in the Prometheus text format.
+  std::string Text() const;
+
+ private:
+  const engine::Authorizer& authorizer_;
+  const revocation::RevocationIndex& index_;
+  const Clock& clock_;
+  std::atomic<uint64_t> revocations_ = 0;
+  std::atomic<uint64_t> repeated_revocations_ = 0;
+  std::atomic<uint64_t> failed_revocations_ = 0;
+  mutable Mutex mu_;
+  std::vector<std::unique_ptr<ThreadMetrics>> threads_ GH_GUARDED_BY(mu_);
+};
+
+}  // namespace gatehouse::frontend

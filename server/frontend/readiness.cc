@@ -1,0 +1,72 @@
+#include "server/frontend/readiness.h"
+
+#include <chrono>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "server/base/log.h"
+
+namespace gatehouse::frontend {
+
+Readiness::~Readiness() { Stop(); }
+
+void Readiness::Start(Report report) {
+  thread_ = std::thread([this, report = std::move(report)] { Watch(report); });
+}
+
+void Readiness::Stop() {
+  {
+    MutexLock lock(mu_);
+    stop_ = true;
+  }
+  stop_changed_.NotifyAll();
+  if (thread_.joinable()) thread_.join();
+  ready_.store(false, std::memory_order_release);
+}
+
+void Readiness::Watch(const Report& report) {
+  const std::vector<engine::TrustedIssuer>& issuers = authorizer_.issuers();
+  std::vector<std::optional<bool>> said(issuers.size());
+  bool said_ready = false;
+  report("", false);
+  MutexLock lock(mu_);
+  while (!stop_) {
+    bool any = false;
+    for (size_t i = 0; i < issuers.size(); ++i) {
+      const bool has_keys = issuers[i].keys->State().has_keys;
+      any = any || has_keys;
+      if (said[i] == has_keys) continue;
+      report(issuers[i].rules.issuer, has_keys);
+      said[i] = has_keys;
+    }
+    if (any && !said_ready) {
+      said_ready = true;
+      ready_.store(true, std::memory_order_release);
+      report("", true);
+      log::Info("ready");
+    }
+    stop_changed_.WaitFor(mu_, std::chrono::milliseconds(100));
+  }
+}
+
+std::string Readiness::Text() const {
+  std::string text = ready() ? "ready\n" : "not ready\n";
+  for (const engine::TrustedIssuer& issuer : authorizer_.issuers()) {
+    const keys::KeySourceState state = issuer.keys->State();
+    absl::StrAppend(&text, "issuer ", log::Escape(issuer.rules.issuer), ": ");
+    if (state.has_keys) {
+      absl::StrAppend(&text, state.key_count, state.key_count == 1 ? " key" : " keys");
+    } else {
+      absl::StrAppend(&text, "no keys yet");
+    }
+    if (!state.last_error.empty()) {
+      absl::StrAppend(&text, "; last attempt failed: ", log::Escape(state.last_error));
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+}  // namespace gatehouse::frontend

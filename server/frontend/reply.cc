@@ -1,0 +1,148 @@
+#include "server/frontend/reply.h"
+
+#include <google/protobuf/io/coded_stream.h>
+#include <grpc/slice.h>
+
+#include <array>
+#include <cstring>
+#include <random>
+
+#include "gatehouse/v1/authorization_service.pb.h"
+
+namespace gatehouse::frontend {
+namespace {
+
+using google::protobuf::io::CodedOutputStream;
+using policy::Code;
+
+constexpr std::array<CodeRow, policy::kCodes> kRows = {{
+    {Code::kOk, v1::CODE_OK, 200, "OK", "Allowed."},
+    {Code::kTokenMissing, v1::CODE_TOKEN_MISSING, 401, "TOKEN_MISSING", "A token is required."},
+    {Code::kTokenInvalid, v1::CODE_TOKEN_INVALID, 401, "TOKEN_INVALID", "The token is not valid."},
+    {Code::kTokenExpired, v1::CODE_TOKEN_EXPIRED, 401, "TOKEN_EXPIRED", "The token has expired."},
+    {Code::kTokenRevoked, v1::CODE_TOKEN_REVOKED, 401, "TOKEN_REVOKED",
+     "The token has been revoked."},
+    {Code::kInsufficientPermissions, v1::CODE_INSUFFICIENT_PERMISSIONS, 403,
+     "INSUFFICIENT_PERMISSIONS", "The token does not permit this."},
+}};
+
+// The key of a field of wire type `type`: one byte for the numbers used here.
+constexpr uint8_t Key(int number, int type) { return static_cast<uint8_t>(number << 3 | type); }
+constexpr int kVarint = 0;
+constexpr int kBytes = 2;
+
+// Each code's Decision, serialized but for the id, which is its last field.
+const std::array<std::string, policy::kCodes>& DecisionPrefixes() {
+  static const auto* const prefixes = [] {
+    auto* made = new std::array<std::string, policy::kCodes>;
+    for (const CodeRow& row : kRows) {
+      v1::Decision decision;
+      FillDecision(row.code, "", decision);
+      (*made)[static_cast<size_t>(row.code)] = decision.SerializeAsString();
+    }
+    return made;
+  }();
+  return *prefixes;
+}
+
+size_t BytesFieldSize(size_t length) {
+  return 1 + CodedOutputStream::VarintSize64(length) + length;
+}
+
+uint8_t* WriteBytesField(int number, absl::string_view value, uint8_t* out) {
+  *out++ = Key(number, kBytes);
+  out = CodedOutputStream::WriteVarint64ToArray(value.size(), out);
+  std::memcpy(out, value.data(), value.size());
+  return out + value.size();
+}
+
+}  // namespace
+
+const CodeRow& RowOf(Code code) { return kRows[static_cast<size_t>(code)]; }
+
+v1::Effect EffectOf(Code code) { return code == Code::kOk ? v1::EFFECT_ALLOW : v1::EFFECT_DENY; }
+
+void FillDecision(Code code, absl::string_view id, v1::Decision& decision) {
+  const CodeRow& row = RowOf(code);
+  decision.set_effect(EffectOf(code));
+  decision.set_code(row.wire);
+  decision.set_http_status(row.http_status);
+  decision.set_detail(std::string(row.detail));
+  decision.set_id(std::string(id));
+}
+
+void FillPrincipal(const policy::Principal& principal, v1::Principal& out) {
+  out.set_issuer(principal.issuer);
+  out.set_subject(principal.subject);
+  out.set_tenant(principal.tenant);
+  for (const std::string& role : principal.roles) out.add_roles(role);
+  for (const std::string& scope : principal.scopes) out.add_scopes(scope);
+  out.set_session_id(principal.session_id);
+  out.set_token_id(principal.token_id);
+  out.set_client_id(principal.client_id);
+  out.set_email(principal.email);
+  const auto set_time = [](absl::Time time, google::protobuf::Timestamp* stamp) {
+    const int64_t seconds = absl::ToUnixSeconds(time);
+    stamp->set_seconds(seconds);
+    stamp->set_nanos(
+        static_cast<int32_t>(absl::ToInt64Nanoseconds(time - absl::FromUnixSeconds(seconds))));
+  };
+  if (principal.issue_time.has_value()) set_time(*principal.issue_time, out.mutable_issue_time());
+  set_time(principal.expire_time, out.mutable_expire_time());
+}
+
+std::string RenderPrincipal(const policy::Principal& principal) {
+  v1::Principal message;
+  FillPrincipal(principal, message);
+  return message.SerializeAsString();
+}
+
+grpc::ByteBuffer EncodeReply(Code code, absl::string_view id, absl::string_view rendered,
+                             int64_t revision, absl::string_view store_id) {
+  using Response = v1::VerifyResponse;
+  using Other = v1::AuthorizeResponse;
+  static_assert(int{Response::kDecisionFieldNumber} == int{Other::kDecisionFieldNumber});
+  static_assert(int{Response::kPrincipalFieldNumber} == int{Other::kPrincipalFieldNumber});
+  static_assert(int{Response::kRevisionFieldNumber} == int{Other::kRevisionFieldNumber});
+  static_assert(int{Response::kStoreIdFieldNumber} == int{Other::kStoreIdFieldNumber});
+  static const auto& prefixes = DecisionPrefixes();
+  const std::string& prefix = prefixes[static_cast<size_t>(code)];
+  const size_t decision_size = prefix.size() + BytesFieldSize(id.size());
+  const auto unsigned_revision = static_cast<uint64_t>(revision);
+
+  size_t size = BytesFieldSize(decision_size) + BytesFieldSize(store_id.size()) + 1 +
+                CodedOutputStream::VarintSize64(unsigned_revision);
+  if (!rendered.empty()) size += BytesFieldSize(rendered.size());
+
+  grpc_slice slice = grpc_slice_malloc(size);
+  uint8_t* out = GRPC_SLICE_START_PTR(slice);
+  *out++ = Key(Response::kDecisionFieldNumber, kBytes);
+  out = CodedOutputStream::WriteVarint64ToArray(decision_size, out);
+  std::memcpy(out, prefix.data(), prefix.size());
+  out = WriteBytesField(v1::Decision::kIdFieldNumber, id, out + prefix.size());
+  if (!rendered.empty()) out = WriteBytesField(Response::kPrincipalFieldNumber, rendered, out);
+  *out++ = Key(Response::kRevisionFieldNumber, kVarint);
+  out = CodedOutputStream::WriteVarint64ToArray(unsigned_revision, out);
+  WriteBytesField(Response::kStoreIdFieldNumber, store_id, out);
+
+  const grpc::Slice owned(slice, grpc::Slice::STEAL_REF);
+  return grpc::ByteBuffer(&owned, 1);
+}
+
+DecisionIds::DecisionIds() {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::random_device random;
+  for (char& digit : id_) digit = kDigits[random() & 15];
+}
+
+absl::string_view DecisionIds::Next() {
+  constexpr char kDigits[] = "0123456789abcdef";
+  uint32_t count = count_++;
+  for (size_t i = kLength; i > kLength - 8; --i) {
+    id_[i - 1] = kDigits[count & 15];
+    count >>= 4;
+  }
+  return {id_, kLength};
+}
+
+}  // namespace gatehouse::frontend

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <grpcpp/support/byte_buffer.h>
+
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "gatehouse/v1/decision.pb.h"
+#include "server/policy/decision.h"
+#include "server/policy/principal.h"
+
+// The one place where a decision becomes what a caller reads. gRPC, HTTP and the
+// metrics take names and numbers from the same table.
+namespace gatehouse::frontend {
+
+struct CodeRow {
+  policy::Code code;
+  v1::Code wire;
+  int http_status;
+  absl::string_view name;    // TOKEN_EXPIRED
+  absl::string_view detail;  // one sentence for people
+};
+
+const CodeRow& RowOf(policy::Code code);
+
+v1::Effect EffectOf(policy::Code code);
+
+void FillDecision(policy::Code code, absl::string_view id, v1::Decision& decision);
+void FillPrincipal(const policy::Principal& principal, v1::Principal& out);
+
+// A Principal message, serialized: what the engine keeps as KnownToken::rendered.
+std::string RenderPrincipal(const policy::Principal& principal);
+
+// A VerifyResponse or AuthorizeResponse (they have the same fields), serialized
+// without building the message: this is the path of every decision. `rendered` is
+// a serialized Principal; empty for none.
+grpc::ByteBuffer EncodeReply(policy::Code code, absl::string_view id, absl::string_view rendered,
+                             int64_t revision, absl::string_view store_id);
+
+// Unique names for decisions. Not thread-safe: one for each thread.
+class DecisionIds {
+ public:
+  static constexpr size_t kLength = 24;
+  DecisionIds();
+  // 24 hexadecimal digits, valid until the next call.
+  absl::string_view Next();
+
+ private:
+  char id_[kLength];
+  uint32_t count_ = 0;
+};
+
+}  // namespace gatehouse::frontend

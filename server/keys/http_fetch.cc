@@ -1,0 +1,161 @@
+#include "server/keys/http_fetch.h"
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <array>
+
+#include "absl/strings/str_cat.h"
+#include "server/keys/url.h"
+
+namespace gatehouse::keys {
+namespace {
+
+// A key set's headers need a few hundred bytes; without a limit they could go on
+// until the timeout.
+constexpr size_t kMaxHeaderBytes = 64 * 1024;
+
+struct EasyDeleter {
+  void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
+};
+using EasyHandle = std::unique_ptr<CURL, EasyDeleter>;
+
+// One fetch, as libcurl's callbacks see it.
+struct Transfer {
+  std::string body;
+  size_t header_bytes = 0;
+  size_t max_bytes = 0;
+  bool body_too_large = false;
+  bool headers_too_large = false;
+  std::array<char, CURL_ERROR_SIZE> reason{};
+};
+
+size_t OnBody(const char* data, size_t /*one*/, size_t size, void* user) {
+  auto& transfer = *static_cast<Transfer*>(user);
+  if (size > transfer.max_bytes - transfer.body.size()) {
+    transfer.body_too_large = true;
+    return 0;
+  }
+  transfer.body.append(data, size);
+  return size;
+}
+
+size_t OnHeader(const char* /*data*/, size_t /*one*/, size_t size, void* user) {
+  auto& transfer = *static_cast<Transfer*>(user);
+  transfer.header_bytes += size;
+  transfer.headers_too_large = transfer.header_bytes > kMaxHeaderBytes;
+  return transfer.headers_too_large ? 0 : size;
+}
+
+bool InitLibcurl() {
+  static const bool ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+  return ready;
+}
+
+bool IsOnLoopback(const std::string& url) {
+  const auto parsed = ParseUrl(url);
+  return parsed.ok() && IsLoopbackHost(parsed->host);
+}
+
+// Nullptr if libcurl lacks one of the options, for each of them is needed.
+EasyHandle MakeRequest(const std::string& url, const FetchLimits& limits, Transfer& transfer) {
+  EasyHandle easy(curl_easy_init());
+  if (easy == nullptr) return nullptr;
+  bool set = true;
+  const auto option = [&](CURLoption name, auto value) {
+    set = curl_easy_setopt(easy.get(), name, value) == CURLE_OK && set;
+  };
+  option(CURLOPT_URL, url.c_str());
+  option(CURLOPT_PROTOCOLS_STR, "http,https");
+  option(CURLOPT_NOSIGNAL, 1L);
+  option(CURLOPT_FOLLOWLOCATION, 0L);
+  option(CURLOPT_FORBID_REUSE, 1L);
+  option(CURLOPT_SSL_VERIFYPEER, 1L);
+  option(CURLOPT_SSL_VERIFYHOST, 2L);
+  option(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  if (IsOnLoopback(url)) option(CURLOPT_PROXY, "");
+  option(CURLOPT_USERAGENT, "gatehouse/" GATEHOUSE_VERSION);
+  option(CURLOPT_TIMEOUT_MS,
+         std::max<long>(1, static_cast<long>(absl::ToInt64Milliseconds(limits.timeout))));
+  option(CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(limits.max_bytes));
+  option(CURLOPT_WRITEFUNCTION, &OnBody);
+  option(CURLOPT_WRITEDATA, &transfer);
+  option(CURLOPT_HEADERFUNCTION, &OnHeader);
+  option(CURLOPT_HEADERDATA, &transfer);
+  option(CURLOPT_ERRORBUFFER, transfer.reason.data());
+  return set ? std::move(easy) : nullptr;
+}
+
+std::string WhyFailed(CURLcode code, const Transfer& transfer) {
+  if (transfer.body_too_large || code == CURLE_FILESIZE_EXCEEDED) {
+    return absl::StrCat("the answer is larger than ", transfer.max_bytes, " bytes");
+  }
+  if (transfer.headers_too_large) return "the answer's headers are too large";
+  if (transfer.reason[0] == '\0') return curl_easy_strerror(code);
+  return absl::StrCat(curl_easy_strerror(code), ": ", transfer.reason.data());
+}
+
+std::string WhyRefused(long http_status) {
+  const bool redirect = http_status >= 300 && http_status < 400;
+  return absl::StrCat("answered HTTP ", http_status,
+                      redirect ? ", a redirect, and redirects are not followed" : "");
+}
+
+}  // namespace
+
+struct HttpFetcher::Multi {
+  CURLM* const handle = InitLibcurl() ? curl_multi_init() : nullptr;
+
+  Multi() = default;
+  ~Multi() { curl_multi_cleanup(handle); }
+  Multi(const Multi&) = delete;
+  Multi& operator=(const Multi&) = delete;
+};
+
+HttpFetcher::HttpFetcher() : multi_(std::make_unique<Multi>()) {}
+HttpFetcher::~HttpFetcher() = default;
+
+void HttpFetcher::Abort() {
+  aborted_ = true;
+  if (multi_->handle != nullptr) curl_multi_wakeup(multi_->handle);
+}
+
+absl::StatusOr<std::string> HttpFetcher::Get(const std::string& url, const FetchLimits& limits) {
+  const auto failed = [&](const std::string& why) {
+    return absl::UnavailableError(absl::StrCat(WithoutQuery(url), ": ", why));
+  };
+  Transfer transfer;
+  transfer.max_bytes = limits.max_bytes;
+  const EasyHandle easy = MakeRequest(url, limits, transfer);
+  if (easy == nullptr || multi_->handle == nullptr) return failed("libcurl cannot be set up");
+  if (curl_multi_add_handle(multi_->handle, easy.get()) != CURLM_OK) {
+    return failed("libcurl cannot begin");
+  }
+
+  int running = 1;
+  CURLMcode step = CURLM_OK;
+  while (running > 0 && step == CURLM_OK && !aborted_) {
+    step = curl_multi_perform(multi_->handle, &running);
+    // libcurl itself shortens this to its next timer.
+    if (running > 0 && step == CURLM_OK && !aborted_) {
+      step = curl_multi_poll(multi_->handle, nullptr, 0, 10'000, nullptr);
+    }
+  }
+  CURLcode code = CURLE_ABORTED_BY_CALLBACK;
+  int left = 0;
+  while (const CURLMsg* message = curl_multi_info_read(multi_->handle, &left)) {
+    if (message->msg == CURLMSG_DONE) code = message->data.result;
+  }
+  // Without this, taking the handle away waits for a name that is being resolved.
+  if (aborted_) curl_easy_setopt(easy.get(), CURLOPT_QUICK_EXIT, 1L);
+  curl_multi_remove_handle(multi_->handle, easy.get());
+
+  if (aborted_) return absl::CancelledError(absl::StrCat(WithoutQuery(url), ": aborted"));
+  if (code != CURLE_OK) return failed(WhyFailed(code, transfer));
+  long http_status = 0;
+  curl_easy_getinfo(easy.get(), CURLINFO_RESPONSE_CODE, &http_status);
+  if (http_status != 200) return failed(WhyRefused(http_status));
+  return std::move(transfer.body);
+}
+
+}  // namespace gatehouse::keys

@@ -1,0 +1,61 @@
+#include "server/keys/read_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+#include "absl/strings/str_cat.h"
+
+namespace gatehouse::keys {
+namespace {
+
+std::string Reason(int error) { return std::generic_category().message(error); }
+
+class File {
+ public:
+  explicit File(const std::string& path) : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
+  ~File() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+
+  int fd() const { return fd_; }
+
+ private:
+  const int fd_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::string> ReadSmallFile(const std::string& path, size_t max_bytes) {
+  if (path.find('\0') != std::string::npos) {
+    return absl::InvalidArgumentError("the path of a file holds a NUL byte");
+  }
+  const File file(path);
+  if (file.fd() < 0) {
+    const int error = errno;
+    if (error == ENOENT) return absl::NotFoundError(absl::StrCat(path, ": there is no such file"));
+    return absl::InvalidArgumentError(absl::StrCat(path, ": cannot be opened: ", Reason(error)));
+  }
+  std::string bytes(max_bytes + 1, '\0');
+  size_t size = 0;
+  while (size < bytes.size()) {
+    const ssize_t got = ::read(file.fd(), bytes.data() + size, bytes.size() - size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) {
+      return absl::InvalidArgumentError(absl::StrCat(path, ": cannot be read: ", Reason(errno)));
+    }
+    if (got == 0) break;
+    size += static_cast<size_t>(got);
+  }
+  if (size > max_bytes) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": is larger than ", max_bytes, " bytes"));
+  }
+  bytes.resize(size);
+  return bytes;
+}
+
+}  // namespace gatehouse::keys

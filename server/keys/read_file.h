@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+
+namespace gatehouse::keys {
+
+// A small file's bytes, read without copies that stay behind, since they may be a
+// secret. NOT_FOUND or INVALID_ARGUMENT (a folder, no permission, more than
+// `max_bytes`), naming the file and the system's reason.
+absl::StatusOr<std::string> ReadSmallFile(const std::string& path, size_t max_bytes);
+
+}  // namespace gatehouse::keys

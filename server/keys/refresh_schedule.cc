@@ -1,0 +1,36 @@
+#include "server/keys/refresh_schedule.h"
+
+#include <algorithm>
+
+namespace gatehouse::keys {
+
+RefreshSchedule::RefreshSchedule(const Times& times, uint32_t seed)
+    : refresh_every_(absl::ToInt64Nanoseconds(times.refresh_every)),
+      cooldown_(absl::ToInt64Nanoseconds(times.cooldown)),
+      retry_after_(absl::ToInt64Nanoseconds(times.retry_after)),
+      retry_at_most_(absl::ToInt64Nanoseconds(times.retry_at_most)),
+      random_(seed),
+      retry_(std::min(retry_after_, retry_at_most_)) {}
+
+int64_t RefreshSchedule::NextFetch(bool somebody_waits) const {
+  return somebody_waits ? std::min(due_, waiters_due_) : due_;
+}
+
+void RefreshSchedule::Began(int64_t now, bool somebody_waits) {
+  began_ = now;
+  if (somebody_waits) waiters_due_ = now + cooldown_;
+}
+
+void RefreshSchedule::Succeeded() {
+  due_ = began_ + refresh_every_;
+  retry_ = std::min(retry_after_, retry_at_most_);
+}
+
+void RefreshSchedule::Failed(int64_t now) {
+  // Up to a quarter less, so that replicas that failed together part.
+  std::uniform_int_distribution<int64_t> less(0, retry_ / 4);
+  due_ = now + retry_ - less(random_);
+  retry_ = retry_ > retry_at_most_ / 2 ? retry_at_most_ : retry_ * 2;
+}
+
+}  // namespace gatehouse::keys

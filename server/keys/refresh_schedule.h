@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <random>
+
+#include "absl/time/time.h"
+
+namespace gatehouse::keys {
+
+// When a key set is fetched next. Times are steady nanoseconds. Not thread-safe;
+// looks at no clock.
+class RefreshSchedule {
+ public:
+  struct Times {
+    absl::Duration refresh_every;
+    absl::Duration cooldown;
+    absl::Duration retry_after;
+    absl::Duration retry_at_most;
+  };
+
+  RefreshSchedule(const Times& times, uint32_t seed);
+
+  // When the next fetch is due: at once in the beginning; then refresh_every after
+  // a good one began, or the back-off after a bad one ended; and, if somebody
+  // waits, no later than `cooldown` after the last fetch that somebody waited for
+  // began.
+  int64_t NextFetch(bool somebody_waits) const;
+
+  void Began(int64_t now, bool somebody_waits);
+  void Succeeded();
+  void Failed(int64_t now);
+
+ private:
+  const int64_t refresh_every_;
+  const int64_t cooldown_;
+  const int64_t retry_after_;
+  const int64_t retry_at_most_;
+  std::minstd_rand random_;  // spreads retries; nothing rests on its being unknown
+  int64_t began_ = 0;
+  int64_t due_ = 0;
+  int64_t waiters_due_ = 0;
+  int64_t retry_;  // the next back-off, before jitter
+};
+
+}  // namespace gatehouse::keys

@@ -1,0 +1,107 @@
+#include <pthread.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <iostream>
+#include <string>
+
+#include "server/base/clock.h"
+#include "server/base/log.h"
+#include "server/config/config.h"
+#include "server/revocation/sqlite_store.h"
+#include "server/server.h"
+#include "server/version.h"
+
+namespace gatehouse {
+namespace {
+
+constexpr absl::Duration kGrace = absl::Seconds(10);
+
+int Fail(const absl::Status& status) {
+  std::cerr << "gatehouse-server: " << status.message() << "\n";
+  return 1;
+}
+
+int Check(const config::Config& config, const std::string& path) {
+  if (const absl::Status status = CheckKeys(config); !status.ok()) return Fail(status);
+  std::cout << path << ": OK\n";
+  return 0;
+}
+
+int CreateDatabase(const config::Config& config) {
+  const absl::Status status = revocation::CreateSqliteDatabase(config.sqlite_path);
+  if (!status.ok()) return Fail(status);
+  std::cout << "created " << config.sqlite_path << "\n";
+  return 0;
+}
+
+int Run(const config::Config& config, int threads) {
+  // Blocked before any thread is started, so that only the sigwait below takes them.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+
+  auto server = Server::Start(config, SystemClock(), {.threads = threads});
+  if (!server.ok()) return Fail(server.status());
+  int signal = 0;
+  sigwait(&signals, &signal);
+  log::Info("stopping", {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
+  (*server)->Shutdown(kGrace);
+  log::Info("stopped");
+  return 0;
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app(
+      "gatehouse-server decides for backends: who is this, may they do that, and is their token "
+      "still good?\n\n"
+      "Examples:\n"
+      "  gatehouse-server --create-database --config gatehouse.yaml   once, before the first "
+      "start\n"
+      "  gatehouse-server --config gatehouse.yaml                     run; SIGTERM drains and "
+      "ends\n"
+      "  gatehouse-server --check gatehouse.yaml                      look for mistakes, and "
+      "end\n");
+  app.set_version_flag("--version", std::string("gatehouse-server ") + kVersion);
+  std::string path;
+  std::string check_path;
+  bool check = false;
+  bool create_database = false;
+  bool verbose = false;
+  int threads = 0;
+  app.add_option("--config", path, "The configuration file (YAML)")->type_name("FILE");
+  auto* check_option =
+      app.add_option("--check", check_path,
+                     "Check the configuration, its key files and its secrets, and end")
+          ->type_name("[FILE]")
+          ->expected(0, 1);
+  app.add_flag("--create-database", create_database,
+               "Make a new, empty database where the configuration says, and end; never "
+               "overwrites one");
+  app.add_option("--threads", threads, "Serving threads; default: the CPUs that may be used")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1024));
+  app.add_flag("--verbose", verbose, "Log more");
+  CLI11_PARSE(app, argc, argv);
+
+  check = check_option->count() > 0;
+  if (verbose) log::SetLevel(log::Level::kDebug);
+  if (path.empty()) path = check_path;
+  if (path.empty()) {
+    std::cerr << "gatehouse-server: --config FILE is required; --help shows examples\n";
+    return 2;
+  }
+  const auto config = config::LoadConfig(path);
+  if (!config.ok()) return Fail(config.status());
+  if (check) return Check(*config, path);
+  if (create_database) return CreateDatabase(*config);
+  return Run(*config, threads);
+}
+
+}  // namespace
+}  // namespace gatehouse
+
+int main(int argc, char** argv) { return gatehouse::Main(argc, argv); }

@@ -1,0 +1,22 @@
+#include "server/policy/principal.h"
+
+namespace gatehouse::policy {
+
+Principal PrincipalOf(const jose::VerifiedJwt& jwt) {
+  const jose::Claims& claims = jwt.claims();
+  return Principal{
+      .issuer = claims.issuer,
+      .subject = claims.subject,
+      .tenant = claims.tenant,
+      .roles = claims.roles,
+      .scopes = claims.scopes,
+      .session_id = claims.session_id,
+      .token_id = claims.token_id,
+      .client_id = claims.client_id,
+      .email = claims.email,
+      .issue_time = claims.issue_time,
+      .expire_time = claims.expire_time,
+  };
+}
+
+}  // namespace gatehouse::policy

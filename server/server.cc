@@ -1,0 +1,184 @@
+#include "server/server.h"
+
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "server/base/cpus.h"
+#include "server/base/log.h"
+#include "server/base/status_macros.h"
+#include "server/engine/authorizer.h"
+#include "server/engine/revoker.h"
+#include "server/frontend/authorization_service.h"
+#include "server/frontend/grpc_server.h"
+#include "server/frontend/http_server.h"
+#include "server/frontend/metrics.h"
+#include "server/frontend/readiness.h"
+#include "server/frontend/reply.h"
+#include "server/keys/jwks_url.h"
+#include "server/keys/static_keys.h"
+#include "server/revocation/index.h"
+#include "server/revocation/sqlite_store.h"
+
+namespace gatehouse {
+namespace {
+
+using KeySource = std::unique_ptr<keys::KeySource>;
+
+// A source for each kind of keys. Null for a URL, where `without_network`.
+struct MakeKeySource {
+  const jose::IssuerRules& rules;
+  const Clock& clock;
+  bool without_network;
+
+  absl::StatusOr<KeySource> operator()(const config::JwksUrl& keys) const {
+    if (without_network) return KeySource();
+    return keys::MakeJwksUrlSource(
+        {.issuer = rules.issuer, .url = keys.url, .algorithms = rules.algorithms}, clock);
+  }
+  absl::StatusOr<KeySource> operator()(const config::JwksFile& keys) const {
+    return keys::MakeJwksFileSource(keys.path, rules.algorithms);
+  }
+  absl::StatusOr<KeySource> operator()(const config::SecretEnv& keys) const {
+    return FromSecret(keys::ReadSecretEnv(keys.name),
+                      absl::StrCat("environment variable ", keys.name));
+  }
+  absl::StatusOr<KeySource> operator()(const config::SecretFile& keys) const {
+    return FromSecret(keys::ReadSecretFile(keys.path), keys.path);
+  }
+
+  static absl::StatusOr<KeySource> FromSecret(absl::StatusOr<Secret> secret,
+                                              absl::string_view place) {
+    if (!secret.ok()) return secret.status();
+    auto source = keys::MakeSecretSource(*std::move(secret));
+    if (source.ok()) return source;
+    return absl::Status(source.status().code(),
+                        absl::StrCat(place, ": ", source.status().message()));
+  }
+};
+
+absl::StatusOr<KeySource> KeysOf(const config::Issuer& issuer, const Clock& clock,
+                                 bool without_network) {
+  auto source = std::visit(MakeKeySource{issuer.rules, clock, without_network}, issuer.keys);
+  if (source.ok()) return source;
+  return absl::Status(
+      source.status().code(),
+      absl::StrCat("the keys of issuer ", issuer.rules.issuer, ": ", source.status().message()));
+}
+
+class RunningServer final : public Server {
+ public:
+  RunningServer(std::vector<engine::TrustedIssuer> issuers, const config::Config& config,
+                const Clock& clock)
+      : authorizer_(std::move(issuers),
+                    policy::Policy::Default(static_cast<int>(config.issuers.size())), index_, clock,
+                    {.render = frontend::RenderPrincipal}),
+        revoker_(authorizer_, config.keep, clock),
+        metrics_(authorizer_, index_, clock),
+        readiness_(authorizer_) {}
+
+  absl::Status Start(const config::Config& config, const Clock& clock,
+                     const ServerOptions& options) {
+    GH_ASSIGN_OR_RETURN(store_,
+                        revocation::OpenSqliteStore({.path = config.sqlite_path}, clock, index_));
+    service_ = std::make_unique<frontend::AuthorizationService>(authorizer_, revoker_, *store_,
+                                                                metrics_, clock);
+    GH_ASSIGN_OR_RETURN(http_, frontend::HttpServer::Start(
+                                   config.http.host, config.http.port,
+                                   [this](const std::string& path) { return HttpReply(path); }));
+    const int threads = options.threads > 0 ? options.threads : UsableCpus();
+    GH_ASSIGN_OR_RETURN(
+        grpc_, frontend::GrpcServer::Start({config.grpc.ToString(), threads}, *service_, metrics_));
+
+    config::Endpoint grpc = config.grpc;
+    config::Endpoint http = config.http;
+    grpc.port = static_cast<uint16_t>(grpc_->port());
+    http.port = http_->port();
+    log::Info("listening", {{"grpc", grpc.ToString()},
+                            {"http", http.ToString()},
+                            {"threads", threads},
+                            {"revocations", index_.size()},
+                            {"store", store_->store_id()}});
+    readiness_.Start(
+        [this](const std::string& name, bool serving) { grpc_->SetServing(name, serving); });
+    return absl::OkStatus();
+  }
+
+  void Shutdown(absl::Duration grace) override {
+    readiness_.Stop();
+    grpc_->Shutdown(grace);
+    http_.reset();
+    store_.reset();
+  }
+
+  int grpc_port() const override { return grpc_->port(); }
+  int http_port() const override { return http_->port(); }
+
+ private:
+  frontend::HttpReply HttpReply(const std::string& path) const {
+    if (path == "/livez") return {.body = "alive\n"};
+    if (path == "/readyz") {
+      return {.status = readiness_.ready() ? 200 : 503, .body = readiness_.Text()};
+    }
+    if (path == "/metrics") {
+      return {.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = metrics_.Text()};
+    }
+    return {.status = 404, .body = "there is /livez, /readyz and /metrics\n"};
+  }
+
+  revocation::RevocationIndex index_;
+  engine::Authorizer authorizer_;
+  engine::Revoker revoker_;
+  frontend::Metrics metrics_;
+  std::unique_ptr<revocation::RevocationStore> store_;
+  std::unique_ptr<frontend::AuthorizationService> service_;
+  frontend::Readiness readiness_;
+  std::unique_ptr<frontend::GrpcServer> grpc_;
+  std::unique_ptr<frontend::HttpServer> http_;
+};
+
+// Things that are allowed and that an operator should know.
+void Warn(const config::Config& config) {
+  log::Warning("there are no callers yet: whoever reaches the gRPC port has all rights",
+               {{"grpc", config.grpc.ToString()}});
+  for (const config::Issuer& issuer : config.issuers) {
+    if (issuer.development_key_file.has_value()) {
+      log::Warning("a development issuer is trusted: never in production",
+                   {{"issuer", issuer.rules.issuer}});
+    }
+    if (issuer.rules.allow_missing_iat) {
+      log::Warning("tokens without iat are accepted", {{"issuer", issuer.rules.issuer}});
+    }
+  }
+  if (config.issuers.size() > 1) {
+    log::Warning(
+        "with several issuers Authorize denies everything: no policy says whose "
+        "subjects own what");
+  }
+}
+
+}  // namespace
+
+absl::Status CheckKeys(const config::Config& config) {
+  for (const config::Issuer& issuer : config.issuers) {
+    GH_RETURN_IF_ERROR(KeysOf(issuer, SystemClock(), /*without_network=*/true).status());
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const config::Config& config,
+                                                      const Clock& clock,
+                                                      const ServerOptions& options) {
+  Warn(config);
+  std::vector<engine::TrustedIssuer> issuers;
+  for (const config::Issuer& issuer : config.issuers) {
+    GH_ASSIGN_OR_RETURN(KeySource keys, KeysOf(issuer, clock, /*without_network=*/false));
+    issuers.push_back({issuer.rules, std::move(keys)});
+  }
+  auto server = std::make_unique<RunningServer>(std::move(issuers), config, clock);
+  GH_RETURN_IF_ERROR(server->Start(config, clock, options));
+  return server;
+}
+
+}  // namespace gatehouse

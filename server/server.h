@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/base/clock.h"
+#include "server/config/config.h"
+
+namespace gatehouse {
+
+// What a start may be told beside the configuration.
+struct ServerOptions {
+  // Serving threads; 0: as many as CPUs may be used.
+  int threads = 0;
+};
+
+// A running server: the object graph behind the two ports.
+class Server {
+ public:
+  // Reads keys and secrets, opens the database, listens, and serves. Ready only
+  // when an issuer's keys are there, which this does not wait for. `clock`
+  // outlives the server.
+  //   INVALID_ARGUMENT, NOT_FOUND  a secret or key file that is missing or no good
+  //   FAILED_PRECONDITION          a database that is none, or in use
+  //   UNAVAILABLE                  a port that cannot be had
+  // Each names the file, variable or address.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const config::Config& config,
+                                                       const Clock& clock,
+                                                       const ServerOptions& options = {});
+
+  // Not ready; what is in flight ends within `grace`; then the store closes. Once.
+  virtual void Shutdown(absl::Duration grace) = 0;
+
+  virtual ~Server() = default;
+
+  virtual int grpc_port() const = 0;
+  virtual int http_port() const = 0;
+};
+
+// Whether the files and secrets that the configuration names can be used, without
+// touching the network or the database.
+absl::Status CheckKeys(const config::Config& config);
+
+}  // namespace gatehouse

@@ -1,0 +1,114 @@
+#include "server/frontend/reply.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+
+#include "gatehouse/v1/authorization_service.pb.h"
+
+namespace gatehouse::frontend {
+namespace {
+
+using policy::Code;
+
+constexpr Code kAllCodes[] = {Code::kOk,           Code::kTokenMissing,
+                              Code::kTokenInvalid, Code::kTokenExpired,
+                              Code::kTokenRevoked, Code::kInsufficientPermissions};
+
+policy::Principal Ada() {
+  policy::Principal ada;
+  ada.issuer = "https://issuer.example";
+  ada.subject = "ada";
+  ada.tenant = "acme";
+  ada.roles = {"admin", "user"};
+  ada.scopes = {"read"};
+  ada.session_id = "s1";
+  ada.token_id = "t1";
+  ada.client_id = "web";
+  ada.email = "ada@example.com";
+  ada.issue_time = absl::FromUnixSeconds(1'795'216'315);
+  ada.expire_time = absl::FromUnixSeconds(1'795'217'215) + absl::Milliseconds(250);
+  return ada;
+}
+
+std::string BytesOf(const grpc::ByteBuffer& buffer) {
+  grpc::Slice slice;
+  EXPECT_TRUE(buffer.DumpToSingleSlice(&slice).ok());
+  return {reinterpret_cast<const char*>(slice.begin()), slice.size()};
+}
+
+TEST(ReplyTest, OnlyOkAllows) {
+  for (const Code code : kAllCodes) {
+    EXPECT_EQ(EffectOf(code) == v1::EFFECT_ALLOW, code == Code::kOk);
+    EXPECT_EQ(RowOf(code).http_status == 200, code == Code::kOk);
+    EXPECT_EQ(RowOf(code).code, code) << "the table is out of order";
+    EXPECT_EQ("CODE_" + std::string(RowOf(code).name), v1::Code_Name(RowOf(code).wire));
+  }
+}
+
+TEST(ReplyTest, PermissionsAre403AndAllAboutTheTokenIs401) {
+  for (const Code code : kAllCodes) {
+    if (code == Code::kOk) continue;
+    EXPECT_EQ(RowOf(code).http_status, code == Code::kInsufficientPermissions ? 403 : 401);
+  }
+}
+
+// The hand-written encoding says what the messages would.
+TEST(ReplyTest, EncodedRepliesEqualSerializedMessages) {
+  const std::string rendered = RenderPrincipal(Ada());
+  for (const Code code : kAllCodes) {
+    for (const bool with_principal : {false, true}) {
+      for (const int64_t revision :
+           {int64_t{0}, int64_t{1}, int64_t{127}, int64_t{128}, int64_t{1} << 40, INT64_MAX}) {
+        const std::string bytes = BytesOf(EncodeReply(
+            code, "id-1", with_principal ? absl::string_view(rendered) : "", revision, "store"));
+        v1::VerifyResponse expected;
+        FillDecision(code, "id-1", *expected.mutable_decision());
+        if (with_principal) FillPrincipal(Ada(), *expected.mutable_principal());
+        expected.set_revision(revision);
+        expected.set_store_id("store");
+        v1::VerifyResponse verify;
+        ASSERT_TRUE(verify.ParseFromString(bytes));
+        EXPECT_EQ(verify.SerializeAsString(), expected.SerializeAsString());
+        v1::AuthorizeResponse authorize;
+        ASSERT_TRUE(authorize.ParseFromString(bytes));
+        EXPECT_EQ(authorize.SerializeAsString(), expected.SerializeAsString());
+      }
+    }
+  }
+}
+
+TEST(ReplyTest, LongPrincipalsKeepTheirLength) {
+  policy::Principal ada = Ada();
+  ada.subject.assign(70'000, 'x');
+  v1::VerifyResponse verify;
+  ASSERT_TRUE(verify.ParseFromString(
+      BytesOf(EncodeReply(Code::kOk, "id", RenderPrincipal(ada), 1, "store"))));
+  EXPECT_EQ(verify.principal().subject(), ada.subject);
+}
+
+TEST(ReplyTest, APrincipalWithoutIatHasNoIssueTime) {
+  policy::Principal ada = Ada();
+  ada.issue_time.reset();
+  v1::Principal message;
+  FillPrincipal(ada, message);
+  EXPECT_FALSE(message.has_issue_time());
+  EXPECT_EQ(message.expire_time().seconds(), 1'795'217'215);
+  EXPECT_EQ(message.expire_time().nanos(), 250'000'000);
+}
+
+TEST(DecisionIdsTest, AreUnique) {
+  DecisionIds a;
+  DecisionIds b;
+  std::set<std::string> seen;
+  for (int i = 0; i < 1000; ++i) {
+    seen.insert(std::string(a.Next()));
+    seen.insert(std::string(b.Next()));
+  }
+  EXPECT_EQ(seen.size(), 2000u);
+  EXPECT_EQ(a.Next().size(), DecisionIds::kLength);
+}
+
+}  // namespace
+}  // namespace gatehouse::frontend
