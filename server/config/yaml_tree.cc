@@ -41,7 +41,7 @@ class TreeBuilder final : public YAML::EventHandler {
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     CheckPlain(mark, "", anchor);
-    Add(YamlNode{.kind = YamlNode::Kind::kNull, .line = LineOf(mark)});
+    Add(At(mark, YamlNode::Kind::kNull));
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t /*anchor*/) override {
     throw Refused(LineOf(mark), "YAML aliases (*name) are not supported; write the value out");
@@ -49,23 +49,32 @@ class TreeBuilder final : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     CheckPlain(mark, tag, anchor);
-    Add(YamlNode{
-        .kind = YamlNode::Kind::kScalar, .line = LineOf(mark), .text = value, .plain = tag == "?"});
+    YamlNode node = At(mark, YamlNode::Kind::kScalar);
+    node.text = value;
+    node.plain = tag == "?";
+    Add(std::move(node));
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                        YAML::EmitterStyle::value /*style*/) override {
     CheckPlain(mark, tag, anchor);
-    Open(YamlNode{.kind = YamlNode::Kind::kList, .line = LineOf(mark)});
+    Open(At(mark, YamlNode::Kind::kList));
   }
   void OnSequenceEnd() override { Close(); }
   void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                   YAML::EmitterStyle::value /*style*/) override {
     CheckPlain(mark, tag, anchor);
-    Open(YamlNode{.kind = YamlNode::Kind::kMapping, .line = LineOf(mark)});
+    Open(At(mark, YamlNode::Kind::kMapping));
   }
   void OnMapEnd() override { Close(); }
 
  private:
+  static YamlNode At(const YAML::Mark& mark, YamlNode::Kind kind) {
+    YamlNode node;
+    node.kind = kind;
+    node.line = LineOf(mark);
+    return node;
+  }
+
   static void CheckPlain(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
     if (anchor != 0) throw Refused(LineOf(mark), "YAML anchors (&name) are not supported");
     if (!tag.empty() && tag != "?" && tag != "!") {
