@@ -147,7 +147,9 @@ std::optional<YamlNode> ParseYaml(absl::string_view yaml, Findings& findings) {
   }
   if (!CheckBytes(yaml, findings)) return std::nullopt;
   try {
-    std::istringstream in{std::string(yaml)};
+    // At the bare end of a text, yaml-cpp takes a quote that was never closed for
+    // closed; at a document's end it does not.
+    std::istringstream in(absl::StrCat(yaml, "\n...\n"));
     YAML::Parser parser(in);
     TreeBuilder builder;
     if (parser.HandleNextDocument(builder)) parser.HandleNextDocument(builder);
@@ -155,7 +157,11 @@ std::optional<YamlNode> ParseYaml(absl::string_view yaml, Findings& findings) {
   } catch (const Refused& refused) {
     findings.Malformed(refused.line, "", refused.what_is_wrong);
   } catch (const YAML::Exception& e) {
-    findings.Malformed(LineOf(e.mark), "", absl::StrCat("YAML: ", e.msg));
+    const bool open_quote =
+        e.msg == YAML::ErrorMsg::DOC_IN_SCALAR || e.msg == YAML::ErrorMsg::EOF_IN_SCALAR;
+    findings.Malformed(
+        LineOf(e.mark), "",
+        absl::StrCat("YAML: ", open_quote ? "a quote is opened before and never closed" : e.msg));
   } catch (const std::exception& e) {
     findings.Malformed(1, "", absl::StrCat("YAML: ", e.what()));
   }

@@ -22,6 +22,8 @@ struct Case {
   std::string message;  // how it begins
 };
 
+void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
+
 std::string MessageOf(const std::string& yaml) {
   const auto config = ParseConfig(yaml, "g.yaml");
   if (config.ok()) return "was accepted";
@@ -80,7 +82,7 @@ const Case kForm[] = {
     {"NullMapping", "listen: {grpc: \"127.0.0.1:7070\", http: \"127.0.0.1:7071\"}",
      "listen:", "g.yaml:1: listen: is empty; must be a mapping, or left out"},
     {"NullInList", "      - notes", "      -",
-     "g.yaml:12: issuers[1].audiences[1]: is empty; must be one value"},
+     "g.yaml:11: issuers[1].audiences[1]: is empty; must be one value"},
     {"NullDuration", "  keep: 720h", "  keep: null",
      "g.yaml:36: revocations.keep: is empty; must be one value"},
     {"BooleanOfAnotherLanguage", "iat: true", "iat: yes",
@@ -127,10 +129,12 @@ const Case kYaml[] = {
      "g.yaml:9: YAML tags (!name) are not supported"},
     {"SecondDocument",
      "revocations:", "---\nrevocations:", "g.yaml:33: another YAML document begins here"},
-    {"SyntaxUnclosed", "algorithms: [HS256]", "algorithms: [HS256", "g.yaml:30: YAML: "},
+    {"SyntaxUnclosed", "algorithms: [HS256]", "algorithms: [HS256",
+     "g.yaml:31: YAML: end of sequence flow not found"},
     {"SyntaxIndentation", "    claims:\n", "   claims:\n", "g.yaml:16: YAML: "},
     {"SyntaxTab", "    skew: 1m", "\tskew: 1m", "g.yaml:32: YAML: "},
-    {"SyntaxQuote", "issuer: 'internal'", "issuer: 'internal", "g.yaml:40: YAML: "},
+    {"SyntaxQuote", "issuer: 'internal'", "issuer: 'internal",
+     "g.yaml:38: YAML: a quote is opened before and never closed"},
     {"EndOfTransmission", "issuer: 'internal'", "\x04issuer: 'internal'",
      "g.yaml:28: this line holds a control character"},
     {"NulByte", "issuer: 'internal'", std::string("issuer: a\0b", 11),
@@ -231,7 +235,7 @@ const Case kMeaning[] = {
     {"LifetimeZero", "max_token_lifetime: 1h", "max_token_lifetime: 0s",
      "g.yaml:8: issuers[0].max_token_lifetime: must be longer than zero"},
     {"LifetimeBeyondKeep", "max_token_lifetime: 1h", "max_token_lifetime: 720h1s",
-     "g.yaml:8: issuers[0].max_token_lifetime: is 720h0m1s, longer than revocations.keep (720h)"},
+     "g.yaml:8: issuers[0].max_token_lifetime: is 720h1s, longer than revocations.keep (720h)"},
     {"DefaultLifetimeBeyondKeep", "keep: 720h", "keep: 23h",
      "g.yaml:28: issuers[2].max_token_lifetime: is 24h unless given, longer than revocations.keep"},
     {"SkewTooLarge", "    skew: 1m", "    skew: 61s",

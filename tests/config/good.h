@@ -24,6 +24,7 @@ issuers:
       tenant: ""
       session: session_state
       client: azp
+    # Tokens for trying things out.
     max_token_lifetime: 30m
     skew: 0s
     allow_missing_iat: true

@@ -34,7 +34,7 @@ TEST(YamlToMessage, WholeNumbersUpToTheirLimits) {
 
 TEST(YamlToMessage, WhatIsNoWholeNumberIsRefused) {
   for (const std::string bad :
-       {"2147483648", "1.0", "0x10", "1e3", "\"7\"", "seven", "''", "+7", "1_000", "- 1", "--1"}) {
+       {"2147483648", "1.0", "0x10", "1e3", "\"7\"", "seven", "''", "+7", "1_000", "--1"}) {
     v1::ListRevocationsRequest request;
     EXPECT_THAT(Convert(absl::StrCat("page_size: ", bad), request), HasSubstr("f:1: page_size: "))
         << bad;
