@@ -37,6 +37,8 @@ std::string ReadRequest(int connection) {
     const ssize_t got = ::recv(connection, buffer, sizeof(buffer), 0);
     if (got <= 0) return "";
     request.append(buffer, static_cast<size_t>(got));
+    constexpr char kTlsHandshake = 0x16;
+    if (request[0] == kTlsHandshake) return "";
   }
   return request;
 }
