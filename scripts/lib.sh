@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # colours and paths are for those who source it
 # What the scripts share. Sourced, not run.
 
 set -euo pipefail
@@ -24,8 +24,15 @@ packages() { awk -v want="$1" '!/^#/ && NF { if (want == "test" || $2 == want) p
 
 # Installs what is missing. install_packages build | test
 install_packages() {
+  local wanted
+  mapfile -t wanted < <(packages "$1")
+  install_debian "${wanted[@]}"
+}
+
+# install_debian PACKAGE...: installs those that are missing.
+install_debian() {
   local missing=() p
-  for p in $(packages "$1"); do
+  for p in "$@"; do
     dpkg-query -W -f='${db:Status-Status}' "$p" 2>/dev/null | grep -qx installed || missing+=("$p")
   done
   if [ ${#missing[@]} -eq 0 ]; then note "all packages are there"; return; fi

@@ -1,0 +1,120 @@
+#include "client/cli/arguments.h"
+
+#include <simdjson.h>
+
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "client/cli/token_input.h"
+
+namespace gatehouse::cli {
+namespace {
+
+std::string CheckText(const std::string& text) {
+  if (LooksLikeToken(text)) return std::string(kTokensAreNoArguments);
+  if (!simdjson::validate_utf8(text)) return "the value is not UTF-8 text";
+  return "";
+}
+
+bool IsOptionName(absl::string_view word) {
+  return absl::ConsumePrefix(&word, "-") && IsPlainWord(word);
+}
+
+}  // namespace
+
+CLI::Option* AddDuration(CLI::App& app, const std::string& name, absl::Duration& value,
+                         const std::string& help) {
+  return app
+      .add_option_function<std::string>(
+          name,
+          [name, &value](const std::string& text) {
+            absl::Duration parsed;
+            if (!absl::ParseDuration(text, &parsed) || parsed <= absl::ZeroDuration() ||
+                parsed == absl::InfiniteDuration()) {
+              throw CLI::ValidationError(name, "must be a time such as 500ms, 2s or 15m");
+            }
+            value = parsed;
+          },
+          help)
+      ->type_name("TIME")
+      ->default_str(absl::FormatDuration(value));
+}
+
+CLI::Option* AddText(CLI::App& app, const std::string& name, std::string& value,
+                     const std::string& help) {
+  return app.add_option(name, value, help)->check(CLI::Validator(CheckText, ""));
+}
+
+CLI::Option* AddTexts(CLI::App& app, const std::string& name, std::vector<std::string>& values,
+                      const std::string& help) {
+  return app.add_option(name, values, help)
+      ->type_name("TEXT")
+      ->allow_extra_args(false)
+      ->check(CLI::Validator(CheckText, ""));
+}
+
+void AddGlobalOptions(CLI::App& app, Options& options) {
+  app.add_option("--target", options.target, "The server's gRPC address, host:port")
+      ->envname("GATEHOUSE_TARGET")
+      ->capture_default_str()
+      ->type_name("ADDRESS")
+      ->take_last()
+      ->check(CLI::Validator(CheckText, ""));
+  AddDuration(app, "--timeout", options.timeout, "How long to wait for an answer")->take_last();
+  app.add_option_function<std::string>(
+         "--output",
+         [&options](const std::string& name) {
+           if (name != "text" && name != "json") {
+             throw CLI::ValidationError("--output", "must be text or json");
+           }
+           options.output = name == "json" ? Output::kJson : Output::kText;
+         },
+         "text for people, json for programs: the reply in protobuf's JSON, on one line")
+      ->type_name("text|json")
+      ->take_last()
+      ->default_str("text");
+}
+
+void AddExamples(CLI::App& subcommand, const std::string& examples) {
+  subcommand.fallthrough();
+  subcommand.footer(absl::StrCat("Examples:\n", examples,
+                                 "\nThe options of `gatehouse --help` (--target, --timeout, "
+                                 "--output) may stand here too.\n"));
+}
+
+std::string ExplainExtras(const std::vector<std::string>& extras) {
+  std::vector<std::string> unknown;
+  for (const std::string& extra : extras) {
+    const std::string name = extra.substr(0, extra.find('='));
+    if (IsOptionName(name)) unknown.push_back(name);
+  }
+  const bool token =
+      unknown.empty() || std::any_of(unknown.begin(), unknown.end(), [](const auto& n) {
+        return n == "--token" || n == "-t" || n == "--jwt" || n == "--bearer";
+      });
+  std::string message = unknown.empty()
+                            ? "an argument too many (not shown here)"
+                            : absl::StrCat("unknown option ", absl::StrJoin(unknown, ", "));
+  if (token) absl::StrAppend(&message, ": ", kTokensAreNoArguments);
+  return message;
+}
+
+bool IsPlainWord(absl::string_view word) {
+  return !word.empty() && word.size() <= 20 && std::all_of(word.begin(), word.end(), [](char c) {
+    return c == '-' || absl::ascii_islower(static_cast<unsigned char>(c));
+  });
+}
+
+std::string WithoutTokens(absl::string_view message) {
+  std::vector<std::string> words;
+  for (absl::string_view word : absl::StrSplit(message, ' ')) {
+    words.emplace_back(LooksLikeToken(word) ? "(not shown)" : word);
+  }
+  return absl::StrJoin(words, " ");
+}
+
+}  // namespace gatehouse::cli

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <CLI/App.hpp>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "client/cli/commands.h"
+
+namespace gatehouse::cli {
+
+// Adds the options that every subcommand takes, also behind its own name.
+void AddGlobalOptions(CLI::App& app, Options& options);
+
+// A positive, finite duration such as "2s" or "15m".
+CLI::Option* AddDuration(CLI::App& app, const std::string& name, absl::Duration& value,
+                         const std::string& help);
+
+// An option (or, without dashes, a positional argument) whose value goes to the
+// server or into a token: must be UTF-8 and must not be a token.
+CLI::Option* AddText(CLI::App& app, const std::string& name, std::string& value,
+                     const std::string& help);
+
+// The same for an option that may be given more than once.
+CLI::Option* AddTexts(CLI::App& app, const std::string& name, std::vector<std::string>& values,
+                      const std::string& help);
+
+// The lines under a subcommand's help.
+void AddExamples(CLI::App& subcommand, const std::string& examples);
+
+// What is wrong with the arguments that no option took. Shows no argument but the
+// names of options: one may be a token.
+std::string ExplainExtras(const std::vector<std::string>& extras);
+
+// Whether `word` is so short and plain that it is a misspelt command and no secret.
+bool IsPlainWord(absl::string_view word);
+
+// `message` without words that look like a token.
+std::string WithoutTokens(absl::string_view message);
+
+}  // namespace gatehouse::cli

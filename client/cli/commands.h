@@ -1,0 +1,40 @@
+#pragma once
+
+#include <CLI/App.hpp>
+#include <functional>
+#include <string>
+
+#include "absl/time/time.h"
+
+// The subcommands of `gatehouse`, a file each.
+namespace gatehouse::cli {
+
+// Scripts branch on these; everything that is neither a yes nor a no is kUnknown.
+inline constexpr int kYes = 0;      // allowed, or done
+inline constexpr int kNo = 1;       // denied
+inline constexpr int kUnknown = 2;  // could not tell, failed, wrong usage
+
+enum class Output { kText, kJson };
+
+// What every subcommand takes.
+struct Options {
+  std::string target = "127.0.0.1:7070";
+  absl::Duration timeout = absl::Seconds(2);
+  Output output = Output::kText;
+};
+
+// Runs a subcommand whose arguments were parsed. Returns the exit code.
+using Action = std::function<int(const Options&)>;
+
+// Each adds its subcommand to `app`; when that one is parsed, it sets `action`,
+// which must outlive `app`.
+void AddVerify(CLI::App& app, Action& action);
+void AddAuthorize(CLI::App& app, Action& action);
+void AddRevoke(CLI::App& app, Action& action);
+void AddRevocations(CLI::App& app, Action& action);
+void AddDevToken(CLI::App& app, Action& action);
+
+// Parses the command line and runs what it names. Returns the exit code.
+int Run(int argc, const char* const* argv);
+
+}  // namespace gatehouse::cli

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <memory>
+#include <optional>
+
+#include "client/cli/commands.h"
+#include "client/cli/output.h"
+#include "gatehouse/v1/authorization_service.grpc.pb.h"
+
+namespace gatehouse::cli {
+
+// The way to the server. One thread at a time.
+class Connection {
+ public:
+  explicit Connection(const Options& options);
+
+  // Makes one call within the time that the options allow. nullopt when there was
+  // no answer; what went wrong is then on standard error.
+  template <class Request, class Reply>
+  std::optional<Reply> Call(grpc::Status (v1::AuthorizationService::Stub::*method)(
+                                grpc::ClientContext*, const Request&, Reply*),
+                            const Request& request) {
+    grpc::ClientContext context;
+    SetDeadline(context);
+    Reply reply;
+    const grpc::Status status = (*stub_.*method)(&context, request, &reply);
+    if (status.ok()) return reply;
+    Fail(Explain(status));
+    return std::nullopt;
+  }
+
+ private:
+  void SetDeadline(grpc::ClientContext& context) const;
+  std::string Explain(const grpc::Status& status) const;
+
+  const Options options_;
+  const std::shared_ptr<grpc::Channel> channel_;
+  const std::unique_ptr<v1::AuthorizationService::Stub> stub_;
+};
+
+}  // namespace gatehouse::cli

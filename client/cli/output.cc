@@ -1,0 +1,105 @@
+#include "client/cli/output.h"
+
+#include <google/protobuf/util/json_util.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <iostream>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "client/cli/commands.h"
+#include "server/base/log.h"
+
+namespace gatehouse::cli {
+namespace {
+
+// How many columns printable UTF-8 text takes, near enough: one a code point.
+size_t Width(absl::string_view text) {
+  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  }));
+}
+
+std::string Padded(const std::string& text, size_t width) {
+  const size_t have = Width(text);
+  return have >= width ? text : text + std::string(width - have, ' ');
+}
+
+bool WantsColour() {
+  const char* const no_color = std::getenv("NO_COLOR");
+  if (no_color != nullptr && *no_color != '\0') return false;
+  const char* const term = std::getenv("TERM");
+  if (term == nullptr || absl::string_view(term) == "dumb") return false;
+  return isatty(STDOUT_FILENO) != 0;
+}
+
+}  // namespace
+
+std::string Printable(absl::string_view text) {
+  // The log also escapes quotes and backslashes, which would make JSON unreadable here.
+  std::string out;
+  while (!text.empty()) {
+    const size_t plain = std::min(text.find_first_of("\"\\"), text.size());
+    out += log::Escape(text.substr(0, plain), std::numeric_limits<size_t>::max());
+    if (plain < text.size()) out += text[plain];
+    text.remove_prefix(std::min(plain + 1, text.size()));
+  }
+  return out;
+}
+
+std::string TimeText(const google::protobuf::Timestamp& time) {
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::FromUnixSeconds(time.seconds()),
+                          absl::UTCTimeZone());
+}
+
+std::string Coloured(Colour colour, absl::string_view text) {
+  if (!WantsColour()) return std::string(text);
+  return absl::StrCat(colour == Colour::kGreen ? "\x1b[32m" : "\x1b[31m", text, "\x1b[0m");
+}
+
+void PrintRows(const Rows& rows) {
+  size_t width = 0;
+  for (const auto& [label, value] : rows) {
+    if (!value.empty()) width = std::max(width, label.size());
+  }
+  for (const auto& [label, value] : rows) {
+    if (!value.empty())
+      std::cout << "  " << Padded(label, width) << "  " << Printable(value) << "\n";
+  }
+}
+
+void PrintTable(const std::vector<std::string>& headings,
+                const std::vector<std::vector<std::string>>& lines) {
+  std::vector<std::vector<std::string>> cells = {headings};
+  for (const auto& line : lines) {
+    std::vector<std::string>& made = cells.emplace_back();
+    for (const std::string& cell : line) made.push_back(cell.empty() ? "-" : Printable(cell));
+  }
+  std::vector<size_t> widths(headings.size());
+  for (const auto& line : cells) {
+    for (size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], Width(line[i]));
+  }
+  for (const auto& line : cells) {
+    for (size_t i = 0; i + 1 < line.size(); ++i) std::cout << Padded(line[i], widths[i]) << "  ";
+    std::cout << line.back() << "\n";
+  }
+}
+
+std::string ToJson(const google::protobuf::Message& message) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.preserve_proto_field_names = true;
+  options.always_print_primitive_fields = true;
+  std::string json;
+  if (!google::protobuf::util::MessageToJsonString(message, &json, options).ok()) return "";
+  return json;
+}
+
+int Fail(absl::string_view message) {
+  std::cerr << "gatehouse: " << message << "\n";
+  return kUnknown;
+}
+
+}  // namespace gatehouse::cli

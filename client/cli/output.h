@@ -1,0 +1,41 @@
+#pragma once
+
+#include <google/protobuf/message.h>
+#include <google/protobuf/timestamp.pb.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+
+// What is written. Everything that came from a token or from a server passes
+// through Printable() or ToJson(), so that no claim can drive a terminal.
+namespace gatehouse::cli {
+
+// `text` with control characters and bytes that are no UTF-8 written as \xNN.
+std::string Printable(absl::string_view text);
+
+// "2026-11-21T09:00:00Z".
+std::string TimeText(const google::protobuf::Timestamp& time);
+
+enum class Colour { kGreen, kRed };
+// `text` coloured if standard output is a terminal that wants it (NO_COLOR unset).
+std::string Coloured(Colour colour, absl::string_view text);
+
+// Label and value; a row with an empty value is left out. Values are made printable.
+using Rows = std::vector<std::pair<std::string, std::string>>;
+// Writes the rows to standard output, indented and aligned.
+void PrintRows(const Rows& rows);
+
+// Writes columns under their headings, aligned. Cells are made printable.
+void PrintTable(const std::vector<std::string>& headings,
+                const std::vector<std::vector<std::string>>& lines);
+
+// `message` on one line, in protobuf's JSON with the field names of the .proto files.
+std::string ToJson(const google::protobuf::Message& message);
+
+// Writes "gatehouse: `message`" to standard error. Returns kUnknown.
+int Fail(absl::string_view message);
+
+}  // namespace gatehouse::cli

@@ -1,0 +1,203 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <ctime>
+
+#include "tests/cli/fake_server.h"
+
+namespace gatehouse::cli {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+v1::Revocation OfSession(int64_t revision) {
+  v1::Revocation revocation;
+  revocation.set_id("r" + std::to_string(revision));
+  revocation.mutable_session()->set_issuer("https://i");
+  revocation.mutable_session()->set_session_id("s1");
+  revocation.set_issuer("https://i");
+  revocation.set_reason("signed out");
+  revocation.mutable_create_time()->set_seconds(1795216315);
+  revocation.mutable_end_time()->set_seconds(1797808435);
+  revocation.set_actor("loopback");
+  revocation.set_revision(revision);
+  return revocation;
+}
+
+class RevokeCommandTest : public ::testing::Test {
+ protected:
+  RevokeCommandTest() {
+    server_.revoke = [this](const v1::RevokeRequest& request, v1::RevokeResponse& reply) {
+      got_ = request;
+      *reply.mutable_revocation() = OfSession(4);
+      reply.set_revision(4);
+      return grpc::Status::OK;
+    };
+  }
+
+  FakeServer server_;
+  v1::RevokeRequest got_;
+};
+
+TEST_F(RevokeCommandTest, TokenComesFromStandardInput) {
+  EXPECT_EQ(server_.Run({"revoke", "token", "--reason", "stolen"}, "a.b.c\n").code, 0);
+  EXPECT_EQ(got_.token(), "a.b.c");
+  EXPECT_EQ(got_.reason(), "stolen");
+}
+
+TEST_F(RevokeCommandTest, IdsAreArguments) {
+  EXPECT_EQ(server_.Run({"revoke", "token-id", "--issuer", "https://i", "jti-1"}).code, 0);
+  EXPECT_EQ(got_.token_id().issuer(), "https://i");
+  EXPECT_EQ(got_.token_id().token_id(), "jti-1");
+  EXPECT_EQ(server_.Run({"revoke", "session", "s1", "--issuer", "https://i"}).code, 0);
+  EXPECT_EQ(got_.session().issuer(), "https://i");
+  EXPECT_EQ(got_.session().session_id(), "s1");
+  EXPECT_EQ(server_.Run({"revoke", "subject", "--issuer", "https://i", "ada"}).code, 0);
+  EXPECT_EQ(got_.subject().issuer(), "https://i");
+  EXPECT_EQ(got_.subject().subject(), "ada");
+  EXPECT_FALSE(got_.subject().has_issued_until());
+}
+
+TEST_F(RevokeCommandTest, IssuedUntilIsNowOrATimeOrSeconds) {
+  const std::vector<std::string> command = {"revoke", "subject",        "--issuer",
+                                            "i",      "--issued-until", ""};
+  const auto seconds = [&](const std::string& text) {
+    std::vector<std::string> arguments = command;
+    arguments.back() = text;
+    arguments.emplace_back("ada");
+    EXPECT_EQ(server_.Run(arguments).code, 0);
+    return got_.subject().issued_until().seconds();
+  };
+  EXPECT_EQ(seconds("1795216315"), 1795216315);
+  EXPECT_EQ(seconds("2026-11-20T23:11:55Z"), 1795216315);
+  EXPECT_EQ(seconds("2026-11-21T00:11:55.9+01:00"), 1795216315);
+  const std::time_t before = std::time(nullptr);
+  const int64_t now = seconds("now");
+  EXPECT_GE(now, before);
+  EXPECT_LE(now, std::time(nullptr));
+}
+
+TEST_F(RevokeCommandTest, TellsWhatIsRevoked) {
+  const Result result = server_.Run({"revoke", "session", "s1", "--issuer", "https://i"});
+  EXPECT_EQ(result.out,
+            "revoked\n"
+            "  session     s1\n"
+            "  issuer      https://i\n"
+            "  reason      signed out\n"
+            "  made        2026-11-20T23:11:55Z\n"
+            "  by          loopback\n"
+            "  kept until  2026-12-20T23:13:55Z\n"
+            "  id          r4\n"
+            "  revision    4\n");
+  const Result json =
+      server_.Run({"revoke", "session", "s1", "--issuer", "https://i", "--output", "json"});
+  EXPECT_EQ(json.code, 0);
+  EXPECT_THAT(json.out, AllOf(StartsWith(R"({"revocation":{"id":"r4","session":)"),
+                              HasSubstr(R"("revision":"4")")));
+}
+
+TEST_F(RevokeCommandTest, AnswerWithoutRevocationIsExitCode2) {
+  server_.revoke = Always<v1::RevokeRequest>(v1::RevokeResponse());
+  const Result result = server_.Run({"revoke", "session", "s1", "--issuer", "https://i"});
+  EXPECT_EQ(result.code, 2);
+  EXPECT_THAT(result.out, Not(HasSubstr("revoked")));
+  EXPECT_THAT(result.err, HasSubstr("take it as not done"));
+}
+
+TEST_F(RevokeCommandTest, RefusedRevocationIsExitCode2WithTheReason) {
+  server_.revoke = [](const auto&, auto&) {
+    return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "token: expired");
+  };
+  const Result result = server_.Run({"revoke", "token"});
+  EXPECT_EQ(result.code, 2);
+  EXPECT_THAT(result.err, HasSubstr("token: expired"));
+}
+
+// Answers pages of `total` revocations, newest first.
+class RevocationsCommandTest : public ::testing::Test {
+ protected:
+  void Hold(int64_t total) {
+    server_.list = [total](const v1::ListRevocationsRequest& request,
+                           v1::ListRevocationsResponse& reply) {
+      int64_t next = request.page_token().empty() ? total : std::stoll(request.page_token());
+      const int64_t last = std::max<int64_t>(0, next - request.page_size());
+      for (; next > last; --next) *reply.add_revocations() = OfSession(next);
+      if (next > 0) reply.set_next_page_token(std::to_string(next));
+      return grpc::Status::OK;
+    };
+  }
+
+  static int64_t Lines(const std::string& text) {
+    return std::count(text.begin(), text.end(), '\n');
+  }
+
+  FakeServer server_;
+};
+
+TEST_F(RevocationsCommandTest, TableIsAligned) {
+  Hold(10);
+  const Result result = server_.Run({"revocations", "--limit", "10"});
+  EXPECT_EQ(result.code, 0);
+  EXPECT_THAT(
+      result.out,
+      StartsWith(
+          "REVISION  MADE                  KIND     TARGET  ISSUER     BY        REASON      ID\n"
+          "10        2026-11-20T23:11:55Z  session  s1      https://i  loopback  signed out  r10\n"
+          "9         2026-11-20T23:11:55Z  session  s1      https://i  loopback  signed out  "
+          "r9\n"));
+  EXPECT_THAT(result.err, IsEmpty());
+}
+
+TEST_F(RevocationsCommandTest, PagesThroughAll) {
+  Hold(2500);
+  const Result result = server_.Run({"revocations", "--limit", "0", "--output", "json"});
+  EXPECT_EQ(result.code, 0);
+  EXPECT_EQ(Lines(result.out), 2500);
+  EXPECT_THAT(result.out, StartsWith(R"({"id":"r2500",)"));
+}
+
+TEST_F(RevocationsCommandTest, LimitCutsAndSaysSo) {
+  Hold(2500);
+  const Result result = server_.Run({"revocations", "--limit", "1001", "--output", "json"});
+  EXPECT_EQ(result.code, 0);
+  EXPECT_EQ(Lines(result.out), 1001);
+  EXPECT_THAT(result.err, HasSubstr("there are more"));
+  EXPECT_EQ(Lines(server_.Run({"revocations", "--output", "json"}).out), 100);
+}
+
+TEST_F(RevocationsCommandTest, EmptyListSaysSo) {
+  Hold(0);
+  EXPECT_EQ(server_.Run({"revocations"}).out, "no revocations\n");
+  EXPECT_EQ(server_.Run({"revocations", "--output", "json"}).out, "");
+}
+
+TEST_F(RevocationsCommandTest, ServerThatRepeatsAPageIsExitCode2) {
+  server_.list = [](const auto&, v1::ListRevocationsResponse& reply) {
+    *reply.add_revocations() = OfSession(1);
+    reply.set_next_page_token("again");
+    return grpc::Status::OK;
+  };
+  const Result result = server_.Run({"revocations", "--limit", "0"});
+  EXPECT_EQ(result.code, 2);
+  EXPECT_THAT(result.err, HasSubstr("not complete"));
+}
+
+TEST_F(RevocationsCommandTest, ListThatBreaksOffIsExitCode2) {
+  server_.list = [](const v1::ListRevocationsRequest& request, v1::ListRevocationsResponse& reply) {
+    if (!request.page_token().empty()) {
+      return grpc::Status(grpc::StatusCode::UNAVAILABLE, "shutting down");
+    }
+    *reply.add_revocations() = OfSession(1);
+    reply.set_next_page_token("2");
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(server_.Run({"revocations", "--limit", "0"}).code, 2);
+}
+
+}  // namespace
+}  // namespace gatehouse::cli

@@ -1,0 +1,72 @@
+"""What all end-to-end tests start from. See support/ for how it works."""
+
+import itertools
+
+import pytest
+
+from support import leaks, stubs
+
+stubs.generate()
+
+from support.better_auth import BetterAuth  # noqa: E402  (needs the stubs, as the next does)
+from support.issuers import Issuer, JwksServer  # noqa: E402
+from support.server import Server  # noqa: E402
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_log_holds_a_secret(tmp_path_factory):
+    """Searches the logs of the whole session when all tests are through."""
+    yield
+    logs = sorted(tmp_path_factory.getbasetemp().rglob("*.log"))
+    found = leaks.find(logs)
+    assert not found, f"a token, secret or private key is logged at: {', '.join(found)}"
+    print(f"\n{len(logs)} logs hold none of {leaks.count()} secrets")
+
+
+@pytest.fixture
+def make_server(tmp_path):
+    """make_server(issuers, env=..., **sections) -> a Server with a database, running.
+    start=False leaves both to the test."""
+    made, numbers = [], itertools.count(1)
+
+    def make(issuers, *, start=True, **settings) -> Server:
+        server = Server(tmp_path / f"server-{next(numbers)}", issuers, **settings)
+        made.append(server)
+        return server.create_database().start() if start else server
+
+    yield make
+    for server in made:
+        if server.running():
+            server.stop()
+
+
+@pytest.fixture
+def better_auth(tmp_path):
+    auth = BetterAuth(tmp_path / "better-auth")
+    yield auth
+    auth.stop()
+
+
+@pytest.fixture
+def jwks_server():
+    """jwks_server(answer) -> a JwksServer that has not appeared yet."""
+    made = []
+
+    def make(answer) -> JwksServer:
+        made.append(JwksServer(answer))
+        return made[-1]
+
+    yield make
+    for server in made:
+        server.vanish()
+
+
+@pytest.fixture
+def hmac_issuer() -> Issuer:
+    return Issuer("HS256")
+
+
+@pytest.fixture
+def server(make_server, hmac_issuer, tmp_path) -> Server:
+    """A running one that trusts `hmac_issuer`."""
+    return make_server([hmac_issuer.config_with_file(tmp_path)])
