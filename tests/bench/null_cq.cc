@@ -13,8 +13,6 @@
 namespace gatehouse::bench {
 namespace {
 
-constexpr int kOutstanding = 200;
-
 // What a completion queue hands back.
 class Event {
  public:
@@ -103,8 +101,8 @@ class Call final : public Event {
 // One thread, its queue and its calls.
 class Worker {
  public:
-  Worker(Services& services, std::unique_ptr<grpc::ServerCompletionQueue> queue)
-      : services_(services), queue_(std::move(queue)) {}
+  Worker(Services& services, std::unique_ptr<grpc::ServerCompletionQueue> queue, int outstanding)
+      : services_(services), queue_(std::move(queue)), outstanding_(outstanding) {}
 
   void Start() {
     thread_ = std::thread([this] { Run(); });
@@ -120,14 +118,14 @@ class Worker {
 
  private:
   void Run() {
-    for (int i = 0; i < kOutstanding; ++i) {
+    for (int i = 0; i < outstanding_; ++i) {
       verify_.emplace_back(services_, queue_.get());
       authorize_.emplace_back(services_, queue_.get());
       empty_.emplace_back(services_, queue_.get());
     }
     void* tag = nullptr;
     bool ok = false;
-    int live = 3 * kOutstanding;
+    int live = 3 * outstanding_;
     while (queue_->Next(&tag, &ok)) {
       if (static_cast<Event*>(tag)->Proceed(ok)) continue;
       if (--live == 0) all_ended_.set_value();
@@ -136,6 +134,7 @@ class Worker {
 
   Services& services_;
   const std::unique_ptr<grpc::ServerCompletionQueue> queue_;
+  const int outstanding_;
   std::deque<Call<VerifyMethod>> verify_;
   std::deque<Call<AuthorizeMethod>> authorize_;
   std::deque<Call<EmptyMethod>> empty_;
@@ -145,13 +144,15 @@ class Worker {
 
 class CompletionQueueServer final : public NullServer {
  public:
-  explicit CompletionQueueServer(int threads) : threads_(threads) {}
+  CompletionQueueServer(int threads, int outstanding)
+      : threads_(threads), outstanding_(outstanding) {}
 
   void Register(grpc::ServerBuilder& builder) override {
     builder.RegisterService(&services_.authorization);
     builder.RegisterService(&services_.empty);
     for (int i = 0; i < threads_; ++i) {
-      workers_.push_back(std::make_unique<Worker>(services_, builder.AddCompletionQueue()));
+      workers_.push_back(
+          std::make_unique<Worker>(services_, builder.AddCompletionQueue(), outstanding_));
     }
   }
   void Start() override {
@@ -163,14 +164,15 @@ class CompletionQueueServer final : public NullServer {
 
  private:
   const int threads_;
+  const int outstanding_;
   Services services_;
   std::vector<std::unique_ptr<Worker>> workers_;
 };
 
 }  // namespace
 
-std::unique_ptr<NullServer> MakeCompletionQueueServer(int threads) {
-  return std::make_unique<CompletionQueueServer>(threads);
+std::unique_ptr<NullServer> MakeCompletionQueueServer(int threads, int outstanding) {
+  return std::make_unique<CompletionQueueServer>(threads, outstanding);
 }
 
 }  // namespace gatehouse::bench

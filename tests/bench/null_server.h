@@ -19,9 +19,9 @@ class NullServer {
   virtual void Join() = 0;
 };
 
-// One completion queue a thread, and 200 requests outstanding on each for each
-// method. Call objects are used again.
-std::unique_ptr<NullServer> MakeCompletionQueueServer(int threads);
+// One completion queue a thread, and `outstanding` requests asked for on each for
+// each method. Call objects are used again.
+std::unique_ptr<NullServer> MakeCompletionQueueServer(int threads, int outstanding);
 
 // gRPC's own threads, as many as it thinks best. Messages are used again.
 std::unique_ptr<NullServer> MakeCallbackServer();

@@ -11,14 +11,15 @@ import servers
 GROUPS = [
     ("kernel: network, scheduling", r"\[kernel|^\[vdso\]|^\[k\]", r""),
     ("crypto", r"libcrypto", r""),
-    ("memory allocation", r"", r"malloc|calloc|realloc|cfree|^free$|operator (new|delete)"
+    ("memory allocation", r"", r"malloc|calloc|realloc|_int_free|\bc?free$|operator (new|delete)"
                                r"|_Zn[wa]|_Zd[la]|gpr_(zalloc|free)|tcache|unlink_chunk"),
-    ("Gatehouse's own code", r"gatehouse-", r"gatehouse::(?!v1::|bench::Nothing)|^main$"),
+    ("gRPC: transport, HTTP/2", r"gatehouse-", r"^(\S+ )?grpc(::|_)"),
+    ("the server's own code", r"gatehouse-", r"gatehouse::(?!v1::|bench::Nothing)|^main$"),
     ("protobuf", r"libprotobuf|gatehouse-", r"google::protobuf|gatehouse::(v1|bench)::"),
     ("protobuf", r"libprotobuf", r""),
     ("gRPC: transport, HTTP/2", r"libgrpc|libgpr|libabsl|libupb|libaddress|libcares", r""),
     ("gRPC: transport, HTTP/2", r"gatehouse-", r"grpc"),
-    ("Gatehouse's own code", r"gatehouse-|libsimdjson|libsqlite|libspdlog|libfmt|libprometheus",
+    ("the server's own code", r"gatehouse-|libsimdjson|libsqlite|libspdlog|libfmt|libprometheus",
      r""),
     ("C library: copying, locks", r"libc\.|libc-|libpthread|libstdc|libgcc|libm\.|ld-linux", r""),
 ]
