@@ -10,46 +10,43 @@ import pytest
 from support.places import CACHE, E2E, NODE, REPOSITORY
 from support.processes import Process
 from support.readme import Block, blocks_of
-from support.server import http_get
-from support.waiting import wait_until
 
 PORTS = (7070, 7071)
 README = REPOSITORY / "README.md"
 
 
 @pytest.fixture
-def running_demonstration(tmp_path):
-    """`scripts/run`, as the README says."""
+def demonstration(tmp_path):
+    """The folder of a running `scripts/run`, as on its first use."""
     for port in PORTS:
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", port)) != 0, (
                 f"something is on port {port}, where scripts/run starts the server: end it first"
             )
-    run = Process([REPOSITORY / "scripts" / "run"], tmp_path / "run.log")
-
-    def ready():
-        assert run.running(), run.text()
-        try:
-            return http_get(f"http://127.0.0.1:{PORTS[1]}/readyz")[0] == 200
-        except OSError:
-            return False
-
+    demo = tmp_path / "demo"
+    run = Process(
+        [REPOSITORY / "scripts" / "run"], tmp_path / "run.log", {"GATEHOUSE_DEMO": str(demo)}
+    )
     try:
-        wait_until(ready, "scripts/run to start the server", seconds=1200)
-        yield run
+        # It may have to build first.
+        run.wait_for_line(lambda line: "Gatehouse is running" in line, "that it runs", seconds=1800)
+        yield demo
     finally:
-        run.end(signal.SIGINT)
+        status = run.end(signal.SIGTERM)
+    assert status == 0, run.text()
 
 
 class Reader:
     """Somebody who pastes block after block into one terminal, in a copy of the tree."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, demo=None):
         self.folder = folder
         folder.mkdir()
         for entry in REPOSITORY.iterdir():
-            if entry.name != ".git":
+            if entry.name not in (".git", "demo"):
                 (folder / entry.name).symlink_to(entry)
+        if demo:
+            (folder / "demo").symlink_to(demo)
         for name in ("package.json", "node_modules"):
             (folder / name).symlink_to(E2E / "readme" / name)
         self._env = {**os.environ}
@@ -96,10 +93,10 @@ class Reader:
         )  # fmt: skip
 
 
-def test_blocks_of_the_readme_run_and_print_what_they_say(running_demonstration, tmp_path):
+def test_blocks_of_the_readme_run_and_print_what_they_say(demonstration, tmp_path):
     blocks = blocks_of(README.read_text())
     assert blocks, "README.md has no block that can be run"
-    reader = Reader(tmp_path / "reader")
+    reader = Reader(tmp_path / "reader", demonstration)
     for block in blocks:
         print(f"README.md: {block}")
         reader.run(block)
