@@ -47,12 +47,12 @@ struct ParsedKeySet {
 // Reads a JWK Set (RFC 7517 section 5), `json` at most 256 KiB, 256 keys at most.
 // Keys that cannot be used for verifying one of our algorithms are refused one by
 // one: `oct` keys, private key members, RSA below 2048 or above 8192 bits or with
-// a public exponent that is even or below 65537, EC points off the curve, Ed25519 keys of
-// small order, `use` other than sig, `key_ops` without verify, an `alg` that
-// disagrees with the key, `x5c`-only keys, a kid that occurs twice with the same
-// algorithm. A key type or curve we do not know is refused the same way, so one
-// odd key does not take the set away. INVALID_ARGUMENT only when the text is no
-// JWK Set at all.
+// a public exponent that is even, below 65537 or above 64 bits, EC points off the
+// curve, Ed25519 keys of small order, `use` other than sig, `key_ops` without
+// verify, an `alg` that disagrees with the key, `x5c`-only keys, all keys of a kid
+// that different keys of one algorithm share. A key type or curve we do not know is
+// refused the same way, so one odd key does not take the set away.
+// INVALID_ARGUMENT only when the text is no JWK Set at all.
 absl::StatusOr<ParsedKeySet> ParseJwks(absl::string_view json);
 
 }  // namespace gatehouse::jose

@@ -1,0 +1,18 @@
+#pragma once
+
+#include "absl/status/status.h"
+#include "server/jose/json.h"
+#include "server/jose/jwt_verifier.h"
+
+// Reads a claims set (RFC 7519 section 4.1) into a Claims value. Errors are
+// INVALID_ARGUMENT and name the claim, never its value.
+namespace gatehouse::jose {
+
+// What every token must hold to, whoever issued it: iss, sub, aud, exp, iat, nbf,
+// jti, email, cnf.
+absl::Status ReadRegisteredClaims(const JsonObject& object, Claims& claims);
+
+// The claims that the issuer's configuration names.
+absl::Status ReadNamedClaims(const JsonObject& object, const ClaimNames& names, Claims& claims);
+
+}  // namespace gatehouse::jose

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "server/base/secret.h"
+#include "server/jose/verification_key.h"
+
+namespace gatehouse::jose {
+
+// MakeHmacKey without its look at the secret: for the vectors of standards, whose
+// secrets it refuses. Nothing but tests calls it otherwise.
+absl::StatusOr<std::shared_ptr<const VerificationKey>> MakeHmacKeyOfAnyStrength(Secret secret);
+
+}  // namespace gatehouse::jose

@@ -1,0 +1,131 @@
+#include "server/jose/jwk.h"
+
+#include <array>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "server/base/status_macros.h"
+#include "server/jose/base64url.h"
+
+namespace gatehouse::jose {
+namespace {
+
+using Kid = std::optional<std::string>;
+
+absl::StatusOr<std::string> Decoded(const JsonObject& jwk, absl::string_view name) {
+  const std::optional<absl::string_view> text = FindString(jwk, name);
+  if (!text.has_value()) {
+    const bool certificate = FindMember(jwk, "x5c").has_value();
+    return absl::InvalidArgumentError(
+        absl::StrCat(name, " is missing or not a string",
+                     certificate ? "; certificates (x5c) alone are not accepted" : ""));
+  }
+  std::optional<std::string> bytes = DecodeBase64Url(*text);
+  if (!bytes.has_value()) return absl::InvalidArgumentError(absl::StrCat(name, " is no base64url"));
+  return *std::move(bytes);
+}
+
+KeyOrError ReadEd25519(Kid kid, const JsonObject& jwk) {
+  GH_ASSIGN_OR_RETURN(const std::string x, Decoded(jwk, "x"));
+  return MakeEd25519Key(std::move(kid), x);
+}
+
+KeyOrError ReadEs256(Kid kid, const JsonObject& jwk) {
+  GH_ASSIGN_OR_RETURN(const std::string x, Decoded(jwk, "x"));
+  GH_ASSIGN_OR_RETURN(const std::string y, Decoded(jwk, "y"));
+  return MakeEs256Key(std::move(kid), x, y);
+}
+
+KeyOrError ReadRs256(Kid kid, const JsonObject& jwk) {
+  GH_ASSIGN_OR_RETURN(const std::string n, Decoded(jwk, "n"));
+  GH_ASSIGN_OR_RETURN(const std::string e, Decoded(jwk, "e"));
+  return MakeRs256Key(std::move(kid), n, e);
+}
+
+// Public keys only: a secret never comes from a JWK Set.
+struct KeyType {
+  absl::string_view kty;
+  absl::string_view crv;  // empty: the type has none
+  Algorithm algorithm;
+  KeyOrError (*read)(Kid kid, const JsonObject& jwk);
+};
+
+constexpr std::array<KeyType, 3> kKeyTypes = {{
+    {"OKP", "Ed25519", Algorithm::kEdDsa, ReadEd25519},
+    {"EC", "P-256", Algorithm::kEs256, ReadEs256},
+    {"RSA", "", Algorithm::kRs256, ReadRs256},
+}};
+
+// Null without `name`; INVALID_ARGUMENT if it is there and no string.
+absl::StatusOr<std::optional<absl::string_view>> OptionalString(const JsonObject& jwk,
+                                                                absl::string_view name) {
+  const std::optional<JsonValue> value = FindMember(jwk, name);
+  if (!value.has_value()) return std::optional<absl::string_view>();
+  const std::optional<absl::string_view> text = StringOf(*value);
+  if (!text.has_value()) return absl::InvalidArgumentError(absl::StrCat(name, " is not a string"));
+  return text;
+}
+
+absl::Status CheckNoPrivateMember(const JsonObject& jwk) {
+  for (const absl::string_view name : {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}) {
+    if (FindMember(jwk, name).has_value()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("a private or symmetric key: it has the member ", name));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckKeyOps(const JsonObject& jwk) {
+  const std::optional<JsonValue> value = FindMember(jwk, "key_ops");
+  if (!value.has_value()) return absl::OkStatus();
+  simdjson::dom::array operations;
+  if (value->get(operations) != simdjson::SUCCESS) {
+    return absl::InvalidArgumentError("key_ops is not an array");
+  }
+  bool verifies = false;
+  for (const JsonValue operation : operations) {
+    const std::optional<absl::string_view> name = StringOf(operation);
+    if (!name.has_value()) return absl::InvalidArgumentError("key_ops holds more than strings");
+    verifies = verifies || *name == "verify";
+  }
+  return verifies ? absl::OkStatus() : absl::InvalidArgumentError("key_ops without verify");
+}
+
+absl::Status CheckUse(const JsonObject& jwk) {
+  GH_ASSIGN_OR_RETURN(const std::optional<absl::string_view> use, OptionalString(jwk, "use"));
+  if (use.has_value() && *use != "sig") return absl::InvalidArgumentError("use is not sig");
+  return CheckKeyOps(jwk);
+}
+
+absl::StatusOr<const KeyType*> FindKeyType(const JsonObject& jwk) {
+  GH_ASSIGN_OR_RETURN(const std::optional<absl::string_view> kty, OptionalString(jwk, "kty"));
+  GH_ASSIGN_OR_RETURN(const std::optional<absl::string_view> crv, OptionalString(jwk, "crv"));
+  GH_ASSIGN_OR_RETURN(const std::optional<absl::string_view> alg, OptionalString(jwk, "alg"));
+  const std::optional<Algorithm> algorithm =
+      alg.has_value() ? AlgorithmFromName(*alg) : std::nullopt;
+  bool type_is_known = false;
+  for (const KeyType& type : kKeyTypes) {
+    if (kty != type.kty || (!type.crv.empty() && crv != type.crv)) continue;
+    type_is_known = true;
+    if (!alg.has_value() || algorithm == type.algorithm) return &type;
+  }
+  return absl::InvalidArgumentError(type_is_known ? "alg is not supported or disagrees with the key"
+                                                  : "kty or crv is missing or not supported");
+}
+
+}  // namespace
+
+KeyOrError ReadJwk(const JsonObject& jwk) {
+  GH_RETURN_IF_ERROR(CheckNoPrivateMember(jwk));
+  GH_RETURN_IF_ERROR(CheckUse(jwk));
+  GH_ASSIGN_OR_RETURN(const KeyType* const type, FindKeyType(jwk));
+  GH_ASSIGN_OR_RETURN(const std::optional<absl::string_view> kid, OptionalString(jwk, "kid"));
+  return type->read(kid.has_value() ? Kid(std::string(*kid)) : std::nullopt, jwk);
+}
+
+std::string KidForMessages(const JsonObject& jwk) {
+  return std::string(FindString(jwk, "kid").value_or("").substr(0, 256));
+}
+
+}  // namespace gatehouse::jose

@@ -1,0 +1,91 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "absl/strings/str_cat.h"
+#include "server/jose/base64url.h"
+#include "tests/jose/jose_fixture.h"
+
+namespace gatehouse::jose {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+// 48 bytes without a pattern.
+constexpr char kGood[] = "q7Zt0Lx9_Vw3RkPb5Yc-8NhUeJ1mGdS4aFoT6iXzK2vHyBrQ";
+
+absl::Status Make(absl::string_view secret) {
+  return MakeHmacKey(Secret(std::string(secret))).status();
+}
+
+void ExpectRefused(const std::string& secret) {
+  ASSERT_TRUE(Make(kGood).ok());
+  const absl::Status status = Make(secret);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << secret;
+  if (secret.size() > 8) EXPECT_THAT(status.message(), Not(HasSubstr(secret)));
+}
+
+TEST(HmacSecret, ThirtyTwoBytesAreEnoughAndThirtyOneNot) {
+  const absl::string_view good = kGood;
+  EXPECT_TRUE(Make(good.substr(0, 32)).ok());
+  ExpectRefused(std::string(good.substr(0, 31)));
+  ExpectRefused("");
+}
+
+TEST(HmacSecret, AnyPatternRepeatedIsRefused) {
+  for (size_t period = 1; period <= 24; ++period) {
+    std::string secret;
+    while (secret.size() < 48) absl::StrAppend(&secret, absl::string_view(kGood).substr(0, period));
+    ExpectRefused(secret);
+    ExpectRefused(secret.substr(0, 2 * period < 32 ? 32 : 2 * period));
+  }
+  ExpectRefused(std::string(32, '\0'));
+  ExpectRefused(std::string(64, 'a'));
+  ExpectRefused(std::string(4096, 'a'));
+}
+
+TEST(HmacSecret, APatternThatCoversLessThanAllIsAccepted) {
+  const std::string part(kGood, 20);
+  EXPECT_TRUE(Make(absl::StrCat(part, part, "#")).ok());
+  EXPECT_TRUE(Make(absl::StrCat(kGood, kGood)).code() == absl::StatusCode::kInvalidArgument);
+}
+
+TEST(HmacSecret, BytesThatCountAreRefused) {
+  std::string up;
+  std::string down;
+  for (int i = 0; i < 48; ++i) {
+    up += static_cast<char>(i);
+    down += static_cast<char>(200 - 3 * i);
+  }
+  ExpectRefused(up);
+  ExpectRefused(down);
+}
+
+TEST(HmacSecret, WellKnownExamplesAreRefused) {
+  for (const char* secret :
+       {"secret", "your-256-bit-secret", "your-256-bit-secret-for-hs256-tokens",
+        "a-string-secret-at-least-256-bits-long",
+        "a-valid-string-secret-that-is-at-least-512-bits-long-which-is-very-long",
+        "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow",
+        "better-auth-secret-12345678901234567890",
+        "super-secret-jwt-token-with-at-least-32-characters-long",
+        "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
+        "please-ChangeMe-before-you-go-live-0123"}) {
+    ExpectRefused(secret);
+  }
+  ExpectRefused(*DecodeBase64Url(
+      "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"));
+}
+
+TEST(HmacSecret, TheKeyHasNoKidAndATellingThumbprint) {
+  const Key one = *MakeHmacKey(Secret(kGood));
+  const Key same = *MakeHmacKey(Secret(kGood));
+  const Key other = *MakeHmacKey(Secret(absl::StrCat(kGood, "x")));
+  EXPECT_EQ(one->kid(), std::nullopt);
+  EXPECT_EQ(one->algorithm(), Algorithm::kHs256);
+  EXPECT_EQ(one->thumbprint(), same->thumbprint());
+  EXPECT_NE(one->thumbprint(), other->thumbprint());
+}
+
+}  // namespace
+}  // namespace gatehouse::jose

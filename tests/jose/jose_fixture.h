@@ -1,0 +1,59 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "server/jose/jwks.h"
+#include "server/jose/jwt_verifier.h"
+#include "tests/support/token_maker.h"
+
+namespace gatehouse::jose {
+
+// One key of each algorithm, made once.
+const TokenMaker& Maker(Algorithm algorithm);
+inline const std::vector<Algorithm>& AllAlgorithms() {
+  static const auto* const all = new std::vector<Algorithm>{Algorithm::kEdDsa, Algorithm::kEs256,
+                                                            Algorithm::kRs256, Algorithm::kHs256};
+  return *all;
+}
+
+using Key = std::shared_ptr<const VerificationKey>;
+
+// What the production code makes of the maker's key.
+Key KeyOf(const TokenMaker& maker);
+
+inline constexpr int64_t kIssuedAt = 1795216315;
+inline constexpr int64_t kExpiresAt = 1795217215;
+// Accepts DefaultClaims() under any of our algorithms.
+IssuerRules Rules();
+
+// Claims as JSON texts by name, in order.
+class ClaimsText {
+ public:
+  ClaimsText();
+  ClaimsText With(absl::string_view name, absl::string_view json) const;
+  ClaimsText Without(absl::string_view name) const;
+  std::string Json() const;
+
+ private:
+  std::vector<std::pair<std::string, std::string>> members_;
+};
+
+// Parse, then Verify.
+absl::StatusOr<VerifiedJwt> Verified(absl::string_view token, const IssuerRules& rules,
+                                     const Key& key);
+
+// Whether a token signed by Maker(kEdDsa) over these texts is accepted. Each use
+// of Refusal() begins with a token that is itself accepted.
+absl::StatusOr<VerifiedJwt> VerifiedClaims(const std::string& claims_json,
+                                           const IssuerRules& rules = Rules());
+std::string RefusalOfClaims(const std::string& claims_json, const IssuerRules& rules = Rules());
+std::string RefusalOfHeader(const std::string& header_json);
+
+}  // namespace gatehouse::jose
