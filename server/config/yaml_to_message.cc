@@ -126,7 +126,9 @@ class Converter {
     if (!Expect(value, Kind::kList, path)) return;
     for (size_t i = 0; i < value.values.size(); ++i) {
       const std::string inner = absl::StrCat(path, "[", i, "]");
-      findings_.Place(inner, value.values[i].line);
+      // Of an empty member the parser tells the line of what comes next.
+      const bool is_empty = value.values[i].kind == Kind::kNull;
+      findings_.Place(inner, is_empty ? value.line : value.values[i].line);
       One(value.values[i], field, inner, message);
     }
   }
@@ -181,7 +183,7 @@ class Converter {
 
   bool Expect(const YamlNode& node, Kind kind, const std::string& path) {
     if (node.kind == kind) return true;
-    findings_.Malformed(node.line, path,
+    findings_.Malformed(node.kind == Kind::kNull ? findings_.LineOf(path) : node.line, path,
                         node.kind == Kind::kNull
                             ? absl::StrCat("is empty; must be ", NameOf(kind), ", or left out")
                             : absl::StrCat("must be ", NameOf(kind), ", not ", NameOf(node.kind)));

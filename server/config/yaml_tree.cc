@@ -41,7 +41,7 @@ class TreeBuilder final : public YAML::EventHandler {
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     CheckPlain(mark, "", anchor);
-    Add(YamlNode{.kind = YamlNode::Kind::kNull, .line = LineOf(mark)});
+    Add(At(mark, YamlNode::Kind::kNull));
   }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t /*anchor*/) override {
     throw Refused(LineOf(mark), "YAML aliases (*name) are not supported; write the value out");
@@ -49,23 +49,32 @@ class TreeBuilder final : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     CheckPlain(mark, tag, anchor);
-    Add(YamlNode{
-        .kind = YamlNode::Kind::kScalar, .line = LineOf(mark), .text = value, .plain = tag == "?"});
+    YamlNode node = At(mark, YamlNode::Kind::kScalar);
+    node.text = value;
+    node.plain = tag == "?";
+    Add(std::move(node));
   }
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                        YAML::EmitterStyle::value /*style*/) override {
     CheckPlain(mark, tag, anchor);
-    Open(YamlNode{.kind = YamlNode::Kind::kList, .line = LineOf(mark)});
+    Open(At(mark, YamlNode::Kind::kList));
   }
   void OnSequenceEnd() override { Close(); }
   void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                   YAML::EmitterStyle::value /*style*/) override {
     CheckPlain(mark, tag, anchor);
-    Open(YamlNode{.kind = YamlNode::Kind::kMapping, .line = LineOf(mark)});
+    Open(At(mark, YamlNode::Kind::kMapping));
   }
   void OnMapEnd() override { Close(); }
 
  private:
+  static YamlNode At(const YAML::Mark& mark, YamlNode::Kind kind) {
+    YamlNode node;
+    node.kind = kind;
+    node.line = LineOf(mark);
+    return node;
+  }
+
   static void CheckPlain(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
     if (anchor != 0) throw Refused(LineOf(mark), "YAML anchors (&name) are not supported");
     if (!tag.empty() && tag != "?" && tag != "!") {
@@ -138,7 +147,9 @@ std::optional<YamlNode> ParseYaml(absl::string_view yaml, Findings& findings) {
   }
   if (!CheckBytes(yaml, findings)) return std::nullopt;
   try {
-    std::istringstream in{std::string(yaml)};
+    // At the bare end of a text, yaml-cpp takes a quote that was never closed for
+    // closed; at a document's end it does not.
+    std::istringstream in(absl::StrCat(yaml, "\n...\n"));
     YAML::Parser parser(in);
     TreeBuilder builder;
     if (parser.HandleNextDocument(builder)) parser.HandleNextDocument(builder);
@@ -146,7 +157,11 @@ std::optional<YamlNode> ParseYaml(absl::string_view yaml, Findings& findings) {
   } catch (const Refused& refused) {
     findings.Malformed(refused.line, "", refused.what_is_wrong);
   } catch (const YAML::Exception& e) {
-    findings.Malformed(LineOf(e.mark), "", absl::StrCat("YAML: ", e.msg));
+    const bool open_quote =
+        e.msg == YAML::ErrorMsg::DOC_IN_SCALAR || e.msg == YAML::ErrorMsg::EOF_IN_SCALAR;
+    findings.Malformed(
+        LineOf(e.mark), "",
+        absl::StrCat("YAML: ", open_quote ? "a quote is opened before and never closed" : e.msg));
   } catch (const std::exception& e) {
     findings.Malformed(1, "", absl::StrCat("YAML: ", e.what()));
   }

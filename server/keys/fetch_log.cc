@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/strip.h"
 #include "server/base/log.h"
 
 namespace gatehouse::keys {
@@ -24,7 +25,7 @@ void FetchLog::Failed(int64_t now, const std::string& reason) {
   log::Warning("keys cannot be fetched",
                {{"issuer", issuer_},
                 {"url", url_},
-                {"reason", reason},
+                {"reason", absl::StripPrefix(reason, url_ + ": ")},
                 {"in_force", ever_succeeded_ ? "the keys fetched before" : "none"},
                 {"failures", failures_}});
 }

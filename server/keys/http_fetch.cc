@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <system_error>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "server/keys/url.h"
 
@@ -86,13 +88,20 @@ EasyHandle MakeRequest(const std::string& url, const FetchLimits& limits, Transf
   return set ? std::move(easy) : nullptr;
 }
 
-std::string WhyFailed(CURLcode code, const Transfer& transfer) {
+std::string WhyFailed(CURL* easy, CURLcode code, const Transfer& transfer) {
   if (transfer.body_too_large || code == CURLE_FILESIZE_EXCEEDED) {
     return absl::StrCat("the answer is larger than ", transfer.max_bytes, " bytes");
   }
   if (transfer.headers_too_large) return "the answer's headers are too large";
-  if (transfer.reason[0] == '\0') return curl_easy_strerror(code);
-  return absl::StrCat(curl_easy_strerror(code), ": ", transfer.reason.data());
+  std::string why = transfer.reason.data();
+  const char* const kind = curl_easy_strerror(code);
+  if (!absl::StrContains(why, kind)) why = absl::StrCat(kind, why.empty() ? "" : ": ", why);
+  long error = 0;
+  curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &error);
+  if (code == CURLE_COULDNT_CONNECT && error != 0) {
+    absl::StrAppend(&why, " (", std::generic_category().message(static_cast<int>(error)), ")");
+  }
+  return why;
 }
 
 std::string WhyRefused(long http_status) {
@@ -151,7 +160,7 @@ absl::StatusOr<std::string> HttpFetcher::Get(const std::string& url, const Fetch
   curl_multi_remove_handle(multi_->handle, easy.get());
 
   if (aborted_) return absl::CancelledError(absl::StrCat(WithoutQuery(url), ": aborted"));
-  if (code != CURLE_OK) return failed(WhyFailed(code, transfer));
+  if (code != CURLE_OK) return failed(WhyFailed(easy.get(), code, transfer));
   long http_status = 0;
   curl_easy_getinfo(easy.get(), CURLINFO_RESPONSE_CODE, &http_status);
   if (http_status != 200) return failed(WhyRefused(http_status));

@@ -62,8 +62,11 @@ absl::StatusOr<Secret> ReadSecretEnv(const std::string& name) {
 
 absl::StatusOr<Secret> ReadSecretFile(const std::string& path) {
   GH_ASSIGN_OR_RETURN(std::string bytes, ReadSmallFile(path, kMaxSecretBytes));
-  if (absl::EndsWith(bytes, "\n")) bytes.pop_back();
-  if (absl::EndsWith(bytes, "\r")) bytes.pop_back();
+  if (absl::EndsWith(bytes, "\r\n")) {
+    bytes.resize(bytes.size() - 2);
+  } else if (absl::EndsWith(bytes, "\n")) {
+    bytes.pop_back();
+  }
   if (bytes.empty()) return absl::InvalidArgumentError(absl::StrCat(path, ": is empty"));
   return Secret(std::move(bytes));
 }

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <thread>
+
+#include "server/base/mutex.h"
+
+namespace gatehouse::keys {
+
+// How the server answers a request.
+struct Reply {
+  int status = 200;
+  std::string body = {};
+  std::string headers = {};          // more header lines, each with "\r\n"
+  bool hold = false;            // say nothing until Release()
+  bool without_length = false;  // no Content-Length: the body ends with the connection
+  size_t cut_after = SIZE_MAX;  // bytes of the body, then close
+  bool endless = false;         // repeat the body until the client has enough
+};
+
+// An HTTP server of one connection at a time on a loopback port of the kernel's
+// choice. The port is held from construction, but refuses connections until
+// Start(). Thread-safe.
+class JwksServer {
+ public:
+  explicit JwksServer(Reply reply, bool start = true);
+  ~JwksServer();
+  JwksServer(const JwksServer&) = delete;
+  JwksServer& operator=(const JwksServer&) = delete;
+
+  void Start();
+  std::string Url(const std::string& path = "/jwks") const;
+  // From the next request on.
+  void SetReply(Reply reply);
+  // Answers the request that is held and all that come after it.
+  void Release();
+
+  int Requests() const;
+  // Returns when `count` requests have come in full.
+  void WaitForRequests(int count) const;
+  // Returns when a client has hung up on `count` answers.
+  void WaitForHangUps(int count) const;
+  // What the last client sent.
+  std::string LastRequest() const;
+
+ private:
+  void Serve();
+  void Handle(int connection);
+  bool AwaitRelease();
+
+  int listener_ = -1;
+  uint16_t port_ = 0;
+  std::thread thread_;
+
+  mutable Mutex mu_;
+  mutable CondVar changed_;
+  Reply reply_ GH_GUARDED_BY(mu_);
+  bool released_ GH_GUARDED_BY(mu_) = false;
+  bool stopped_ GH_GUARDED_BY(mu_) = false;
+  int requests_ GH_GUARDED_BY(mu_) = 0;
+  int hang_ups_ GH_GUARDED_BY(mu_) = 0;
+  std::string last_request_ GH_GUARDED_BY(mu_);
+};
+
+}  // namespace gatehouse::keys

@@ -1,0 +1,124 @@
+#include "server/keys/refresh_schedule.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "tests/support/fake_clock.h"
+
+namespace gatehouse::keys {
+namespace {
+
+class RefreshScheduleTest : public ::testing::Test {
+ protected:
+  static constexpr uint32_t kSeed = 7;
+
+  int64_t Now() const { return clock_.SteadyNanos(); }
+  absl::Duration Wait(bool somebody_waits = false) const {
+    return absl::Nanoseconds(schedule_.NextFetch(somebody_waits) - Now());
+  }
+  void Begin(bool somebody_waits = false) { schedule_.Began(Now(), somebody_waits); }
+
+  FakeClock clock_{absl::UnixEpoch()};
+  RefreshSchedule schedule_{{.refresh_every = absl::Minutes(5),
+                             .cooldown = absl::Seconds(2),
+                             .retry_after = absl::Milliseconds(250),
+                             .retry_at_most = absl::Seconds(15)},
+                            kSeed};
+};
+
+TEST_F(RefreshScheduleTest, TheFirstFetchIsDueAtOnce) {
+  EXPECT_LE(Wait(), absl::ZeroDuration());
+  EXPECT_LE(Wait(true), absl::ZeroDuration());
+}
+
+TEST_F(RefreshScheduleTest, TheNextRefreshCountsFromTheStartOfTheGoodOne) {
+  Begin();
+  clock_.Advance(absl::Seconds(3));
+  schedule_.Succeeded();
+  EXPECT_EQ(Wait(), absl::Minutes(5) - absl::Seconds(3));
+}
+
+TEST_F(RefreshScheduleTest, AWaiterIsServedAtOnceIfNobodyWaitedLately) {
+  Begin(false);
+  schedule_.Succeeded();
+  EXPECT_LE(Wait(true), absl::ZeroDuration());
+}
+
+TEST_F(RefreshScheduleTest, WaitersFetchesAreACooldownApart) {
+  Begin(false);
+  schedule_.Succeeded();
+  Begin(true);
+  clock_.Advance(absl::Milliseconds(500));
+  schedule_.Succeeded();
+  EXPECT_EQ(Wait(true), absl::Milliseconds(1500));
+  clock_.Advance(absl::Milliseconds(1500));
+  EXPECT_EQ(Wait(true), absl::ZeroDuration());
+  EXPECT_GT(Wait(false), absl::Minutes(4));
+}
+
+TEST_F(RefreshScheduleTest, AWaiterNeverPutsAFetchOff) {
+  Begin(true);
+  schedule_.Failed(Now());
+  EXPECT_EQ(Wait(true), Wait(false));
+  EXPECT_LE(Wait(true), absl::Milliseconds(250));
+}
+
+TEST_F(RefreshScheduleTest, RetriesBackOffTwofoldUpToTheMostWithAQuarterOfJitter) {
+  absl::Duration expected = absl::Milliseconds(250);
+  for (int i = 0; i < 20; ++i) {
+    Begin();
+    schedule_.Failed(Now());
+    EXPECT_LE(Wait(), expected);
+    EXPECT_GE(Wait(), expected * 3 / 4);
+    clock_.Advance(Wait());
+    expected = std::min(expected * 2, absl::Seconds(15));
+  }
+  EXPECT_EQ(expected, absl::Seconds(15));
+}
+
+TEST_F(RefreshScheduleTest, RetriesCountFromTheEndOfTheFailure) {
+  Begin();
+  clock_.Advance(absl::Seconds(5));
+  schedule_.Failed(Now());
+  EXPECT_GT(Wait(), absl::ZeroDuration());
+}
+
+TEST_F(RefreshScheduleTest, JitterDiffers) {
+  std::set<absl::Duration> waits;
+  for (uint32_t seed = 1; seed < 20; ++seed) {
+    RefreshSchedule schedule({.refresh_every = absl::Minutes(5),
+                              .cooldown = absl::Seconds(2),
+                              .retry_after = absl::Seconds(10),
+                              .retry_at_most = absl::Seconds(15)},
+                             seed);
+    schedule.Failed(0);
+    waits.insert(absl::Nanoseconds(schedule.NextFetch(false)));
+  }
+  EXPECT_GT(waits.size(), 10U);
+}
+
+TEST_F(RefreshScheduleTest, ASuccessEndsTheBackOff) {
+  for (int i = 0; i < 10; ++i) {
+    Begin();
+    schedule_.Failed(Now());
+  }
+  Begin();
+  schedule_.Succeeded();
+  Begin();
+  schedule_.Failed(Now());
+  EXPECT_LE(Wait(), absl::Milliseconds(250));
+}
+
+TEST_F(RefreshScheduleTest, TheFirstRetryIsNeverLaterThanTheMost) {
+  RefreshSchedule schedule({.refresh_every = absl::Minutes(5),
+                            .cooldown = absl::Seconds(2),
+                            .retry_after = absl::Seconds(60),
+                            .retry_at_most = absl::Seconds(15)},
+                           kSeed);
+  schedule.Failed(0);
+  EXPECT_LE(absl::Nanoseconds(schedule.NextFetch(false)), absl::Seconds(15));
+}
+
+}  // namespace
+}  // namespace gatehouse::keys
