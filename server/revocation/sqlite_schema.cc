@@ -1,0 +1,90 @@
+#include "server/revocation/sqlite_schema.h"
+
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "server/base/log.h"
+#include "server/base/status_macros.h"
+#include "server/revocation/random_id.h"
+
+namespace gatehouse::revocation {
+namespace {
+
+// Times are microseconds since 1970; the highest value is the infinite future.
+// `issued_until` is in seconds; the highest value covers every token.
+constexpr char kTables[] = R"(
+CREATE TABLE store (
+  one      INTEGER PRIMARY KEY CHECK (one = 1),
+  store_id TEXT NOT NULL CHECK (length(store_id) = 32)
+) STRICT;
+CREATE TABLE revision (
+  one   INTEGER PRIMARY KEY CHECK (one = 1),
+  value INTEGER NOT NULL CHECK (value >= 0)
+) STRICT;
+CREATE TABLE fact (
+  revision     INTEGER PRIMARY KEY,
+  id           TEXT NOT NULL CHECK (length(id) = 32),
+  tag          BLOB NOT NULL CHECK (length(tag) = 16),
+  kind         INTEGER NOT NULL CHECK (kind BETWEEN 1 AND 7),
+  issuer       TEXT NOT NULL,
+  target       TEXT NOT NULL,
+  issued_until INTEGER NOT NULL,
+  end_time     INTEGER NOT NULL,
+  create_time  INTEGER NOT NULL,
+  actor        TEXT NOT NULL,
+  reason       TEXT NOT NULL
+) STRICT;
+CREATE INDEX fact_by_tag ON fact (tag, issued_until, end_time);
+INSERT INTO revision (one, value) VALUES (1, 0);
+)";
+
+uint32_t PragmaNumber(SQLite::Database& db, const char* pragma) {
+  return db.execAndGet(pragma).getUInt();
+}
+
+}  // namespace
+
+absl::Status CheckIdentity(const std::string& path, uint32_t application_id,
+                           uint32_t user_version) {
+  if (application_id != kApplicationId) {
+    return absl::FailedPreconditionError(absl::StrFormat(
+        "%s is another program's database (application_id 0x%08x, Gatehouse's is 0x%08x): it is "
+        "left as it is; name another file, and create it with %s",
+        path, application_id, kApplicationId, kCreateCommand));
+  }
+  if (user_version != kSchemaVersion) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        path, " has schema version ", user_version, " and this program knows only ", kSchemaVersion,
+        user_version > kSchemaVersion
+            ? ": a newer Gatehouse made it; start that one or a newer one"
+            : ": it is no complete Gatehouse database; put back a good copy"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CreateSchema(SQLite::Database& db) {
+  GH_ASSIGN_OR_RETURN(const std::string store_id, RandomId());
+  db.exec("BEGIN IMMEDIATE");
+  db.exec(absl::StrCat("PRAGMA application_id = ", kApplicationId));
+  db.exec(absl::StrCat("PRAGMA user_version = ", kSchemaVersion));
+  db.exec(kTables);
+  SQLite::Statement insert(db, "INSERT INTO store (one, store_id) VALUES (1, ?)");
+  insert.bind(1, store_id);
+  insert.exec();
+  db.exec("COMMIT");
+  return absl::OkStatus();
+}
+
+absl::Status CheckDatabase(const std::string& path, SQLite::Database& db) {
+  GH_RETURN_IF_ERROR(CheckIdentity(path, PragmaNumber(db, "PRAGMA application_id"),
+                                   PragmaNumber(db, "PRAGMA user_version")));
+  SQLite::Statement check(db, "PRAGMA quick_check(1)");
+  const std::string answer = check.executeStep() ? check.getColumn(0).getString() : "no answer";
+  if (answer != "ok") {
+    return absl::DataLossError(log::Escape(answer));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace gatehouse::revocation
