@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <csignal>
+#include <cstdlib>
 #include <iostream>
 #include <string>
 
@@ -55,6 +56,8 @@ int Run(const config::Config& config, int threads) {
 }
 
 int Main(int argc, char** argv) {
+  // gRPC's own log is for its developers; what concerns an operator is said by us.
+  setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);  // NOLINT(concurrency-mt-unsafe)
   CLI::App app(
       "gatehouse-server decides for backends: who is this, may they do that, and is their token "
       "still good?\n\n"

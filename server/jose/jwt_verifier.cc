@@ -144,14 +144,15 @@ absl::StatusOr<VerifiedJwt> JwtVerifier::Verify(
   return Invalid(reason);
 }
 
-TimeVerdict JwtVerifier::CheckTime(const Claims& claims, const IssuerRules& rules, absl::Time now) {
+TimeVerdict JwtVerifier::CheckTime(const TokenTimes& times, const IssuerRules& rules,
+                                   absl::Time now) {
   // First: a token that is both is invalid rather than expired.
   const absl::Time ahead = now + rules.skew;
-  if ((claims.not_before.has_value() && *claims.not_before > ahead) ||
-      (claims.issue_time.has_value() && *claims.issue_time > ahead)) {
+  if ((times.not_before.has_value() && *times.not_before > ahead) ||
+      (times.issue_time.has_value() && *times.issue_time > ahead)) {
     return TimeVerdict::kNotYetValid;
   }
-  return now >= claims.expire_time + rules.skew ? TimeVerdict::kExpired : TimeVerdict::kInTime;
+  return now >= times.expire_time + rules.skew ? TimeVerdict::kExpired : TimeVerdict::kInTime;
 }
 
 }  // namespace gatehouse::jose

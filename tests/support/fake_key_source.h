@@ -23,7 +23,10 @@ class FakeKeySource final : public keys::KeySource {
     return true;
   }
   keys::KeySourceState State() const override {
-    return {.has_keys = keys_ != nullptr, .key_count = keys_ != nullptr ? keys_->keys().size() : 0};
+    keys::KeySourceState state;
+    state.has_keys = keys_ != nullptr;
+    state.key_count = keys_ != nullptr ? keys_->keys().size() : 0;
+    return state;
   }
 
  private:
