@@ -69,4 +69,4 @@ def hmac_issuer() -> Issuer:
 @pytest.fixture
 def server(make_server, hmac_issuer, tmp_path) -> Server:
     """A running one that trusts `hmac_issuer`."""
-    return make_server([hmac_issuer.config_with_file(tmp_path)])
+    return make_server([hmac_issuer.config_with_file(tmp_path)]).wait_until_ready()

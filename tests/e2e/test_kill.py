@@ -95,8 +95,9 @@ def test_orderly_end_under_load_loses_nothing(server, hmac_issuer, how):
     revokers.wait_for(500)
     server.stop(how)
     revokers.join()
-    # In flight at the end: done, or told to try again.
-    assert revokers.statuses <= {grpc.StatusCode.UNAVAILABLE}, revokers.statuses
+    # In flight at the end: done, or told to try again. A call that comes in the very
+    # moment of the end never reaches us: gRPC itself resets it, which reads CANCELLED.
+    assert revokers.statuses <= {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
     server.start()
     gone = lost(server, hmac_issuer, revokers.acknowledged)
     print(f"{len(revokers.acknowledged)} acknowledged before {how.name}, {len(gone)} lost")

@@ -37,11 +37,6 @@ def assert_not_ready(server, remote):
     assert status_of(lambda: server.client.authorize(token, "note/1", "ada")) == UNAVAILABLE
 
 
-def wait_until_ready(server):
-    wait_until(lambda: server.get("/readyz")[0] == 200, "ready")
-    wait_until(lambda: server.client.serving() == "SERVING", "the health service to say so")
-
-
 def test_server_recovers_when_its_only_issuer_appears(make_server, remote):
     server = make_server([remote.config])
     wait_until(lambda: server.get("/readyz")[0] == 503, "not ready")
@@ -54,7 +49,7 @@ def test_server_recovers_when_its_only_issuer_appears(make_server, remote):
     remote.http.appear()
     assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
     watch.cancel()
-    wait_until_ready(server)
+    server.wait_until_ready()
     assert_allowed(server.client.verify(remote.issuer.token()))
 
 
@@ -75,14 +70,14 @@ def test_server_recovers_when_the_key_set_becomes_usable(make_server, remote, st
     server = make_server([remote.config])
     assert_not_ready(server, remote)
     remote.answer.status, remote.answer.body = 200, good
-    wait_until_ready(server)
+    server.wait_until_ready()
     assert_allowed(server.client.verify(remote.issuer.token()))
 
 
 def test_known_keys_serve_on_while_the_issuer_is_down(make_server, remote):
     remote.http.appear()
     server = make_server([remote.config])
-    wait_until_ready(server)
+    server.wait_until_ready()
     assert_allowed(server.client.verify(remote.issuer.token()))
     remote.http.vanish()
     assert_allowed(server.client.verify(remote.issuer.token(jti="another")))
@@ -95,14 +90,14 @@ def test_known_keys_serve_on_while_the_issuer_is_down(make_server, remote):
 def test_unknown_key_is_a_bad_token_once_the_issuer_was_asked(make_server, remote):
     remote.http.appear()
     server = make_server([remote.config])
-    wait_until_ready(server)
+    server.wait_until_ready()
     assert_denied(server.client.verify(Issuer("EdDSA").token()), "TOKEN_INVALID")
 
 
 def test_outage_of_one_issuer_is_not_everyones(make_server, remote, hmac_issuer, tmp_path):
     other = Issuer("HS256", issuer="https://other.test")
     server = make_server([remote.config, other.config_with_file(tmp_path)])
-    wait_until_ready(server)
+    server.wait_until_ready()
     _, page = server.get("/readyz")
     assert remote.issuer.issuer in page, "the page names the issuer that is down"
     assert_allowed(server.client.verify(other.token()))

@@ -125,6 +125,9 @@ class JwksServer:
         class Listener(ThreadingHTTPServer):
             daemon_threads = True
 
+            def handle_error(self, *_):
+                pass  # who asked has gone
+
         self._http = Listener(("127.0.0.1", 0), Handler, bind_and_activate=False)
         self._http.server_bind()
         self._thread: threading.Thread | None = None

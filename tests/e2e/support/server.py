@@ -12,6 +12,7 @@ import yaml
 from support.client import Client
 from support.places import program
 from support.processes import Process
+from support.waiting import wait_until
 
 
 def run(*args, env: dict | None = None, seconds: float = 60) -> subprocess.CompletedProcess:
@@ -67,6 +68,11 @@ class Server:
         self.grpc = re.search(r'grpc="([^"]+)"', line)[1]
         self.http = re.search(r'http="([^"]+)"', line)[1]
         self._client = Client(self.grpc)
+        return self
+
+    def wait_until_ready(self):
+        wait_until(lambda: self.get("/readyz")[0] == 200, "ready")
+        wait_until(lambda: self.client.serving() == "SERVING", "the health service to say so")
         return self
 
     @property
