@@ -146,7 +146,9 @@ SqliteDatabase::SqliteDatabase(std::unique_ptr<SqliteFile> file)
     : file_(std::move(file)),
       db_(file_->path(), SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX, kBusyTimeoutMs) {}
 
-SqliteDatabase::~SqliteDatabase() = default;
+SqliteDatabase::~SqliteDatabase() {
+  if (statements_ != nullptr && !wal_path_.empty()) HasMoved();
+}
 
 absl::StatusOr<std::unique_ptr<SqliteDatabase>> SqliteDatabase::Open(const std::string& path,
                                                                      RevocationListener& listener) {
@@ -262,8 +264,9 @@ absl::StatusOr<SqliteDatabase::Group> SqliteDatabase::Write(std::vector<NewFact>
     return absl::UnavailableError(absl::StrCat("nothing was written: ", Reason(error)));
   }
   return absl::UnavailableError(
-      "nothing was written: the database file or its -wal file was moved or deleted while in use; "
-      "put it back and restart the server");
+      "a revocation would be lost: the database file or its -wal file was moved or deleted while "
+      "in "
+      "use; put it back and restart the server");
 }
 
 SqliteDatabase::Group SqliteDatabase::WriteGroup(std::vector<NewFact> facts,
@@ -315,12 +318,14 @@ SqliteDatabase::Group SqliteDatabase::WriteGroup(std::vector<NewFact> facts,
 }
 
 bool SqliteDatabase::HasMoved() {
-  int moved = 0;
-  if (!moved_) {
-    moved_ = sqlite3_file_control(db_.getHandle(), "main", SQLITE_FCNTL_HAS_MOVED, &moved) !=
-                 SQLITE_OK ||
-             moved != 0 || InodeOf(wal_path_) != wal_inode_;
-  }
+  if (moved_) return true;
+  int file_moved = 0;
+  moved_ = sqlite3_file_control(db_.getHandle(), "main", SQLITE_FCNTL_HAS_MOVED, &file_moved) !=
+               SQLITE_OK ||
+           file_moved != 0 || InodeOf(wal_path_) != wal_inode_;
+  // SQLite would apply a -wal file left here to whatever database is put in this
+  // one's place. So its content goes to where it belongs, and it is emptied.
+  if (moved_) db_.tryExec("PRAGMA wal_checkpoint(TRUNCATE)");
   return moved_;
 }
 
