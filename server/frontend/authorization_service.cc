@@ -145,7 +145,8 @@ void AuthorizationService::Revoke(UnaryCall& call) {
   }
   if (!fact.ok()) return Fail(call, Method::kRevoke, fact.status());
 
-  // Ends the call on the store's thread; nothing here is touched after Append.
+  // Ends on the store's thread; nothing here is touched after Append.
+  call.Defer();
   store_.Append(*std::move(fact), [this, &call](absl::StatusOr<revocation::AppendResult> result) {
     if (!result.ok()) {
       metrics_.CountFailedRevocation();
@@ -173,6 +174,7 @@ void AuthorizationService::ListRevocations(UnaryCall& call) {
   const absl::StatusOr<revocation::ListQuery> query = ToQuery(request);
   if (!query.ok()) return Fail(call, Method::kListRevocations, query.status());
 
+  call.Defer();
   store_.List(*query, [this, &call](absl::StatusOr<revocation::ListResult> result) {
     if (!result.ok()) return call.Fail(ToGrpc(result.status()));
     v1::ListRevocationsResponse response;

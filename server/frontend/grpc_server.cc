@@ -6,7 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <deque>
-#include <functional>
+#include <memory>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -25,12 +25,9 @@ using RawService = Rpc::WithRawMethod_Verify<Rpc::WithRawMethod_Authorize<
 
 constexpr int kMaxRequestBytes = 1024 * 1024;
 
-struct MethodSlots {
-  UnaryCall::Accept accept;
-  UnaryCall::Handler handler;
-  // Calls of this method that a queue holds ready.
-  int slots;
-};
+// Calls of one method that a queue holds ready. More than come between two looks at
+// the queue are of no use, and each event costs a search among them.
+constexpr int kReady = 32;
 
 class CompletionQueueServer final : public GrpcServer {
  public:
@@ -94,33 +91,30 @@ class CompletionQueueServer final : public GrpcServer {
     }
   }
 
+  template <typename Request>
+  void AddPool(Worker& worker, Request request, void (AuthorizationService::*method)(UnaryCall&)) {
+    auto accept = [this, request](grpc::ServerContext* context, grpc::ByteBuffer* bytes,
+                                  UnaryCall::Responder* responder,
+                                  grpc::ServerCompletionQueue* queue, void* tag) {
+      (raw_.*request)(context, bytes, responder, queue, queue, tag);
+    };
+    pools_
+        .emplace_back(std::make_unique<CallPool>(
+            worker, std::move(accept),
+            [this, method](UnaryCall& call) { (service_.*method)(call); }, in_flight_))
+        ->Start(kReady);
+  }
+
   void Serve() {
     using Service = AuthorizationService;
-    const auto handler = [this](void (Service::*method)(UnaryCall&)) {
-      return [this, method](UnaryCall& call) { (service_.*method)(call); };
-    };
-    const auto accept = [this](auto request) {
-      return [this, request](grpc::ServerContext* context, grpc::ByteBuffer* bytes,
-                             UnaryCall::Responder* responder, grpc::ServerCompletionQueue* queue,
-                             void* tag) {
-        (raw_.*request)(context, bytes, responder, queue, queue, tag);
-      };
-    };
-    methods_.push_back({accept(&RawService::RequestVerify), handler(&Service::Verify), 200});
-    methods_.push_back({accept(&RawService::RequestAuthorize), handler(&Service::Authorize), 200});
-    methods_.push_back({accept(&RawService::RequestRevoke), handler(&Service::Revoke), 200});
-    methods_.push_back(
-        {accept(&RawService::RequestListRevocations), handler(&Service::ListRevocations), 16});
     for (auto& queue : queues_) {
       Worker& worker = workers_.emplace_back();
       worker.queue = queue.get();
       worker.metrics = metrics_.AddThread();
-      for (const MethodSlots& method : methods_) {
-        for (int i = 0; i < method.slots; ++i) {
-          calls_.push_back(
-              std::make_unique<UnaryCall>(worker, method.accept, method.handler, in_flight_));
-        }
-      }
+      AddPool(worker, &RawService::RequestVerify, &Service::Verify);
+      AddPool(worker, &RawService::RequestAuthorize, &Service::Authorize);
+      AddPool(worker, &RawService::RequestRevoke, &Service::Revoke);
+      AddPool(worker, &RawService::RequestListRevocations, &Service::ListRevocations);
       threads_.emplace_back([&queue] {
         void* tag = nullptr;
         bool ok = false;
@@ -134,12 +128,11 @@ class CompletionQueueServer final : public GrpcServer {
   RawService raw_;
   int port_ = 0;
   std::atomic<int64_t> in_flight_ = 0;
-  // Constant after Listen. Calls go before the queues and the server they use.
+  // Constant after Listen. Pools go before the queues and the server they use.
   std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues_;
   std::unique_ptr<grpc::Server> server_;
-  std::vector<MethodSlots> methods_;
   std::deque<Worker> workers_;
-  std::vector<std::unique_ptr<UnaryCall>> calls_;
+  std::vector<std::unique_ptr<CallPool>> pools_;
   std::vector<std::thread> threads_;
 };
 

@@ -14,40 +14,35 @@ struct UnaryCall::Wait {
   std::atomic<KeyNews> news = KeyNews::kFailed;
 };
 
-UnaryCall::UnaryCall(Worker& worker, const Accept& accept, const Handler& handler,
-                     std::atomic<int64_t>& in_flight)
-    : worker_(worker), accept_(accept), handler_(handler), in_flight_(in_flight) {
-  AcceptNext();
-}
+Worker& UnaryCall::worker() { return pool_.worker_; }
 
-void UnaryCall::AcceptNext() {
+void UnaryCall::Accept() {
   state_ = State::kAccepting;
+  deferred_ = false;
   news_ = KeyNews::kNone;
   request_.Clear();
   responder_.reset();
   context_.emplace();
   responder_.emplace(&*context_);
-  accept_(&*context_, &request_, &*responder_, worker_.queue, this);
+  pool_.accept_(&*context_, &request_, &*responder_, pool_.worker_.queue, this);
 }
 
 void UnaryCall::OnEvent(bool ok) {
   switch (state_) {
     case State::kAccepting:
       if (!ok) return;  // the server is shutting down: no call came
-      in_flight_.fetch_add(1, std::memory_order_relaxed);
+      pool_.in_flight_.fetch_add(1, std::memory_order_relaxed);
       state_ = State::kHandling;
-      handler_(*this);
+      pool_.handler_(*this);
       return;
     case State::kWaiting:
       news_ = wait_->news.load(std::memory_order_acquire);
       wait_.reset();
       state_ = State::kHandling;
-      handler_(*this);
+      pool_.handler_(*this);
       return;
     case State::kEnding:
-      AcceptNext();
-      // After the place is armed again: once this is zero nothing more is begun.
-      in_flight_.fetch_sub(1, std::memory_order_release);
+      pool_.Return(*this);
       return;
     case State::kHandling:
       return;
@@ -64,11 +59,19 @@ void UnaryCall::Fail(const grpc::Status& status) {
   responder_->FinishWithError(status, this);
 }
 
+void UnaryCall::Defer() {
+  if (deferred_) return;
+  deferred_ = true;
+  --pool_.accepting_;
+  pool_.TopUp();
+}
+
 void UnaryCall::WaitForKeys(keys::KeySource& source) {
   constexpr auto kLongest = std::chrono::seconds(5);
+  Defer();
   state_ = State::kWaiting;
   wait_ = std::make_shared<Wait>();
-  wait_->alarm.Set(worker_.queue,
+  wait_->alarm.Set(pool_.worker_.queue,
                    std::min(context_->deadline(), std::chrono::system_clock::now() + kLongest),
                    this);
   // The event comes through the queue, whose one thread is in here, so not before
@@ -80,6 +83,30 @@ void UnaryCall::WaitForKeys(keys::KeySource& source) {
     wait->alarm.Cancel();
   });
   if (!waits) wait_->alarm.Cancel();
+}
+
+void CallPool::Start(int ready) {
+  ready_ = ready;
+  while (accepting_ < ready_) TopUp();
+}
+
+void CallPool::TopUp() {
+  if (accepting_ >= ready_) return;
+  if (idle_.empty()) {
+    idle_.push_back(calls_.emplace_back(std::make_unique<UnaryCall>(*this)).get());
+  }
+  UnaryCall* call = idle_.back();
+  idle_.pop_back();
+  ++accepting_;
+  call->Accept();
+}
+
+void CallPool::Return(UnaryCall& call) {
+  if (!call.deferred_) --accepting_;
+  idle_.push_back(&call);
+  TopUp();
+  // After the next call is asked for: once this is zero nothing more is begun.
+  in_flight_.fetch_sub(1, std::memory_order_release);
 }
 
 }  // namespace gatehouse::frontend

@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "server/engine/authorizer.h"
 #include "server/frontend/metrics.h"
@@ -24,22 +25,19 @@ struct Worker {
   DecisionIds ids;
 };
 
+class CallPool;
+
 // A place for one call of one method on one queue, used for one call after
 // another. Bytes in and bytes out; what they mean is the handler's business.
 //
-// The queue's thread runs the handler, which must end the call, now or later and
-// from any thread, with exactly one Finish or Fail, or put it off with WaitForKeys.
+// The queue's thread runs the handler. It must end the call with exactly one Finish
+// or Fail, now; or after Defer, later and from any thread; or put it off with
+// WaitForKeys.
 class UnaryCall {
  public:
   using Responder = grpc::ServerAsyncResponseWriter<grpc::ByteBuffer>;
-  // Asks gRPC for the next call of the method.
-  using Accept = std::function<void(grpc::ServerContext*, grpc::ByteBuffer*, Responder*,
-                                    grpc::ServerCompletionQueue*, void* tag)>;
-  using Handler = std::function<void(UnaryCall&)>;
 
-  // All outlive the call. `in_flight` counts calls that have come and not ended.
-  UnaryCall(Worker& worker, const Accept& accept, const Handler& handler,
-            std::atomic<int64_t>& in_flight);
+  explicit UnaryCall(CallPool& pool) : pool_(pool) {}
 
   // For the queue's thread: an event with this call as its tag has come.
   void OnEvent(bool ok);
@@ -47,33 +45,74 @@ class UnaryCall {
   // For handlers.
   const grpc::ByteBuffer& request() const { return request_; }
   const grpc::ServerContext& context() const { return *context_; }
-  Worker& worker() { return worker_; }
+  Worker& worker();
   // What came of the last WaitForKeys.
   engine::KeyNews news() const { return news_; }
 
   void Finish(const grpc::ByteBuffer& reply);
   void Fail(const grpc::Status& status);
+  // Before the call is handed to another thread to be ended there. Another call is
+  // accepted in its place.
+  void Defer();
   // Runs the handler again when `source` has fetched, with the news; or, with
   // kFailed, when the call's deadline or 5 s have passed or too many wait already.
-  // Holds no thread. At most once a call.
+  // Holds no thread, and another call is accepted in its place. Ends the handler.
   void WaitForKeys(keys::KeySource& source);
 
  private:
+  friend class CallPool;
   enum class State { kAccepting, kHandling, kWaiting, kEnding };
   struct Wait;
 
-  void AcceptNext();
+  // Asks gRPC for the next call.
+  void Accept();
 
-  Worker& worker_;
-  const Accept& accept_;
-  const Handler& handler_;
-  std::atomic<int64_t>& in_flight_;
+  CallPool& pool_;
   State state_ = State::kAccepting;
+  bool deferred_ = false;
   std::optional<grpc::ServerContext> context_;
   std::optional<Responder> responder_;
   grpc::ByteBuffer request_;
   engine::KeyNews news_ = engine::KeyNews::kNone;
   std::shared_ptr<Wait> wait_;
+};
+
+// The places of one method on one queue. As many as `ready` are accepting calls or
+// about to; calls that wait for something do not count, so that forged tokens that
+// wait for keys keep no good one out. For the queue's thread alone.
+class CallPool {
+ public:
+  // Asks gRPC for the next call of the method.
+  using Accept = std::function<void(grpc::ServerContext*, grpc::ByteBuffer*, UnaryCall::Responder*,
+                                    grpc::ServerCompletionQueue*, void* tag)>;
+  using Handler = std::function<void(UnaryCall&)>;
+
+  // All outlive the pool. `in_flight` counts calls that have come and not ended.
+  CallPool(Worker& worker, Accept accept, Handler handler, std::atomic<int64_t>& in_flight)
+      : worker_(worker),
+        accept_(std::move(accept)),
+        handler_(std::move(handler)),
+        in_flight_(in_flight) {}
+
+  // Begins to accept.
+  void Start(int ready);
+
+ private:
+  friend class UnaryCall;
+
+  // Accepts one more if fewer than `ready_` are accepted.
+  void TopUp();
+  // `call` has ended.
+  void Return(UnaryCall& call);
+
+  Worker& worker_;
+  const Accept accept_;
+  const Handler handler_;
+  std::atomic<int64_t>& in_flight_;
+  int ready_ = 0;
+  int accepting_ = 0;
+  std::vector<std::unique_ptr<UnaryCall>> calls_;
+  std::vector<UnaryCall*> idle_;
 };
 
 }  // namespace gatehouse::frontend

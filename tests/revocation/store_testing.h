@@ -24,10 +24,11 @@ class Promised {
     value_ = std::make_unique<T>(std::move(value));
     set_.NotifyAll();
   }
+  // Once.
   T Take() GH_EXCLUDES(mu_) {
     MutexLock lock(mu_);
     while (!value_) set_.Wait(mu_);
-    return *value_;
+    return std::move(*value_);
   }
   int times() const GH_EXCLUDES(mu_) {
     MutexLock lock(mu_);
