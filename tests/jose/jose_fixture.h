@@ -49,10 +49,11 @@ class ClaimsText {
 absl::StatusOr<VerifiedJwt> Verified(absl::string_view token, const IssuerRules& rules,
                                      const Key& key);
 
-// Whether a token signed by Maker(kEdDsa) over these texts is accepted. Each use
-// of Refusal() begins with a token that is itself accepted.
+// A token by Maker(kEdDsa) over these claims.
 absl::StatusOr<VerifiedJwt> VerifiedClaims(const std::string& claims_json,
                                            const IssuerRules& rules = Rules());
+// Why a token by Maker(kEdDsa) over this text is refused; empty if it is not. Both
+// make sure first that the token which the text was made from is accepted.
 std::string RefusalOfClaims(const std::string& claims_json, const IssuerRules& rules = Rules());
 std::string RefusalOfHeader(const std::string& header_json);
 

@@ -62,20 +62,29 @@ TEST(SigningKey, WhatIsNoEd25519PrivateKeyIsRefused) {
     EXPECT_EQ(key.status().code(), absl::StatusCode::kInvalidArgument);
     EXPECT_THAT(std::string(key.status().message()), HasSubstr("Ed25519"));
   }
-  // The first example of PKCS #8 with a password: nobody is asked for it.
-  EXPECT_FALSE(SigningKey::FromPem(Secret("-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n"
-                                          "-----END ENCRYPTED PRIVATE KEY-----\n"))
-                   .ok());
+}
+
+std::string PemOf(EVP_PKEY* key, const EVP_CIPHER* cipher, std::string password) {
+  const Bio bio(BIO_new(BIO_s_mem()));
+  EXPECT_EQ(PEM_write_bio_PrivateKey(bio.get(), key, cipher, Bytes(password),
+                                     static_cast<int>(password.size()), nullptr, nullptr),
+            1);
+  char* data = nullptr;
+  const long size = BIO_get_mem_data(bio.get(), &data);
+  return {data, static_cast<size_t>(size)};
+}
+
+TEST(SigningKey, AKeyWithAPasswordIsRefusedAndNobodyIsAsked) {
+  const EvpPkey key(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
+  EXPECT_TRUE(SigningKey::FromPem(Secret(PemOf(key.get(), nullptr, ""))).ok());
+  const std::string locked = PemOf(key.get(), EVP_aes_256_cbc(), "open sesame");
+  EXPECT_THAT(locked, StartsWith("-----BEGIN ENCRYPTED PRIVATE KEY-----\n"));
+  EXPECT_FALSE(SigningKey::FromPem(Secret(locked)).ok());
 }
 
 TEST(SigningKey, AKeyOfAnotherTypeIsRefused) {
   const EvpPkey ec(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"));
-  const Bio bio(BIO_new(BIO_s_mem()));
-  ASSERT_EQ(PEM_write_bio_PrivateKey(bio.get(), ec.get(), nullptr, nullptr, 0, nullptr, nullptr),
-            1);
-  char* data = nullptr;
-  const long size = BIO_get_mem_data(bio.get(), &data);
-  EXPECT_FALSE(SigningKey::FromPem(Secret(std::string(data, static_cast<size_t>(size)))).ok());
+  EXPECT_FALSE(SigningKey::FromPem(Secret(PemOf(ec.get(), nullptr, ""))).ok());
 }
 
 TEST(SigningKey, ATypThatIsNoMediaTypeIsRefused) {
