@@ -51,18 +51,12 @@ std::string Quoted(absl::string_view text) {
   return absl::StrCat("\"", log::Escape(text, 64), "\"");
 }
 
-std::string FieldNames(const Descriptor& type) {
-  std::vector<std::string> names;
-  for (int i = 0; i < type.field_count(); ++i) names.push_back(type.field(i)->name());
-  return absl::StrJoin(names, ", ");
-}
-
 std::string UnknownField(const std::string& key, const Descriptor& type) {
-  std::vector<std::string> names;
-  for (int i = 0; i < type.field_count(); ++i) names.push_back(type.field(i)->name());
+  std::vector<std::string> names(static_cast<size_t>(type.field_count()));
+  for (size_t i = 0; i < names.size(); ++i) names[i] = type.field(static_cast<int>(i))->name();
   const std::string near = Nearest(key, names);
   if (!near.empty()) return absl::StrCat("unknown field; did you mean ", Quoted(near), "?");
-  return absl::StrCat("unknown field; known here: ", FieldNames(type));
+  return absl::StrCat("unknown field; known here: ", absl::StrJoin(names, ", "));
 }
 
 class Converter {

@@ -22,7 +22,7 @@ struct YamlNode {
 };
 
 // The largest text that is read.
-inline constexpr size_t kMaxYamlBytes = 1024 * 1024;
+inline constexpr size_t kMaxYamlBytes = size_t{1} << 20;
 
 // Reads one document of plain YAML: UTF-8, no anchors, aliases, tags or second
 // document, nested 32 deep at most. Nullopt, with the reason in `findings`, for

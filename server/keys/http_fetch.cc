@@ -15,7 +15,7 @@ namespace {
 
 // A key set's headers need a few hundred bytes; without a limit they could go on
 // until the timeout.
-constexpr size_t kMaxHeaderBytes = 64 * 1024;
+constexpr size_t kMaxHeaderBytes = size_t{64} * 1024;
 
 struct EasyDeleter {
   void operator()(CURL* easy) const { curl_easy_cleanup(easy); }

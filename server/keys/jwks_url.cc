@@ -58,10 +58,10 @@ class JwksUrlSource final : public KeySource {
   bool AwaitFetch(Waiter waiter) override {
     {
       MutexLock lock(mu_);
-      if (stopped_ || waiting_.size() + being_answered_ >= options_.max_waiters) return false;
+      if (stopped_ || waiting_.size() + in_fetch_ >= options_.max_waiters) return false;
       waiting_.push_back(std::move(waiter));
     }
-    changed_.NotifyAll();
+    changed_.NotifyOne();
     return true;
   }
 
@@ -94,7 +94,7 @@ class JwksUrlSource final : public KeySource {
       now = steady_.SteadyNanos();
     }
     waiters = std::exchange(waiting_, {});
-    being_answered_ = waiters.size();
+    in_fetch_ = waiters.size();
     if (stopped_) return false;
     schedule_.Began(now, !waiters.empty());
     ++state_.fetches;
@@ -151,10 +151,12 @@ class JwksUrlSource final : public KeySource {
   }
 
   void Answer(std::vector<Waiter>& waiters, Fetched fetched) {
+    {
+      MutexLock lock(mu_);
+      in_fetch_ = 0;
+    }
     for (const Waiter& waiter : waiters) waiter(fetched);
     waiters.clear();
-    MutexLock lock(mu_);
-    being_answered_ = 0;
   }
 
   // Constant after construction.
@@ -170,7 +172,7 @@ class JwksUrlSource final : public KeySource {
   bool stopped_ GH_GUARDED_BY(mu_) = false;
   RefreshSchedule schedule_ GH_GUARDED_BY(mu_);
   std::vector<Waiter> waiting_ GH_GUARDED_BY(mu_);
-  size_t being_answered_ GH_GUARDED_BY(mu_) = 0;
+  size_t in_fetch_ GH_GUARDED_BY(mu_) = 0;
   std::shared_ptr<const jose::KeySet> keys_ GH_GUARDED_BY(mu_);
   KeySourceState state_ GH_GUARDED_BY(mu_);
 

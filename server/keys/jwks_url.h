@@ -23,7 +23,7 @@ struct JwksUrlOptions {
   absl::Duration retry_at_most = absl::Seconds(15);
   // Of one fetch, from connecting to the last byte.
   absl::Duration timeout = absl::Seconds(5);
-  size_t max_bytes = 256 * 1024;
+  size_t max_bytes = size_t{256} * 1024;
   size_t max_waiters = 4096;
 };
 

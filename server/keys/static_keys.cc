@@ -13,8 +13,8 @@
 namespace gatehouse::keys {
 namespace {
 
-constexpr size_t kMaxSecretBytes = 64 * 1024;
-constexpr size_t kMaxJwksBytes = 256 * 1024;
+constexpr size_t kMaxSecretBytes = size_t{64} * 1024;
+constexpr size_t kMaxJwksBytes = size_t{256} * 1024;
 
 class StaticSource final : public KeySource {
  public:

@@ -27,10 +27,9 @@ class Answers {
  public:
   KeySource::Waiter Waiter() {
     return [this](Fetched fetched) {
-      {
-        MutexLock lock(mu_);
-        ++(fetched == Fetched::kSucceeded ? succeeded_ : failed_);
-      }
+      // Told under the lock: who waits may destroy this object right after.
+      MutexLock lock(mu_);
+      ++(fetched == Fetched::kSucceeded ? succeeded_ : failed_);
       changed_.NotifyAll();
     };
   }
@@ -221,8 +220,7 @@ TEST_F(JwksUrlTest, AWaiterThatCameDuringAFetchIsAnsweredByTheNext) {
   server.WaitForRequests(1);
   Answers answers;
   std::shared_ptr<const jose::KeySet> seen;
-  const auto count = answers.Waiter();
-  ASSERT_TRUE(source->AwaitFetch([&](Fetched fetched) {
+  ASSERT_TRUE(source->AwaitFetch([&, count = answers.Waiter()](Fetched fetched) {
     seen = source->Current();
     count(fetched);
   }));
