@@ -15,7 +15,11 @@ class Secret {
   explicit Secret(std::string bytes) : bytes_(std::move(bytes)) {}
   ~Secret() { Wipe(); }
 
-  Secret(Secret&& other) noexcept : bytes_(other.bytes_) { other.Wipe(); }
+  // Copies and wipes: a moved-from string may keep its bytes in its own buffer.
+  Secret(Secret&& other) noexcept
+      : bytes_(other.bytes_) {  // NOLINT(performance-move-constructor-init)
+    other.Wipe();
+  }
   Secret& operator=(Secret&& other) noexcept;
   Secret(const Secret&) = delete;
   Secret& operator=(const Secret&) = delete;

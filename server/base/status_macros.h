@@ -12,6 +12,7 @@
     if (absl::Status gh_status_ = (expr); !gh_status_.ok()) return gh_status_; \
   } while (false)
 
+// NOLINTBEGIN(bugprone-macro-parentheses): `lhs` may be a declaration.
 // GH_ASSIGN_OR_RETURN(auto x, F()): x is F()'s value, or the function returns its error.
 #define GH_ASSIGN_OR_RETURN(lhs, expr) \
   GH_ASSIGN_OR_RETURN_IMPL(GH_CONCAT(gh_or_, __LINE__), lhs, expr)
@@ -19,3 +20,4 @@
   auto tmp = (expr);                             \
   if (!tmp.ok()) return std::move(tmp).status(); \
   lhs = *std::move(tmp)
+// NOLINTEND(bugprone-macro-parentheses)

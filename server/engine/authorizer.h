@@ -55,7 +55,7 @@ struct Examination {
 class Authorizer {
  public:
   struct Options {
-    size_t cache_bytes = 64 * 1024 * 1024;
+    size_t cache_bytes = size_t{64} * 1024 * 1024;
     // Makes KnownToken::rendered.
     std::function<std::string(const policy::Principal&)> render;
   };

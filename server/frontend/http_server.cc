@@ -45,7 +45,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   void Close() {
     beast::error_code ignored;
-    stream_.socket().close(ignored);
+    (void)stream_.socket().close(ignored);
   }
 
  private:
@@ -110,7 +110,7 @@ class BeastServer final : public HttpServer {
   ~BeastServer() override {
     asio::post(context_, [this] {
       beast::error_code ignored;
-      acceptor_.close(ignored);
+      (void)acceptor_.close(ignored);
       for (const auto& session : open_) {
         if (const auto live = session.lock()) live->Close();
       }
@@ -125,16 +125,16 @@ class BeastServer final : public HttpServer {
     const auto found = resolver.resolve(host, std::to_string(port), tcp::resolver::passive, error);
     if (!error) {
       const tcp::endpoint endpoint = found.begin()->endpoint();
-      acceptor_.open(endpoint.protocol(), error);
-      if (!error) acceptor_.set_option(asio::socket_base::reuse_address(true), error);
-      if (!error) acceptor_.bind(endpoint, error);
-      if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
+      (void)acceptor_.open(endpoint.protocol(), error);
+      if (!error) (void)acceptor_.set_option(asio::socket_base::reuse_address(true), error);
+      if (!error) (void)acceptor_.bind(endpoint, error);
+      if (!error) (void)acceptor_.listen(asio::socket_base::max_listen_connections, error);
+      if (!error) port_ = acceptor_.local_endpoint(error).port();
     }
     if (error) {
       return absl::UnavailableError(
           absl::StrCat("cannot listen for HTTP on ", host, ":", port, ": ", error.message()));
     }
-    port_ = acceptor_.local_endpoint().port();
     Accept();
     thread_ = std::thread([this] { context_.run(); });
     return absl::OkStatus();

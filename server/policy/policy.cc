@@ -8,7 +8,7 @@
 namespace gatehouse::policy {
 namespace {
 
-constexpr size_t kMaxFieldBytes = 4 * 1024;
+constexpr size_t kMaxFieldBytes = size_t{4} * 1024;
 
 absl::Status CheckField(absl::string_view name, absl::string_view value) {
   if (value.size() > kMaxFieldBytes) {

@@ -13,7 +13,7 @@ namespace gatehouse::revocation {
 struct SqliteOptions {
   std::string path;
   // Appends that may wait for the writer; beyond it UNAVAILABLE at once.
-  size_t max_queued = 16 * 1024;
+  size_t max_queued = size_t{16} * 1024;
 };
 
 // Makes a new, empty database with a new store id: mode 0600, synced with its

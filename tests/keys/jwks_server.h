@@ -12,7 +12,7 @@ namespace gatehouse::keys {
 struct Reply {
   int status = 200;
   std::string body = {};
-  std::string headers = {};          // more header lines, each with "\r\n"
+  std::string headers = {};     // more header lines, each with "\r\n"
   bool hold = false;            // say nothing until Release()
   bool without_length = false;  // no Content-Length: the body ends with the connection
   size_t cut_after = SIZE_MAX;  // bytes of the body, then close
