@@ -1,9 +1,10 @@
 #pragma once
 
+#include <pthread.h>
+
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
-#include <shared_mutex>
 
 // Annotated wrappers over the standard mutexes, so that clang's -Wthread-safety
 // checks who holds what. Not Abseil's: Debian's is not instrumented, and
@@ -72,15 +73,30 @@ class CondVar {
   std::condition_variable cv_;
 };
 
+// A writer that waits keeps new readers out: std::shared_mutex lets readers that
+// never pause starve it. So a thread must not take it twice, not even to read.
 class GH_CAPABILITY("shared_mutex") SharedMutex {
  public:
-  void Lock() GH_ACQUIRE() { mu_.lock(); }
-  void Unlock() GH_RELEASE() { mu_.unlock(); }
-  void LockShared() GH_ACQUIRE_SHARED() { mu_.lock_shared(); }
-  void UnlockShared() GH_THREAD_ANNOTATION(release_shared_capability()) { mu_.unlock_shared(); }
+  SharedMutex() {
+    pthread_rwlockattr_t attributes;
+    pthread_rwlockattr_init(&attributes);
+    pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(&lock_, &attributes);
+    pthread_rwlockattr_destroy(&attributes);
+  }
+  ~SharedMutex() { pthread_rwlock_destroy(&lock_); }
+  SharedMutex(const SharedMutex&) = delete;
+  SharedMutex& operator=(const SharedMutex&) = delete;
+
+  void Lock() GH_ACQUIRE() { pthread_rwlock_wrlock(&lock_); }
+  void Unlock() GH_RELEASE() { pthread_rwlock_unlock(&lock_); }
+  void LockShared() GH_ACQUIRE_SHARED() { pthread_rwlock_rdlock(&lock_); }
+  void UnlockShared() GH_THREAD_ANNOTATION(release_shared_capability()) {
+    pthread_rwlock_unlock(&lock_);
+  }
 
  private:
-  std::shared_mutex mu_;
+  pthread_rwlock_t lock_;
 };
 
 class GH_SCOPED_CAPABILITY WriterLock {

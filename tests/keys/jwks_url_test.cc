@@ -289,6 +289,23 @@ TEST_F(JwksUrlTest, ManyWaitersCauseFewFetchesAndTooManyAreTurnedAway) {
   EXPECT_EQ(server.Requests(), 2);
 }
 
+TEST_F(JwksUrlTest, FetchesThatWaitersAskForBeginACooldownApart) {
+  constexpr int kAsked = 4;
+  const JwksServer server({.body = a_.Jwks()});
+  JwksUrlOptions options = Once(server);
+  options.cooldown = absl::Milliseconds(50);
+  const int64_t start = SystemClock().SteadyNanos();
+  const auto source = MakeJwksUrlSource(options, SystemClock());
+  Answers answers;
+  for (int i = 1; i <= kAsked; ++i) {
+    ASSERT_TRUE(source->AwaitFetch(answers.Waiter()));
+    answers.WaitFor(i);
+  }
+  // A slow machine takes longer; none may take less.
+  EXPECT_GE(absl::Nanoseconds(SystemClock().SteadyNanos() - start),
+            (kAsked - 1) * options.cooldown);
+}
+
 TEST_F(JwksUrlTest, DestructionAbortsAHeldFetchAndAnswersAllWaiters) {
   // Nothing but the abort can end this fetch: the server never answers, and the
   // timeout is an hour away.
