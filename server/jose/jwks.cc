@@ -11,7 +11,7 @@
 namespace gatehouse::jose {
 namespace {
 
-constexpr size_t kMaxJwksBytes = 256 * 1024;
+constexpr size_t kMaxJwksBytes = size_t{256} * 1024;
 constexpr size_t kMaxKeys = 256;
 constexpr size_t kMaxCandidates = 8;
 

@@ -16,7 +16,7 @@
 namespace gatehouse::jose {
 
 // Longer tokens are refused before anything is looked at.
-inline constexpr size_t kMaxTokenBytes = 8 * 1024;
+inline constexpr size_t kMaxTokenBytes = size_t{8} * 1024;
 
 // The names of the claims that become the principal; empty: none is read.
 struct ClaimNames {
