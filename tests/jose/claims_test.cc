@@ -139,6 +139,9 @@ TEST(Claims, AFractionOfASecondIsCutAndNeverRoundedUp) {
   EXPECT_EQ(ClaimsWith("nbf", "0.9999999").not_before,
             absl::UnixEpoch() + absl::Microseconds(999999));
   EXPECT_EQ(ClaimsWith("nbf", "0.0000009999999999999996").not_before, absl::UnixEpoch());
+  // Times a million this is 5 in a double's arithmetic.
+  EXPECT_EQ(ClaimsWith("nbf", "4.9999999999999996e-6").not_before,
+            absl::UnixEpoch() + absl::Microseconds(4));
 }
 
 TEST(Claims, ALifetimeAtTheLimitIsAcceptedAndBeyondRefused) {

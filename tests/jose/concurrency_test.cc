@@ -19,6 +19,7 @@ TEST(Concurrency, ThreadsThatShareAKeyDoNotDisturbEachOther) {
     ASSERT_NE(key, nullptr);
     std::atomic<int> wrong = 0;
     std::vector<std::thread> threads;
+    threads.reserve(kThreads);
     for (int t = 0; t < kThreads; ++t) {
       threads.emplace_back([&, t] {
         const std::string subject = absl::StrCat("user-", t);

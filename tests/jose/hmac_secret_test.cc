@@ -39,6 +39,7 @@ TEST(HmacSecret, AnyPatternRepeatedIsRefused) {
     ExpectRefused(secret);
     ExpectRefused(secret.substr(0, 2 * period < 32 ? 32 : 2 * period));
   }
+  ExpectRefused("aabcdefghijklmnopaaabcdefghijklmnopa");
   ExpectRefused(std::string(32, '\0'));
   ExpectRefused(std::string(64, 'a'));
   ExpectRefused(std::string(4096, 'a'));

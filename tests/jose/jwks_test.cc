@@ -14,7 +14,6 @@ namespace gatehouse::jose {
 namespace {
 
 using testing::HasSubstr;
-using testing::IsEmpty;
 using testing::SizeIs;
 
 std::string SetOf(absl::string_view jwks) { return absl::StrCat("{\"keys\":[", jwks, "]}"); }
@@ -161,9 +160,10 @@ TEST(Jwks, WhatIsNoSetIsAnError) {
 
 TEST(Jwks, TheSizeIsLimited) {
   const std::string empty = R"({"keys":[]})";
-  EXPECT_TRUE(ParseJwks(absl::StrCat(empty, std::string(256 * 1024 - empty.size(), ' '))).ok());
+  EXPECT_TRUE(
+      ParseJwks(absl::StrCat(empty, std::string(size_t{256} * 1024 - empty.size(), ' '))).ok());
   EXPECT_FALSE(
-      ParseJwks(absl::StrCat(empty, std::string(256 * 1024 - empty.size() + 1, ' '))).ok());
+      ParseJwks(absl::StrCat(empty, std::string(size_t{256} * 1024 - empty.size() + 1, ' '))).ok());
   std::string keys = "{}";
   for (int i = 1; i < 256; ++i) absl::StrAppend(&keys, ",{}");
   EXPECT_THAT(ParseJwks(SetOf(keys))->refused, SizeIs(256));
