@@ -10,13 +10,16 @@ namespace gatehouse::keys {
 
 // How the server answers a request.
 struct Reply {
-  int status = 200;
+  int64_t status = 200;
+  // Initialized so that a designated initializer may leave them out.
+  // NOLINTBEGIN(readability-redundant-member-init)
   std::string body = {};
-  std::string headers = {};     // more header lines, each with "\r\n"
+  std::string headers = {};  // more lines, each with "\r\n"
+  // NOLINTEND(readability-redundant-member-init)
   bool hold = false;            // say nothing until Release()
   bool without_length = false;  // no Content-Length: the body ends with the connection
-  size_t cut_after = SIZE_MAX;  // bytes of the body, then close
   bool endless = false;         // repeat the body until the client has enough
+  size_t cut_after = SIZE_MAX;  // bytes of the body, then close
 };
 
 // An HTTP server of one connection at a time on a loopback port of the kernel's

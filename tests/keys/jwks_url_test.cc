@@ -266,6 +266,7 @@ TEST_F(JwksUrlTest, ManyWaitersCauseFewFetchesAndTooManyAreTurnedAway) {
   Answers answers;
   std::atomic<int> accepted = 0;
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int thread = 0; thread < 4; ++thread) {
     threads.emplace_back([&] {
       for (int i = 0; i < kCallers / 4; ++i)

@@ -60,8 +60,8 @@ TEST_F(StaticKeysTest, ASecretFileThatIsMissingEmptyTooLargeOrAFolderIsNamed) {
     EXPECT_TRUE(absl::IsInvalidArgument(secret.status()));
     EXPECT_THAT(TextOf(secret.status()), AllOf(HasSubstr(folder_), HasSubstr("is empty")));
   }
-  EXPECT_TRUE(ReadSecretFile(Write(std::string(64 * 1024, 's'))).ok());
-  const auto large = ReadSecretFile(Write(std::string(64 * 1024 + 1, 's')));
+  EXPECT_TRUE(ReadSecretFile(Write(std::string(size_t{64} * 1024, 's'))).ok());
+  const auto large = ReadSecretFile(Write(std::string(size_t{64} * 1024 + 1, 's')));
   EXPECT_TRUE(absl::IsInvalidArgument(large.status()));
   EXPECT_THAT(TextOf(large.status()), AllOf(HasSubstr(folder_), Not(HasSubstr("sss"))));
   EXPECT_TRUE(absl::IsInvalidArgument(ReadSecretFile(folder_).status()));
