@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
+#include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/output.h"
@@ -15,11 +15,11 @@
 namespace gatehouse::cli {
 namespace {
 
-constexpr size_t kMaxKeyBytes = 64 * 1024;
+constexpr size_t kMaxKeyBytes = size_t{64} * 1024;
 
 absl::Status FileError(absl::string_view what, const std::string& path) {
-  return absl::FailedPreconditionError(
-      absl::StrCat("cannot ", what, " ", Printable(path), ": ", std::strerror(errno)));
+  return absl::FailedPreconditionError(absl::StrCat("cannot ", what, " ", Printable(path), ": ",
+                                                    std::generic_category().message(errno)));
 }
 
 bool Exists(const std::string& path) {
@@ -52,7 +52,7 @@ absl::StatusOr<jose::SigningKey> LoadKey(const std::string& private_path) {
   const int fd = open(private_path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) {
     const bool missing = errno == ENOENT;
-    const absl::Status status = FileError("open the private key", private_path);
+    absl::Status status = FileError("open the private key", private_path);
     if (!missing) return status;
     return absl::NotFoundError(absl::StrCat(status.message(), "\nMake one with --create-key."));
   }

@@ -6,7 +6,7 @@
 
 int main(int argc, char** argv) {
   // Errors are told in our own words; the library would print its own beside them.
-  setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
+  setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);  // NOLINT(concurrency-mt-unsafe)
   try {
     const int code = gatehouse::cli::Run(argc, argv);
     if (std::cout.flush()) return code;

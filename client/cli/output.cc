@@ -29,9 +29,9 @@ std::string Padded(const std::string& text, size_t width) {
 }
 
 bool WantsColour() {
-  const char* const no_color = std::getenv("NO_COLOR");
+  const char* const no_color = std::getenv("NO_COLOR");  // NOLINT(concurrency-mt-unsafe)
   if (no_color != nullptr && *no_color != '\0') return false;
-  const char* const term = std::getenv("TERM");
+  const char* const term = std::getenv("TERM");  // NOLINT(concurrency-mt-unsafe)
   if (term == nullptr || absl::string_view(term) == "dumb") return false;
   return isatty(STDOUT_FILENO) != 0;
 }

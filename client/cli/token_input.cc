@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
+#include <system_error>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -29,7 +29,7 @@ absl::StatusOr<std::string> ReadAll(int fd, absl::string_view place) {
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) {
       return absl::InvalidArgumentError(
-          absl::StrCat("cannot read ", place, ": ", std::strerror(errno)));
+          absl::StrCat("cannot read ", place, ": ", std::generic_category().message(errno)));
     }
     if (got == 0) return text;
     text.append(buffer, static_cast<size_t>(got));
@@ -44,7 +44,7 @@ absl::StatusOr<std::string> ReadFile(const std::string& path, absl::string_view 
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) {
     return absl::InvalidArgumentError(
-        absl::StrCat("cannot open ", place, ": ", std::strerror(errno)));
+        absl::StrCat("cannot open ", place, ": ", std::generic_category().message(errno)));
   }
   absl::StatusOr<std::string> text = ReadAll(fd, place);
   close(fd);
@@ -89,7 +89,7 @@ absl::StatusOr<std::string> ReadToken(const std::string& file) {
     return Checked(text, place);
   }
   if (file.empty()) {
-    const char* const token = std::getenv("GATEHOUSE_TOKEN");
+    const char* const token = std::getenv("GATEHOUSE_TOKEN");  // NOLINT(concurrency-mt-unsafe)
     if (token != nullptr && *token != '\0') return Checked(token, "GATEHOUSE_TOKEN");
     if (isatty(STDIN_FILENO) != 0) {
       return absl::InvalidArgumentError(

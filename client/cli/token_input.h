@@ -13,7 +13,7 @@ inline constexpr absl::string_view kTokensAreNoArguments =
     "read them; use --token-file FILE, the environment variable GATEHOUSE_TOKEN or standard input";
 
 // Longer input is refused before it is sent.
-inline constexpr size_t kMaxInputBytes = 4 * 1024 * 1024;
+inline constexpr size_t kMaxInputBytes = size_t{4} * 1024 * 1024;
 
 // Adds --token-file.
 void AddTokenFile(CLI::App& subcommand, std::string& file);

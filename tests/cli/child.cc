@@ -40,6 +40,7 @@ Ends Pipe(bool to_child) {
 
 std::vector<char*> Pointers(std::vector<std::string>& strings) {
   std::vector<char*> pointers;
+  pointers.reserve(strings.size() + 1);
   for (std::string& string : strings) pointers.push_back(string.data());
   pointers.push_back(nullptr);
   return pointers;
@@ -49,7 +50,10 @@ pid_t Spawn(const Child& child, const Ends& in, const Ends& out, const Ends& err
   std::vector<std::string> arguments = {GATEHOUSE_COMMAND};
   arguments.insert(arguments.end(), child.arguments.begin(), child.arguments.end());
   std::vector<std::string> environment;
-  for (const auto& [name, value] : child.environment) environment.push_back(name + "=" + value);
+  environment.reserve(child.environment.size());
+  for (const auto& [name, value] : child.environment) {
+    environment.emplace_back(name).append("=").append(value);
+  }
 
   posix_spawn_file_actions_t actions;
   Require(posix_spawn_file_actions_init(&actions) == 0);

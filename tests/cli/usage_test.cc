@@ -11,7 +11,9 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
-Result Command(std::vector<std::string> arguments) { return RunChild({.arguments = arguments}); }
+Result Command(const std::vector<std::string>& arguments) {
+  return RunChild({.arguments = arguments});
+}
 
 TEST(UsageTest, EveryHelpHasExamples) {
   const std::vector<std::string> commands[] = {{},
