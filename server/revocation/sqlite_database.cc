@@ -36,18 +36,11 @@ absl::Time TimeOfMicros(int64_t micros) {
   return micros == kForever ? absl::InfiniteFuture() : absl::FromUnixMicros(micros);
 }
 
-// Reset on the way out, so that no statement keeps its bindings or a read open.
+// Reset on the way out, so that no statement keeps a read open.
 class Use {
  public:
   explicit Use(SQLite::Statement& statement) : statement_(statement) {}
-  ~Use() {
-    statement_.tryReset();
-    try {
-      statement_.clearBindings();
-    } catch (const SQLite::Exception&) {
-      // It cannot fail on a prepared statement.
-    }
-  }
+  ~Use() { statement_.tryReset(); }
   Use(const Use&) = delete;
   Use& operator=(const Use&) = delete;
   SQLite::Statement* operator->() { return &statement_; }
@@ -264,9 +257,8 @@ absl::StatusOr<SqliteDatabase::Group> SqliteDatabase::Write(std::vector<NewFact>
     return absl::UnavailableError(absl::StrCat("nothing was written: ", Reason(error)));
   }
   return absl::UnavailableError(
-      "a revocation would be lost: the database file or its -wal file was moved or deleted while "
-      "in "
-      "use; put it back and restart the server");
+      "a revocation would be lost: the database file or its -wal file was moved or deleted "
+      "while in use; put it back and restart the server");
 }
 
 SqliteDatabase::Group SqliteDatabase::WriteGroup(std::vector<NewFact> facts,

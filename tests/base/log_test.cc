@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <thread>
 #include <vector>
@@ -103,6 +104,7 @@ TEST_F(Write, LinesOfManyThreadsStayWhole) {
   constexpr int kThreads = 8;
   constexpr int kLines = 200;
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([] {
       for (int i = 0; i < kLines; ++i) Info("event", {{"text", "0123456789"}});

@@ -25,6 +25,7 @@ struct SharedCounter {
 TEST(Mutex, LetsInOneAtATime) {
   Counter counter;
   std::vector<std::thread> threads;
+  threads.reserve(8);
   for (int t = 0; t < 8; ++t) {
     threads.emplace_back([&] {
       for (int i = 0; i < 1000; ++i) {
@@ -81,6 +82,7 @@ TEST(SharedMutex, LetsInReadersTogether) {
   SharedCounter counter;
   std::atomic<int> inside = 0;
   std::vector<std::thread> readers;
+  readers.reserve(4);
   for (int t = 0; t < 4; ++t) {
     readers.emplace_back([&] {
       ReaderLock lock(counter.mu);
@@ -97,6 +99,7 @@ TEST(SharedMutex, AReaderNeverSeesAWriterHalfWay) {
   SharedCounter counter;
   std::atomic<int> torn = 0;
   std::vector<std::thread> threads;
+  threads.reserve(8);
   for (int t = 0; t < 3; ++t) {
     threads.emplace_back([&] {
       for (int i = 0; i < 1000; ++i) {

@@ -40,8 +40,10 @@ TEST(Secret, MovingLeavesNothingBehind) {
     const char* const memory = from.Reveal().data();
     Secret to(std::move(from));
     EXPECT_EQ(to.Reveal(), bytes);
-    EXPECT_TRUE(from.empty());  // NOLINT(bugprone-use-after-move): that is the point
+    // NOLINTBEGIN(bugprone-use-after-move,clang-analyzer-cplusplus.Move): what is left is the point
+    EXPECT_TRUE(from.empty());
     EXPECT_EQ(from.Reveal().data(), memory);
+    // NOLINTEND(bugprone-use-after-move,clang-analyzer-cplusplus.Move)
     EXPECT_NE(to.Reveal().data(), memory);
     EXPECT_EQ(memory[1], '\0');
   }
@@ -52,7 +54,8 @@ TEST(Secret, AssigningReplacesAndWipes) {
   Secret from(Bytes());
   to = std::move(from);
   EXPECT_EQ(to.Reveal(), Bytes());
-  EXPECT_TRUE(from.empty());  // NOLINT(bugprone-use-after-move)
+  // NOLINTNEXTLINE(bugprone-use-after-move,clang-analyzer-cplusplus.Move)
+  EXPECT_TRUE(from.empty());
 }
 
 TEST(Secret, AssigningItToItselfKeepsIt) {

@@ -142,6 +142,18 @@ TEST_F(SqliteFault, AGroupFailsAsAWhole) {
   EXPECT_THAT(Subjects(), testing::ElementsAre("busy", "before"));
 }
 
+TEST_F(SqliteFault, AFactThatTheTablesRefuseIsRolledBackAndTheNextOneIsWritten) {
+  NewFact odd = SubjectFact("odd");
+  odd.kind = static_cast<TagKind>(8);
+  const auto refused = AppendAndWait(*store_, odd);
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kUnavailable);
+  const auto result = AppendAndWait(*store_, SubjectFact("u1"));
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->revision, 2);
+  Reopen();
+  EXPECT_THAT(Subjects(), testing::ElementsAre("u1", "before"));
+}
+
 TEST_F(SqliteFault, AFullDiskDoesNotKeepTheStoreFromOpening) {
   disk_.FailWrites(SQLITE_FULL);
   Reopen();
