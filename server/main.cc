@@ -10,7 +10,6 @@
 #include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/config/config.h"
-#include "server/revocation/sqlite_store.h"
 #include "server/server.h"
 #include "server/version.h"
 
@@ -26,18 +25,19 @@ int Fail(const absl::Status& status) {
 
 int Check(const config::Config& config, const std::string& path) {
   if (const absl::Status status = CheckKeys(config); !status.ok()) return Fail(status);
+  for (const std::string& warning : Warnings(config)) std::cout << "warning: " << warning << "\n";
   std::cout << path << ": OK\n";
   return 0;
 }
 
 int CreateDatabase(const config::Config& config) {
-  const absl::Status status = revocation::CreateSqliteDatabase(config.sqlite_path);
+  const absl::Status status = CreateStore(config);
   if (!status.ok()) return Fail(status);
   std::cout << "created " << config.sqlite_path << "\n";
   return 0;
 }
 
-int Run(const config::Config& config, int threads) {
+int Run(const config::Config& config) {
   // Blocked before any thread is started, so that only the sigwait below takes them.
   sigset_t signals;
   sigemptyset(&signals);
@@ -46,7 +46,7 @@ int Run(const config::Config& config, int threads) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
 
-  auto server = Server::Start(config, SystemClock(), {.threads = threads});
+  auto server = Server::Start(config, SystemClock());
   if (!server.ok()) return Fail(server.status());
   int signal = 0;
   sigwait(&signals, &signal);
@@ -74,10 +74,7 @@ int Main(int argc, char** argv) {
   app.set_version_flag("--version", std::string("gatehouse-server ") + kVersion);
   std::string path;
   std::string check_path;
-  bool check = false;
   bool create_database = false;
-  bool verbose = false;
-  int threads = 0;
   app.add_option("--config", path, "The configuration file (YAML)")->type_name("FILE");
   auto* check_option =
       app.add_option("--check", check_path,
@@ -87,14 +84,17 @@ int Main(int argc, char** argv) {
   app.add_flag("--create-database", create_database,
                "Make a new, empty database where the configuration says, and end; never "
                "overwrites one");
-  app.add_option("--threads", threads, "Serving threads; default: the CPUs that may be used")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1024));
-  app.add_flag("--verbose", verbose, "Log more");
   CLI11_PARSE(app, argc, argv);
 
-  check = check_option->count() > 0;
-  if (verbose) log::SetLevel(log::Level::kDebug);
+  const bool check = check_option->count() > 0;
+  if (check && create_database) {
+    std::cerr << "gatehouse-server: --check and --create-database are two different things\n";
+    return 2;
+  }
+  if (!path.empty() && !check_path.empty() && path != check_path) {
+    std::cerr << "gatehouse-server: --config and --check name two different files\n";
+    return 2;
+  }
   if (path.empty()) path = check_path;
   if (path.empty()) {
     std::cerr << "gatehouse-server: --config FILE is required; --help shows examples\n";
@@ -104,7 +104,7 @@ int Main(int argc, char** argv) {
   if (!config.ok()) return Fail(config.status());
   if (check) return Check(*config, path);
   if (create_database) return CreateDatabase(*config);
-  return Run(*config, threads);
+  return Run(*config);
 }
 
 }  // namespace

@@ -88,8 +88,8 @@ class RunningServer final : public Server {
                                    config.http.host, config.http.port,
                                    [this](const std::string& path) { return HttpReply(path); }));
     const int threads = options.threads > 0 ? options.threads : UsableCpus();
-    GH_ASSIGN_OR_RETURN(
-        grpc_, frontend::GrpcServer::Start({config.grpc.ToString(), threads}, *service_, metrics_));
+    GH_ASSIGN_OR_RETURN(grpc_, frontend::GrpcServer::Start({config.grpc.ToString(), threads},
+                                                           *service_, metrics_, clock));
 
     config::Endpoint grpc = config.grpc;
     config::Endpoint http = config.http;
@@ -138,27 +138,32 @@ class RunningServer final : public Server {
   std::unique_ptr<frontend::HttpServer> http_;
 };
 
-// Things that are allowed and that an operator should know.
-void Warn(const config::Config& config) {
-  log::Warning("there are no callers yet: whoever reaches the gRPC port has all rights",
-               {{"grpc", config.grpc.ToString()}});
+}  // namespace
+
+absl::Status CreateStore(const config::Config& config) {
+  return revocation::CreateSqliteDatabase(config.sqlite_path);
+}
+
+std::vector<std::string> Warnings(const config::Config& config) {
+  std::vector<std::string> warnings = {
+      absl::StrCat("there are no callers yet: whoever reaches the gRPC port ",
+                   config.grpc.ToString(), " may ask and revoke")};
   for (const config::Issuer& issuer : config.issuers) {
+    const std::string& name = issuer.rules.issuer;
     if (issuer.development_key_file.has_value()) {
-      log::Warning("a development issuer is trusted: never in production",
-                   {{"issuer", issuer.rules.issuer}});
+      warnings.push_back(
+          absl::StrCat("issuer ", name, " is one for development: never in production"));
     }
     if (issuer.rules.allow_missing_iat) {
-      log::Warning("tokens without iat are accepted", {{"issuer", issuer.rules.issuer}});
+      warnings.push_back(absl::StrCat("issuer ", name, ": tokens without iat are accepted"));
     }
   }
   if (config.issuers.size() > 1) {
-    log::Warning(
-        "with several issuers Authorize denies everything: no policy says whose "
-        "subjects own what");
+    warnings.push_back(
+        "with several issuers Authorize denies everything: nothing says whose subjects own what");
   }
+  return warnings;
 }
-
-}  // namespace
 
 absl::Status CheckKeys(const config::Config& config) {
   for (const config::Issuer& issuer : config.issuers) {
@@ -170,7 +175,7 @@ absl::Status CheckKeys(const config::Config& config) {
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const config::Config& config,
                                                       const Clock& clock,
                                                       const ServerOptions& options) {
-  Warn(config);
+  for (const std::string& warning : Warnings(config)) log::Warning(warning);
   std::vector<engine::TrustedIssuer> issuers;
   for (const config::Issuer& issuer : config.issuers) {
     GH_ASSIGN_OR_RETURN(KeySource keys, KeysOf(issuer, clock, /*without_network=*/false));

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -30,7 +32,8 @@ class Server {
                                                        const Clock& clock,
                                                        const ServerOptions& options = {});
 
-  // Not ready; what is in flight ends within `grace`; then the store closes. Once.
+  // Not ready; what is in flight ends within `grace`; then the store closes. Must be
+  // called once, before destruction.
   virtual void Shutdown(absl::Duration grace) = 0;
 
   virtual ~Server() = default;
@@ -42,5 +45,11 @@ class Server {
 // Whether the files and secrets that the configuration names can be used, without
 // touching the network or the database.
 absl::Status CheckKeys(const config::Config& config);
+
+// Makes the new, empty store that the configuration names. As CreateSqliteDatabase.
+absl::Status CreateStore(const config::Config& config);
+
+// What is allowed and an operator should know, a sentence each.
+std::vector<std::string> Warnings(const config::Config& config);
 
 }  // namespace gatehouse

@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "server/base/log.h"
+#include "server/base/text.h"
 #include "server/config/suggestion.h"
 
 namespace gatehouse::config {
@@ -238,18 +239,6 @@ class Converter {
 };
 
 }  // namespace
-
-bool HasControlCharacter(absl::string_view text) {
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    if (byte < 0x20 || byte == 0x7F) return true;
-    // U+0080..U+009F in UTF-8.
-    if (byte == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0) {
-      return true;
-    }
-  }
-  return false;
-}
 
 void YamlToMessage(const YamlNode& root, Message& message, Findings& findings) {
   if (root.kind == Kind::kNull) {

@@ -18,7 +18,4 @@ namespace gatehouse::config {
 // members keep their places, so that `issuers[1]` is issuers(1).
 void YamlToMessage(const YamlNode& root, google::protobuf::Message& message, Findings& findings);
 
-// Whether `text` holds an ASCII or C1 control character.
-bool HasControlCharacter(absl::string_view text);
-
 }  // namespace gatehouse::config

@@ -90,6 +90,9 @@ Examination Authorizer::Examine(absl::string_view token, KeyNews news) {
 
 Examination Authorizer::Look(absl::string_view token, KeyNews news) {
   if (token.empty()) return Refused(Code::kTokenMissing, "no token was sent");
+  if (token.size() > jose::kMaxTokenBytes) {
+    return Refused(Code::kTokenInvalid, "the token is longer than 8 KiB");
+  }
   if (auto known = cache_.Find(token); known != nullptr) {
     if (!known->key->retired()) {
       Examination out = Weigh(std::move(known));
@@ -114,26 +117,37 @@ Examination Authorizer::Authorize(absl::string_view token, const policy::Questio
 Examination Authorizer::Verify(absl::string_view token, KeyNews news) {
   auto parsed = jose::UnverifiedJwt::Parse(token);
   if (!parsed.ok()) return Refused(Code::kTokenInvalid, parsed.status().message());
+  std::array<uint8_t, 4> identity;
+  std::copy_n(parsed->identity().begin(), identity.size(), identity.begin());
   const TrustedIssuer* issuer = FindIssuer(parsed->issuer());
-  if (issuer == nullptr) return Refused(Code::kTokenInvalid, "the issuer is not a trusted one");
-  const jose::IssuerRules& rules = issuer->rules;
-  const jose::Algorithm algorithm = parsed->algorithm();
+  Examination out = issuer == nullptr
+                        ? Refused(Code::kTokenInvalid, "the issuer is not a trusted one")
+                        : VerifyParsed(token, *std::move(parsed), *issuer, news);
+  out.identity = identity;
+  out.issuer = issuer;
+  return out;
+}
+
+Examination Authorizer::VerifyParsed(absl::string_view token, jose::UnverifiedJwt parsed,
+                                     const TrustedIssuer& issuer, KeyNews news) {
+  const jose::IssuerRules& rules = issuer.rules;
+  const jose::Algorithm algorithm = parsed.algorithm();
   if (std::find(rules.algorithms.begin(), rules.algorithms.end(), algorithm) ==
       rules.algorithms.end()) {
     return Refused(Code::kTokenInvalid, "the algorithm is not on the issuer's list");
   }
-
-  const std::shared_ptr<const jose::KeySet> keys = issuer->keys->Current();
-  if (keys == nullptr) return MissingKey(*issuer, news);
+  const std::shared_ptr<const jose::KeySet> keys = issuer.keys->Current();
+  if (keys == nullptr) return MissingKey(issuer, news);
   std::vector<std::shared_ptr<const jose::VerificationKey>> candidates;
-  if (!parsed->kid().has_value()) {
+  // A secret has no kid of its own, and is the only key there is.
+  if (!parsed.kid().has_value() || jose::IsSymmetric(algorithm)) {
     candidates = keys->Candidates(algorithm);
-  } else if (auto key = keys->Find(*parsed->kid(), algorithm); key != nullptr) {
+  } else if (auto key = keys->Find(*parsed.kid(), algorithm); key != nullptr) {
     candidates.push_back(std::move(key));
   }
-  if (candidates.empty()) return MissingKey(*issuer, news);
+  if (candidates.empty()) return MissingKey(issuer, news);
 
-  auto verified = jose::JwtVerifier::Verify(*std::move(parsed), rules, candidates);
+  auto verified = jose::JwtVerifier::Verify(std::move(parsed), rules, candidates);
   if (!verified.ok()) return Refused(Code::kTokenInvalid, verified.status().message());
   return Weigh(Remember(token, *verified, rules));
 }
@@ -160,7 +174,8 @@ Examination Authorizer::Weigh(std::shared_ptr<const KnownToken> known) const {
   Examination out;
   switch (jose::JwtVerifier::CheckTime(known->times, *known->rules, clock_.Now())) {
     case jose::TimeVerdict::kNotYetValid:
-      return Refused(Code::kTokenInvalid, "nbf or iat lies in the future");
+      return Refused(Code::kTokenInvalid,
+                     "nbf, iat or (without iat) exp lies too far in the future");
     case jose::TimeVerdict::kExpired:
       out.code = Code::kTokenExpired;
       out.reason = "exp has passed";

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <array>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,8 +42,12 @@ struct Examination {
   };
   Kind kind = Kind::kDecided;
   policy::Code code = policy::Code::kTokenInvalid;
-  // Set for kOk, kTokenExpired and kTokenRevoked.
+  // Set for kOk, kTokenExpired, kTokenRevoked and kInsufficientPermissions.
   std::shared_ptr<const KnownToken> token;
+  // For the log: the first bytes of the token's identity, and its issuer if that is
+  // a trusted one. Set as soon as they are known.
+  std::optional<std::array<uint8_t, 4>> identity;
+  const TrustedIssuer* issuer = nullptr;
   // Of the index, read before it was consulted.
   int64_t revision = 0;
   keys::KeySource* wait_for = nullptr;
@@ -80,6 +86,8 @@ class Authorizer {
  private:
   Examination Look(absl::string_view token, KeyNews news);
   Examination Verify(absl::string_view token, KeyNews news);
+  Examination VerifyParsed(absl::string_view token, jose::UnverifiedJwt parsed,
+                           const TrustedIssuer& issuer, KeyNews news);
   std::shared_ptr<const KnownToken> Remember(absl::string_view token, const jose::VerifiedJwt& jwt,
                                              const jose::IssuerRules& rules);
   // Time and revocation, on every use.

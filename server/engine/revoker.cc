@@ -6,6 +6,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/status_macros.h"
+#include "server/base/text.h"
 
 namespace gatehouse::engine {
 namespace {
@@ -14,23 +15,18 @@ using policy::Code;
 using revocation::NewFact;
 using revocation::TagKind;
 
-constexpr size_t kMaxValueBytes = 1024;
 constexpr size_t kMaxReasonBytes = 256;
 // Longer than any clock difference that is forgiven.
 constexpr absl::Duration kMargin = absl::Seconds(120);
 constexpr absl::Duration kMaxAhead = absl::Seconds(60);
-
-bool HasControl(absl::string_view text) {
-  return std::any_of(text.begin(), text.end(),
-                     [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
-}
 
 absl::Status CheckReason(absl::string_view reason) {
   if (reason.size() > kMaxReasonBytes) {
     return absl::InvalidArgumentError(
         absl::StrCat("reason: longer than ", kMaxReasonBytes, " bytes"));
   }
-  if (HasControl(reason)) return absl::InvalidArgumentError("reason: holds a control character");
+  if (HasControlCharacter(reason))
+    return absl::InvalidArgumentError("reason: holds a control character");
   return absl::OkStatus();
 }
 
@@ -49,11 +45,11 @@ absl::StatusOr<NewFact> Revoker::Make(TagKind kind, absl::string_view field,
                                           : kind == TagKind::kSession ? "session_id"
                                                                       : "token_id");
   if (value.empty()) return absl::InvalidArgumentError(absl::StrCat(member, ": is not set"));
-  if (value.size() > kMaxValueBytes) {
+  if (value.size() > jose::kMaxIdBytes) {
     return absl::InvalidArgumentError(
-        absl::StrCat(member, ": longer than ", kMaxValueBytes, " bytes"));
+        absl::StrCat(member, ": longer than ", jose::kMaxIdBytes, " bytes"));
   }
-  if (HasControl(value)) {
+  if (HasControlCharacter(value)) {
     return absl::InvalidArgumentError(absl::StrCat(member, ": holds a control character"));
   }
   GH_RETURN_IF_ERROR(CheckReason(note.reason));
@@ -62,7 +58,9 @@ absl::StatusOr<NewFact> Revoker::Make(TagKind kind, absl::string_view field,
   fact.kind = kind;
   fact.issuer = std::string(issuer);
   fact.target = std::string(value);
-  fact.end_time = clock_.Now() + keep_ + kMargin;
+  // Up to the full hour, so that what is revoked again and again is written once.
+  fact.end_time = absl::FromUnixSeconds(
+      (absl::ToUnixSeconds(clock_.Now() + keep_ + kMargin) / 3600 + 1) * 3600);
   fact.actor = std::move(note.actor);
   fact.reason = std::move(note.reason);
   return fact;
@@ -107,6 +105,10 @@ absl::StatusOr<NewFact> Revoker::Subject(absl::string_view issuer, absl::string_
   const absl::Time now = clock_.Now();
   if (issued_until.has_value() && *issued_until > now + kMaxAhead) {
     return absl::InvalidArgumentError("subject.issued_until: lies more than 60 s ahead");
+  }
+  if (issued_until.has_value() && *issued_until < now - keep_ - kMargin) {
+    return absl::InvalidArgumentError(
+        "subject.issued_until: lies so far back that no token of then can be good still");
   }
   fact.issued_until = absl::ToUnixSeconds(issued_until.value_or(now + rules.skew));
   // It covers every token without iat, also those that are issued later.

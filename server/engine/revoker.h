@@ -35,7 +35,7 @@ class Revoker {
   absl::StatusOr<revocation::NewFact> Session(absl::string_view issuer,
                                               absl::string_view session_id, Note note) const;
   // `issued_until` unset: now and the issuer's skew, the most that a good iat can
-  // say. More than 60 s ahead is INVALID_ARGUMENT.
+  // say. INVALID_ARGUMENT: more than 60 s ahead, or further back than `keep`.
   absl::StatusOr<revocation::NewFact> Subject(absl::string_view issuer, absl::string_view subject,
                                               std::optional<absl::Time> issued_until,
                                               Note note) const;

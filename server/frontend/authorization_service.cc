@@ -3,12 +3,13 @@
 #include <optional>
 #include <utility>
 
-#include "absl/strings/escaping.h"
 #include "gatehouse/v1/authorization_service.pb.h"
 #include "server/base/log.h"
 #include "server/base/status_macros.h"
 #include "server/frontend/reply.h"
 #include "server/frontend/wire.h"
+#include "server/jose/base64url.h"
+#include "server/jose/jws.h"
 
 namespace gatehouse::frontend {
 namespace {
@@ -22,10 +23,8 @@ constexpr char kActor[] = "anonymous";
 
 // The claims set of a token that was verified, as it stands in it.
 std::string ClaimsOf(absl::string_view token) {
-  const size_t begin = token.find('.') + 1;
-  std::string json;
-  absl::WebSafeBase64Unescape(token.substr(begin, token.find('.', begin) - begin), &json);
-  return json;
+  const auto jws = jose::SplitCompactJws(token);
+  return jws.ok() ? jose::DecodeBase64Url(jws->payload).value_or("") : "";
 }
 
 absl::StatusOr<NewFact> ToFact(const engine::Revoker& revoker, const v1::RevokeRequest& request) {
@@ -56,20 +55,14 @@ absl::StatusOr<NewFact> ToFact(const engine::Revoker& revoker, const v1::RevokeR
 
 }  // namespace
 
-void AuthorizationService::Fail(UnaryCall& call, Method method, const absl::Status& status) {
-  call.worker().metrics->CountFailure(method);
-  call.Fail(ToGrpc(status));
-}
-
 void AuthorizationService::Answer(UnaryCall& call, Method method, const Examination& examined,
-                                  int64_t started, bool show_principal,
-                                  absl::string_view claims_of) {
+                                  bool show_principal, absl::string_view claims_of) {
   switch (examined.kind) {
     case Examination::Kind::kNeedsKeys:
       call.WaitForKeys(*examined.wait_for);
       return;
     case Examination::Kind::kUnavailable:
-      Fail(call, method, absl::UnavailableError(examined.reason));
+      call.Fail(ToGrpc(absl::UnavailableError(examined.reason)));
       return;
     case Examination::Kind::kDecided:
       break;
@@ -93,42 +86,40 @@ void AuthorizationService::Answer(UnaryCall& call, Method method, const Examinat
   const grpc::ByteBuffer reply =
       EncodeReply(examined.code, id, rendered, examined.revision, store_.store_id());
   worker.metrics->CountDecision(method, examined.code, examined.cache_hit,
-                                clock_.SteadyNanos() - started);
+                                clock_.SteadyNanos() - call.started_nanos());
   call.Finish(reply);
 }
 
 void AuthorizationService::Verify(UnaryCall& call) {
-  const int64_t started = clock_.SteadyNanos();
   thread_local v1::VerifyRequest request;
   if (const absl::Status status = Parse(call.request(), request); !status.ok()) {
-    return Fail(call, Method::kVerify, status);
+    return call.Fail(ToGrpc(status));
   }
   const Examination examined = authorizer_.Examine(request.token(), call.news());
-  Answer(call, Method::kVerify, examined, started, examined.code == Code::kOk,
+  Answer(call, Method::kVerify, examined, examined.code == Code::kOk,
          request.with_claims() ? absl::string_view(request.token()) : absl::string_view());
 }
 
 void AuthorizationService::Authorize(UnaryCall& call) {
-  const int64_t started = clock_.SteadyNanos();
   thread_local v1::AuthorizeRequest request;
   if (const absl::Status status = Parse(call.request(), request); !status.ok()) {
-    return Fail(call, Method::kAuthorize, status);
+    return call.Fail(ToGrpc(status));
   }
   const policy::Question question{request.resource(), request.owner(), request.action(),
                                   request.tenant()};
   if (const absl::Status status = policy::CheckQuestion(question); !status.ok()) {
-    return Fail(call, Method::kAuthorize, status);
+    return call.Fail(ToGrpc(status));
   }
   const Examination examined = authorizer_.Authorize(request.token(), question, call.news());
   const bool token_is_good =
       examined.code == Code::kOk || examined.code == Code::kInsufficientPermissions;
-  Answer(call, Method::kAuthorize, examined, started, token_is_good, {});
+  Answer(call, Method::kAuthorize, examined, token_is_good, {});
 }
 
 void AuthorizationService::Revoke(UnaryCall& call) {
   v1::RevokeRequest request;
   if (const absl::Status status = Parse(call.request(), request); !status.ok()) {
-    return Fail(call, Method::kRevoke, status);
+    return call.Fail(ToGrpc(status));
   }
   absl::StatusOr<NewFact> fact;
   if (request.target_case() == v1::RevokeRequest::kToken) {
@@ -137,13 +128,13 @@ void AuthorizationService::Revoke(UnaryCall& call) {
       return call.WaitForKeys(*examined.wait_for);
     }
     if (examined.kind == Examination::Kind::kUnavailable) {
-      return Fail(call, Method::kRevoke, absl::UnavailableError(examined.reason));
+      return call.Fail(ToGrpc(absl::UnavailableError(examined.reason)));
     }
     fact = revoker_.Token(examined, {kActor, request.reason()});
   } else {
     fact = ToFact(revoker_, request);
   }
-  if (!fact.ok()) return Fail(call, Method::kRevoke, fact.status());
+  if (!fact.ok()) return call.Fail(ToGrpc(fact.status()));
 
   // Ends on the store's thread; nothing here is touched after Append.
   call.Defer();
@@ -169,10 +160,10 @@ void AuthorizationService::Revoke(UnaryCall& call) {
 void AuthorizationService::ListRevocations(UnaryCall& call) {
   v1::ListRevocationsRequest request;
   if (const absl::Status status = Parse(call.request(), request); !status.ok()) {
-    return Fail(call, Method::kListRevocations, status);
+    return call.Fail(ToGrpc(status));
   }
   const absl::StatusOr<revocation::ListQuery> query = ToQuery(request);
-  if (!query.ok()) return Fail(call, Method::kListRevocations, query.status());
+  if (!query.ok()) return call.Fail(ToGrpc(query.status()));
 
   call.Defer();
   store_.List(*query, [this, &call](absl::StatusOr<revocation::ListResult> result) {

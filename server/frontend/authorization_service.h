@@ -34,9 +34,8 @@ class AuthorizationService {
  private:
   // Ends `call` with what was found out, or puts it off. `claims_of`: the token
   // whose claims are asked for, or empty.
-  void Answer(UnaryCall& call, Method method, const engine::Examination& examined, int64_t started,
+  void Answer(UnaryCall& call, Method method, const engine::Examination& examined,
               bool show_principal, absl::string_view claims_of);
-  static void Fail(UnaryCall& call, Method method, const absl::Status& status);
 
   engine::Authorizer& authorizer_;
   const engine::Revoker& revoker_;

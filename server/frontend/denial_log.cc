@@ -37,11 +37,16 @@ void DenialLog::Write(absl::string_view method, absl::string_view id,
   int64_t left_out = 0;
   if (!Admit(examined.reason, left_out)) return;
   std::string token = "unknown";
-  std::string issuer;
+  std::string issuer = "unknown";
+  const auto name = [&](const uint8_t* identity, absl::string_view of) {
+    token = absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(identity), 4));
+    issuer = std::string(of);
+  };
   if (examined.token != nullptr) {
-    token = absl::BytesToHexString(
-        absl::string_view(reinterpret_cast<const char*>(examined.token->identity.data()), 4));
-    issuer = examined.token->principal.issuer;
+    name(examined.token->identity.data(), examined.token->principal.issuer);
+  } else if (examined.identity.has_value()) {
+    name(examined.identity->data(),
+         examined.issuer != nullptr ? examined.issuer->rules.issuer : "unknown");
   }
   log::Info("denied", {{"method", method},
                        {"code", RowOf(examined.code).name},

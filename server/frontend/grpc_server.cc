@@ -31,8 +31,8 @@ constexpr int kReady = 32;
 
 class CompletionQueueServer final : public GrpcServer {
  public:
-  CompletionQueueServer(AuthorizationService& service, Metrics& metrics)
-      : service_(service), metrics_(metrics) {}
+  CompletionQueueServer(AuthorizationService& service, Metrics& metrics, const Clock& clock)
+      : service_(service), metrics_(metrics), clock_(clock) {}
 
   ~CompletionQueueServer() override = default;
 
@@ -44,6 +44,10 @@ class CompletionQueueServer final : public GrpcServer {
     builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
     // Otherwise a second server on the same port would take half of the calls.
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    // One connection cannot take all places, and a peer that has vanished is noticed.
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 1000);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
     builder.RegisterService(&raw_);
     for (int i = 0; i < options.threads; ++i) queues_.push_back(builder.AddCompletionQueue());
     server_ = builder.BuildAndStart();
@@ -76,9 +80,10 @@ class CompletionQueueServer final : public GrpcServer {
     server_->GetHealthCheckService()->Shutdown();
     // Returns when every call has been ended by its handler, cancelled or not.
     server_->Shutdown(std::chrono::system_clock::now() + absl::ToChronoNanoseconds(grace));
-    // The last endings may still be on their way through the queues, and each asks
-    // for one more call first: a queue must not be shut down under that.
-    while (in_flight_.load(std::memory_order_acquire) != 0) std::this_thread::yield();
+    // Endings may still be on their way through the queues, and each asks for one more
+    // call first. A queue must not be shut down under that: every call that was asked
+    // for comes back before.
+    for (int64_t left = in_flight_; left != 0; left = in_flight_) in_flight_.wait(left);
     for (auto& queue : queues_) queue->Shutdown();
     for (std::thread& thread : threads_) thread.join();
   }
@@ -92,7 +97,8 @@ class CompletionQueueServer final : public GrpcServer {
   }
 
   template <typename Request>
-  void AddPool(Worker& worker, Request request, void (AuthorizationService::*method)(UnaryCall&)) {
+  void AddPool(Worker& worker, Method which, Request request,
+               void (AuthorizationService::*method)(UnaryCall&)) {
     auto accept = [this, request](grpc::ServerContext* context, grpc::ByteBuffer* bytes,
                                   UnaryCall::Responder* responder,
                                   grpc::ServerCompletionQueue* queue, void* tag) {
@@ -100,8 +106,8 @@ class CompletionQueueServer final : public GrpcServer {
     };
     pools_
         .emplace_back(std::make_unique<CallPool>(
-            worker, std::move(accept),
-            [this, method](UnaryCall& call) { (service_.*method)(call); }, in_flight_))
+            worker, which, std::move(accept),
+            [this, method](UnaryCall& call) { (service_.*method)(call); }, clock_, in_flight_))
         ->Start(kReady);
   }
 
@@ -111,10 +117,11 @@ class CompletionQueueServer final : public GrpcServer {
       Worker& worker = workers_.emplace_back();
       worker.queue = queue.get();
       worker.metrics = metrics_.AddThread();
-      AddPool(worker, &RawService::RequestVerify, &Service::Verify);
-      AddPool(worker, &RawService::RequestAuthorize, &Service::Authorize);
-      AddPool(worker, &RawService::RequestRevoke, &Service::Revoke);
-      AddPool(worker, &RawService::RequestListRevocations, &Service::ListRevocations);
+      AddPool(worker, Method::kVerify, &RawService::RequestVerify, &Service::Verify);
+      AddPool(worker, Method::kAuthorize, &RawService::RequestAuthorize, &Service::Authorize);
+      AddPool(worker, Method::kRevoke, &RawService::RequestRevoke, &Service::Revoke);
+      AddPool(worker, Method::kListRevocations, &RawService::RequestListRevocations,
+              &Service::ListRevocations);
       threads_.emplace_back([&queue] {
         void* tag = nullptr;
         bool ok = false;
@@ -125,6 +132,7 @@ class CompletionQueueServer final : public GrpcServer {
 
   AuthorizationService& service_;
   Metrics& metrics_;
+  const Clock& clock_;
   RawService raw_;
   int port_ = 0;
   std::atomic<int64_t> in_flight_ = 0;
@@ -140,8 +148,9 @@ class CompletionQueueServer final : public GrpcServer {
 
 absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const GrpcOptions& options,
                                                               AuthorizationService& service,
-                                                              Metrics& metrics) {
-  auto server = std::make_unique<CompletionQueueServer>(service, metrics);
+                                                              Metrics& metrics,
+                                                              const Clock& clock) {
+  auto server = std::make_unique<CompletionQueueServer>(service, metrics, clock);
   if (absl::Status status = server->Listen(options); !status.ok()) return status;
   return server;
 }

@@ -22,11 +22,11 @@ struct GrpcOptions {
 class GrpcServer {
  public:
   // Listens when this returns; everything is NOT_SERVING until SetServing.
-  // UNAVAILABLE, naming the address, if it cannot listen there. `service` and
-  // `metrics` outlive the server.
+  // UNAVAILABLE, naming the address, if it cannot listen there. `service`,
+  // `metrics` and `clock` outlive the server.
   static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const GrpcOptions& options,
                                                            AuthorizationService& service,
-                                                           Metrics& metrics);
+                                                           Metrics& metrics, const Clock& clock);
 
   virtual ~GrpcServer() = default;
 
@@ -37,7 +37,7 @@ class GrpcServer {
   virtual void SetServing(const std::string& name, bool serving) = 0;
 
   // Says NOT_SERVING, takes no new calls, lets those in flight end within `grace`,
-  // cancels the rest, and joins all threads. Once, before destruction. The store
+  // cancels the rest, and joins all threads. Must be called once, before destruction. The store
   // and the key sources must still be alive.
   virtual void Shutdown(absl::Duration grace) = 0;
 };

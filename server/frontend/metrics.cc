@@ -56,7 +56,7 @@ void AddKeySets(const engine::Authorizer& authorizer, const Clock& clock,
     if (state.last_success != absl::InfinitePast()) {
       AddValue(age, absl::ToDoubleSeconds(clock.Now() - state.last_success), {{"issuer", name}});
     }
-    AddValue(fetches, static_cast<double>(state.fetches - state.failed_fetches),
+    AddValue(fetches, static_cast<double>(state.succeeded_fetches),
              {{"issuer", name}, {"result", "ok"}});
     AddValue(fetches, static_cast<double>(state.failed_fetches),
              {{"issuer", name}, {"result", "failed"}});
@@ -162,7 +162,7 @@ std::vector<MetricFamily> Metrics::Collect() const {
           repeated_revocations_);
   counter("gatehouse_failed_revocations_total", "Revocations that the store refused.",
           failed_revocations_);
-  gauge("gatehouse_revocation_entries", "Tags with a revocation in force.",
+  gauge("gatehouse_revocation_entries", "Tags with a revocation, ended ones included.",
         static_cast<double>(index_.size()));
   gauge("gatehouse_revocation_revision", "Of the list of revocations.",
         static_cast<double>(index_.revision()));

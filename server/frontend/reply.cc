@@ -8,6 +8,7 @@
 #include <random>
 
 #include "gatehouse/v1/authorization_service.pb.h"
+#include "server/frontend/wire.h"
 
 namespace gatehouse::frontend {
 namespace {
@@ -30,6 +31,8 @@ constexpr std::array<CodeRow, policy::kCodes> kRows = {{
 constexpr uint8_t Key(int number, int type) { return static_cast<uint8_t>(number << 3 | type); }
 constexpr int kVarint = 0;
 constexpr int kBytes = 2;
+
+constexpr char kDigits[] = "0123456789abcdef";
 
 // Each code's Decision, serialized but for the id, which is its last field.
 const std::array<std::string, policy::kCodes>& DecisionPrefixes() {
@@ -81,14 +84,9 @@ void FillPrincipal(const policy::Principal& principal, v1::Principal& out) {
   out.set_token_id(principal.token_id);
   out.set_client_id(principal.client_id);
   out.set_email(principal.email);
-  const auto set_time = [](absl::Time time, google::protobuf::Timestamp* stamp) {
-    const int64_t seconds = absl::ToUnixSeconds(time);
-    stamp->set_seconds(seconds);
-    stamp->set_nanos(
-        static_cast<int32_t>(absl::ToInt64Nanoseconds(time - absl::FromUnixSeconds(seconds))));
-  };
-  if (principal.issue_time.has_value()) set_time(*principal.issue_time, out.mutable_issue_time());
-  set_time(principal.expire_time, out.mutable_expire_time());
+  if (principal.issue_time.has_value())
+    SetTimestamp(*principal.issue_time, *out.mutable_issue_time());
+  SetTimestamp(principal.expire_time, *out.mutable_expire_time());
 }
 
 std::string RenderPrincipal(const policy::Principal& principal) {
@@ -129,15 +127,16 @@ grpc::ByteBuffer EncodeReply(Code code, absl::string_view id, absl::string_view 
   return grpc::ByteBuffer(&owned, 1);
 }
 
-DecisionIds::DecisionIds() {
-  constexpr char kDigits[] = "0123456789abcdef";
+DecisionIds::DecisionIds() { Renew(); }
+
+void DecisionIds::Renew() {
   std::random_device random;
   for (char& digit : id_) digit = kDigits[random() & 15];
 }
 
 absl::string_view DecisionIds::Next() {
-  constexpr char kDigits[] = "0123456789abcdef";
   uint32_t count = count_++;
+  if (count == 0) Renew();
   for (size_t i = kLength; i > kLength - 8; --i) {
     id_[i - 1] = kDigits[count & 15];
     count >>= 4;

@@ -47,6 +47,8 @@ class DecisionIds {
   absl::string_view Next();
 
  private:
+  void Renew();
+
   char id_[kLength];
   uint32_t count_ = 0;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 namespace gatehouse::frontend {
 
@@ -20,18 +21,18 @@ void UnaryCall::Accept() {
   state_ = State::kAccepting;
   deferred_ = false;
   news_ = KeyNews::kNone;
-  request_.Clear();
-  responder_.reset();
+  started_nanos_ = 0;
   context_.emplace();
   responder_.emplace(&*context_);
+  pool_.in_flight_.fetch_add(1, std::memory_order_relaxed);
   pool_.accept_(&*context_, &request_, &*responder_, pool_.worker_.queue, this);
 }
 
 void UnaryCall::OnEvent(bool ok) {
   switch (state_) {
     case State::kAccepting:
-      if (!ok) return;  // the server is shutting down: no call came
-      pool_.in_flight_.fetch_add(1, std::memory_order_relaxed);
+      if (!ok) return pool_.Land();  // the server is shutting down: no call came
+      started_nanos_ = pool_.clock_.SteadyNanos();
       state_ = State::kHandling;
       pool_.handler_(*this);
       return;
@@ -50,16 +51,30 @@ void UnaryCall::OnEvent(bool ok) {
 }
 
 void UnaryCall::Finish(const grpc::ByteBuffer& reply) {
-  state_ = State::kEnding;
+  End();
   responder_->Finish(reply, grpc::Status::OK, this);
 }
 
 void UnaryCall::Fail(const grpc::Status& status) {
-  state_ = State::kEnding;
+  failed_ = true;
+  End();
   responder_->FinishWithError(status, this);
 }
 
+// The end comes only when the client has taken the reply, and a client may never do
+// that: its place must not be missed until then.
+void UnaryCall::End() {
+  MakeRoom();
+  ending_since_nanos_.store(pool_.clock_.SteadyNanos(), std::memory_order_relaxed);
+  state_ = State::kEnding;
+}
+
 void UnaryCall::Defer() {
+  request_.Clear();
+  MakeRoom();
+}
+
+void UnaryCall::MakeRoom() {
   if (deferred_) return;
   deferred_ = true;
   --pool_.accepting_;
@@ -68,7 +83,12 @@ void UnaryCall::Defer() {
 
 void UnaryCall::WaitForKeys(keys::KeySource& source) {
   constexpr auto kLongest = std::chrono::seconds(5);
-  Defer();
+  constexpr size_t kMaxWaitingBytes = size_t{64} * 1024;
+  if (request_.Length() > kMaxWaitingBytes) {
+    return Fail({grpc::StatusCode::RESOURCE_EXHAUSTED,
+                 "a request over 64 KiB cannot wait for the issuer's keys"});
+  }
+  MakeRoom();
   state_ = State::kWaiting;
   wait_ = std::make_shared<Wait>();
   wait_->alarm.Set(pool_.worker_.queue,
@@ -93,6 +113,7 @@ void CallPool::Start(int ready) {
 void CallPool::TopUp() {
   if (accepting_ >= ready_) return;
   if (idle_.empty()) {
+    if (calls_.size() >= kMaxCalls) return CancelStuck();
     idle_.push_back(calls_.emplace_back(std::make_unique<UnaryCall>(*this)).get());
   }
   UnaryCall* call = idle_.back();
@@ -102,11 +123,30 @@ void CallPool::TopUp() {
 }
 
 void CallPool::Return(UnaryCall& call) {
-  if (!call.deferred_) --accepting_;
+  if (std::exchange(call.failed_, false)) worker_.metrics->CountFailure(method_);
+  call.ending_since_nanos_.store(0, std::memory_order_relaxed);
+  // An idle place keeps nothing of its last call.
+  call.request_.Clear();
+  call.responder_.reset();
+  call.context_.reset();
   idle_.push_back(&call);
   TopUp();
-  // After the next call is asked for: once this is zero nothing more is begun.
-  in_flight_.fetch_sub(1, std::memory_order_release);
+  Land();
+}
+
+void CallPool::CancelStuck() {
+  constexpr int64_t kLongestNanos = 10'000'000'000;
+  const int64_t now = clock_.SteadyNanos();
+  for (const auto& call : calls_) {
+    const int64_t since = call->ending_since_nanos_.load(std::memory_order_relaxed);
+    if (since != 0 && now - since > kLongestNanos && call->context_.has_value()) {
+      call->context_->TryCancel();
+    }
+  }
+}
+
+void CallPool::Land() {
+  if (in_flight_.fetch_sub(1, std::memory_order_acq_rel) == 1) in_flight_.notify_all();
 }
 
 }  // namespace gatehouse::frontend

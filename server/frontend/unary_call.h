@@ -46,13 +46,15 @@ class UnaryCall {
   const grpc::ByteBuffer& request() const { return request_; }
   const grpc::ServerContext& context() const { return *context_; }
   Worker& worker();
+  // When it came, on the steady clock.
+  int64_t started_nanos() const { return started_nanos_; }
   // What came of the last WaitForKeys.
   engine::KeyNews news() const { return news_; }
 
   void Finish(const grpc::ByteBuffer& reply);
   void Fail(const grpc::Status& status);
   // Before the call is handed to another thread to be ended there. Another call is
-  // accepted in its place.
+  // accepted in its place, and the request's bytes are given back.
   void Defer();
   // Runs the handler again when `source` has fetched, with the news; or, with
   // kFailed, when the call's deadline or 5 s have passed or too many wait already.
@@ -66,10 +68,18 @@ class UnaryCall {
 
   // Asks gRPC for the next call.
   void Accept();
+  // Lets another call be accepted in this one's place. Once a call; on the queue's
+  // thread.
+  void MakeRoom();
+  void End();
 
   CallPool& pool_;
   State state_ = State::kAccepting;
   bool deferred_ = false;
+  bool failed_ = false;
+  int64_t started_nanos_ = 0;
+  // 0 unless the reply waits to be taken by the client.
+  std::atomic<int64_t> ending_since_nanos_ = 0;
   std::optional<grpc::ServerContext> context_;
   std::optional<Responder> responder_;
   grpc::ByteBuffer request_;
@@ -77,19 +87,27 @@ class UnaryCall {
   std::shared_ptr<Wait> wait_;
 };
 
-// The places of one method on one queue. As many as `ready` are accepting calls or
-// about to; calls that wait for something do not count, so that forged tokens that
-// wait for keys keep no good one out. For the queue's thread alone.
+// The places of one method on one queue, kMaxCalls at most. `ready` of them are
+// accepting calls; one that has a call does not count, so that forged tokens that
+// wait for keys, and clients that do not take their replies, keep no good call out.
+// When there are no more places, calls whose reply was not taken for 10 s are
+// cancelled. For the queue's thread alone.
 class CallPool {
  public:
+  static constexpr size_t kMaxCalls = 8192;
+
   // Asks gRPC for the next call of the method.
   using Accept = std::function<void(grpc::ServerContext*, grpc::ByteBuffer*, UnaryCall::Responder*,
                                     grpc::ServerCompletionQueue*, void* tag)>;
   using Handler = std::function<void(UnaryCall&)>;
 
-  // All outlive the pool. `in_flight` counts calls that have come and not ended.
-  CallPool(Worker& worker, Accept accept, Handler handler, std::atomic<int64_t>& in_flight)
+  // All outlive the pool. `in_flight` counts the calls that were asked for and have
+  // not ended; it is notified when it reaches zero, which only a shutdown brings.
+  CallPool(Worker& worker, Method method, Accept accept, Handler handler, const Clock& clock,
+           std::atomic<int64_t>& in_flight)
       : worker_(worker),
+        method_(method),
+        clock_(clock),
         accept_(std::move(accept)),
         handler_(std::move(handler)),
         in_flight_(in_flight) {}
@@ -104,8 +122,13 @@ class CallPool {
   void TopUp();
   // `call` has ended.
   void Return(UnaryCall& call);
+  void CancelStuck();
+  // One call fewer is in flight.
+  void Land();
 
   Worker& worker_;
+  const Method method_;
+  const Clock& clock_;
   const Accept accept_;
   const Handler handler_;
   std::atomic<int64_t>& in_flight_;

@@ -17,17 +17,9 @@ constexpr int64_t kFirstSecond = -62'135'596'800;  // 0001-01-01
 constexpr int64_t kLastSecond = 253'402'300'799;   // 9999-12-31T23:59:59
 constexpr int kMaxPage = 1000;
 
-void SetTimestamp(absl::Time time, google::protobuf::Timestamp& stamp) {
-  const int64_t seconds = absl::ToUnixSeconds(time);
-  stamp.set_seconds(seconds);
-  stamp.set_nanos(
-      static_cast<int32_t>(absl::ToInt64Nanoseconds(time - absl::FromUnixSeconds(seconds))));
-}
-
 }  // namespace
 
 absl::Status Parse(const grpc::ByteBuffer& bytes, google::protobuf::MessageLite& message) {
-  message.Clear();
   grpc::Slice slice;
   const bool got = bytes.Length() == 0 || bytes.TrySingleSlice(&slice).ok() ||
                    bytes.DumpToSingleSlice(&slice).ok();
@@ -47,6 +39,13 @@ grpc::ByteBuffer Serialize(const google::protobuf::MessageLite& message) {
 
 grpc::Status ToGrpc(const absl::Status& status) {
   return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
+}
+
+void SetTimestamp(absl::Time time, google::protobuf::Timestamp& stamp) {
+  const int64_t seconds = absl::ToUnixSeconds(time);
+  stamp.set_seconds(seconds);
+  stamp.set_nanos(
+      static_cast<int32_t>(absl::ToInt64Nanoseconds(time - absl::FromUnixSeconds(seconds))));
 }
 
 absl::StatusOr<absl::Time> FromTimestamp(const google::protobuf::Timestamp& stamp,

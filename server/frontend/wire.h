@@ -20,6 +20,7 @@ grpc::ByteBuffer Serialize(const google::protobuf::MessageLite& message);
 
 grpc::Status ToGrpc(const absl::Status& status);
 
+void SetTimestamp(absl::Time time, google::protobuf::Timestamp& stamp);
 // INVALID_ARGUMENT, naming `field`, if it is outside of the years 1 to 9999 or has
 // nanoseconds beyond a second.
 absl::StatusOr<absl::Time> FromTimestamp(const google::protobuf::Timestamp& stamp,

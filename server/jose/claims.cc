@@ -5,6 +5,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/status_macros.h"
+#include "server/base/text.h"
 
 namespace gatehouse::jose {
 namespace {
@@ -15,21 +16,11 @@ absl::Status Wrong(absl::string_view claim, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat("claim ", claim, what));
 }
 
-// C0, DEL, and in UTF-8 (which the text is) C1.
-bool HasControl(absl::string_view text) {
-  bool after_c2 = false;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7F || (after_c2 && byte < 0xA0)) return true;
-    after_c2 = byte == 0xC2;
-  }
-  return false;
-}
-
 absl::Status ReadText(absl::string_view claim, const JsonValue& value, std::string& out) {
   const std::optional<absl::string_view> text = StringOf(value);
   if (!text.has_value()) return Wrong(claim, " is not a string");
-  if (HasControl(*text)) return Wrong(claim, " holds a control character");
+  if (HasControlCharacter(*text)) return Wrong(claim, " holds a control character");
+  if (text->size() > kMaxIdBytes) return Wrong(claim, " is too long");
   out.assign(text->data(), text->size());
   return absl::OkStatus();
 }
@@ -89,7 +80,7 @@ absl::Status ReadAudiences(const JsonValue& value, std::vector<std::string>& out
 // An address is for display alone: one that cannot be used is as good as none.
 void ReadEmail(const JsonValue& value, std::string& out) {
   const absl::string_view text = StringOf(value).value_or("");
-  if (!HasControl(text)) out.assign(text.data(), text.size());
+  if (!HasControlCharacter(text)) out.assign(text.data(), text.size());
 }
 
 bool IsSeparator(char c) { return c == ',' || absl::ascii_isspace(static_cast<unsigned char>(c)); }
@@ -119,7 +110,7 @@ absl::Status ReadList(absl::string_view claim, const JsonValue& value,
     return Wrong(claim, " is neither a string nor an array");
   }
   for (const std::string& name : out) {
-    if (HasControl(name)) return Wrong(claim, " holds a control character");
+    if (HasControlCharacter(name)) return Wrong(claim, " holds a control character");
   }
   return absl::OkStatus();
 }

@@ -13,7 +13,7 @@ namespace {
 
 constexpr size_t kMaxJwksBytes = size_t{256} * 1024;
 constexpr size_t kMaxKeys = 256;
-constexpr size_t kMaxCandidates = 8;
+constexpr size_t kMaxCandidates = 4;
 
 using Key = std::shared_ptr<const VerificationKey>;
 

@@ -21,7 +21,7 @@ class KeySet {
 
   // The key with exactly this kid and this algorithm, null if there is none.
   std::shared_ptr<const VerificationKey> Find(absl::string_view kid, Algorithm algorithm) const;
-  // For a token without `kid`: the keys of this algorithm, in the set's order, 8 at most.
+  // For a token without `kid`: the keys of this algorithm, in the set's order, 4 at most.
   std::vector<std::shared_ptr<const VerificationKey>> Candidates(Algorithm algorithm) const;
 
   // This set, with each key that `before` also has (same kid, algorithm and

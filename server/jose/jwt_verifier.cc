@@ -149,7 +149,8 @@ TimeVerdict JwtVerifier::CheckTime(const TokenTimes& times, const IssuerRules& r
   // First: a token that is both is invalid rather than expired.
   const absl::Time ahead = now + rules.skew;
   if ((times.not_before.has_value() && *times.not_before > ahead) ||
-      (times.issue_time.has_value() && *times.issue_time > ahead)) {
+      (times.issue_time.has_value() && *times.issue_time > ahead) ||
+      (!times.issue_time.has_value() && times.expire_time > ahead + rules.max_token_lifetime)) {
     return TimeVerdict::kNotYetValid;
   }
   return now >= times.expire_time + rules.skew ? TimeVerdict::kExpired : TimeVerdict::kInTime;

@@ -18,6 +18,10 @@ namespace gatehouse::jose {
 // Longer tokens are refused before anything is looked at.
 inline constexpr size_t kMaxTokenBytes = size_t{8} * 1024;
 
+// A longer sub, jti, session, tenant or client makes a token invalid: it could not
+// be revoked.
+inline constexpr size_t kMaxIdBytes = 1024;
+
 // The names of the claims that become the principal; empty: none is read.
 struct ClaimNames {
   std::string roles = "roles";
@@ -114,8 +118,10 @@ class VerifiedJwt {
 
 enum class TimeVerdict {
   kInTime,
-  kExpired,      // now >= exp + skew
-  kNotYetValid,  // nbf > now + skew, or iat > now + skew
+  kExpired,  // now >= exp + skew
+  // nbf > now + skew, or iat > now + skew; without iat: exp > now + skew +
+  // max_token_lifetime, more than any token that exists now may have.
+  kNotYetValid,
 };
 
 class JwtVerifier {

@@ -97,7 +97,6 @@ class JwksUrlSource final : public KeySource {
     in_fetch_ = waiters.size();
     if (stopped_) return false;
     schedule_.Began(now, !waiters.empty());
-    ++state_.fetches;
     return true;
   }
 
@@ -134,6 +133,7 @@ class JwksUrlSource final : public KeySource {
       state_.has_keys = true;
       state_.key_count = key_count;
       state_.last_success = clock_.Now();
+      ++state_.succeeded_fetches;
       state_.last_error.clear();
     }
     log_.Succeeded(key_count, usable.left_out);

@@ -16,7 +16,7 @@ struct KeySourceState {
   absl::Time last_success = absl::InfinitePast();
   // What went wrong last, with the place; empty when the last attempt succeeded.
   std::string last_error;
-  int64_t fetches = 0;  // begun
+  int64_t succeeded_fetches = 0;
   int64_t failed_fetches = 0;
 };
 

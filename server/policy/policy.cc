@@ -1,9 +1,8 @@
 #include "server/policy/policy.h"
 
-#include <algorithm>
-
 #include "absl/strings/str_cat.h"
 #include "server/base/status_macros.h"
+#include "server/base/text.h"
 
 namespace gatehouse::policy {
 namespace {
@@ -15,10 +14,8 @@ absl::Status CheckField(absl::string_view name, absl::string_view value) {
     return absl::InvalidArgumentError(
         absl::StrCat(name, ": longer than ", kMaxFieldBytes, " bytes"));
   }
-  const bool control = std::any_of(value.begin(), value.end(), [](char c) {
-    return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
-  });
-  if (control) return absl::InvalidArgumentError(absl::StrCat(name, ": holds a control character"));
+  if (HasControlCharacter(value))
+    return absl::InvalidArgumentError(absl::StrCat(name, ": holds a control character"));
   return absl::OkStatus();
 }
 

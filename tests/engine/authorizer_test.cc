@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 
 #include "tests/engine/engine_fixture.h"
@@ -220,6 +221,30 @@ TEST_F(EngineTest, ATokenWithoutKidIsTriedOnTheKeysOfItsAlgorithm) {
   const TokenMaker stranger(jose::Algorithm::kEdDsa);
   EXPECT_EQ(authorizer_->Examine(stranger.Sign(R"({"alg":"EdDSA"})", Claims())).code,
             Code::kTokenInvalid);
+}
+
+TEST_F(EngineTest, ASecretServesWhateverTheTokensKid) {
+  jose::IssuerRules rules = RulesFor(kIssuer);
+  rules.algorithms = {jose::Algorithm::kHs256};
+  Build({rules});
+  const TokenMaker secret(jose::Algorithm::kHs256);
+  auto key = jose::MakeHmacKey(Secret(secret.secret()));
+  ASSERT_TRUE(key.ok()) << key.status();
+  sources_[0]->Set(jose::KeySet({*key}));
+  EXPECT_EQ(authorizer_->Examine(secret.Sign(Claims())).code, Code::kOk);
+  EXPECT_EQ(authorizer_->Examine(secret.Sign(R"({"alg":"HS256","kid":"any"})", Claims())).code,
+            Code::kOk);
+}
+
+TEST_F(EngineTest, ARefusalIsNamedByTheTokensIdentityAndItsTrustedIssuer) {
+  std::string forged = Token();
+  forged[forged.size() - 10] = forged[forged.size() - 10] == 'A' ? 'B' : 'A';
+  const Examination out = authorizer_->Examine(forged);
+  ASSERT_TRUE(out.identity.has_value());
+  const auto& identity = authorizer_->Examine(Token()).token->identity;
+  EXPECT_TRUE(std::equal(out.identity->begin(), out.identity->end(), identity.begin()));
+  EXPECT_EQ(out.issuer, authorizer_->FindIssuer(kIssuer));
+  EXPECT_FALSE(authorizer_->Examine("x").identity.has_value());
 }
 
 TEST_F(EngineTest, ARefusedTokenIsNotRemembered) {

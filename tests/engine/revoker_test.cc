@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 
 #include "tests/engine/engine_fixture.h"
 
@@ -50,7 +51,45 @@ TEST_F(RevokerTest, ASessionsFactCoversEveryTokenOfIt) {
   const auto fact = revoker().Session(kIssuer, "s1", {});
   ASSERT_TRUE(fact.ok());
   EXPECT_EQ(fact->issued_until, revocation::kAll);
-  EXPECT_EQ(fact->end_time, absl::FromUnixSeconds(kNow) + absl::Hours(720) + absl::Seconds(120));
+  const absl::Time least = absl::FromUnixSeconds(kNow) + absl::Hours(720) + absl::Seconds(120);
+  EXPECT_GE(fact->end_time, least);
+  EXPECT_LE(fact->end_time, least + absl::Hours(1));
+}
+
+TEST_F(RevokerTest, TheSameRevocationWithinTheHourEndsAtTheSameTime) {
+  const absl::Time end = revoker().Session(kIssuer, "s1", {})->end_time;
+  clock_.Advance(absl::Minutes(10));
+  EXPECT_EQ(revoker().Session(kIssuer, "s1", {})->end_time, end);
+  clock_.Advance(absl::Hours(1));
+  EXPECT_GT(revoker().Session(kIssuer, "s1", {})->end_time, end);
+}
+
+TEST_F(RevokerTest, ASubjectsTimeFurtherBackThanRevocationsAreKeptIsRefused) {
+  const absl::Time oldest = absl::FromUnixSeconds(kNow) - absl::Hours(720) - absl::Seconds(120);
+  EXPECT_TRUE(revoker().Subject(kIssuer, "ada", oldest, {}).ok());
+  EXPECT_THAT(MessageOf(revoker().Subject(kIssuer, "ada", oldest - absl::Nanoseconds(1), {})),
+              StartsWith("subject.issued_until: "));
+}
+
+// What a token may say can be revoked, and the other way round.
+TEST_F(RevokerTest, AnIdIsAcceptedInATokenIfAndOnlyIfItCanBeRevoked) {
+  for (const std::string& subject :
+       {std::string(1024, 'x'), std::string(1025, 'x'), std::string(R"(a\u0085b)"),
+        std::string(R"(a\u00a0b)"), std::string(R"(a\u007fb)")}) {
+    std::string text = subject;  // as the JSON says it
+    for (const auto& [escape, raw] :
+         {std::pair(R"(\u0085)", "\xC2\x85"), std::pair(R"(\u00a0)", "\xC2\xA0"),
+          std::pair(R"(\u007f)", "\x7F")}) {
+      const size_t at = text.find(escape);
+      if (at != std::string::npos) text.replace(at, 6, raw);
+    }
+    const std::string token =
+        maker_.Sign(absl::StrCat(R"({"iss":")", kIssuer, R"(","aud":"api","sub":")", subject,
+                                 R"(","iat":)", kNow, R"(,"exp":)", kNow + 900, "}"));
+    EXPECT_EQ(authorizer_->Examine(token).code == policy::Code::kOk,
+              revoker().Subject(kIssuer, text, std::nullopt, {}).ok())
+        << subject.substr(0, 20);
+  }
 }
 
 TEST_F(RevokerTest, ASubjectWithoutATimeIsCoveredUpToTheLatestIatThatIsAccepted) {

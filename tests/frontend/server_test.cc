@@ -146,6 +146,11 @@ TEST_F(ServerTest, RevokingAgainGivesTheOneInForce) {
   const v1::RevokeResponse again = Revoke(request);
   EXPECT_EQ(again.revocation().id(), first.revocation().id());
   EXPECT_EQ(again.revision(), first.revision());
+
+  request.mutable_session()->set_issuer(kIssuer);
+  request.mutable_session()->set_session_id("s1");
+  const v1::RevokeResponse session = Revoke(request);
+  EXPECT_EQ(Revoke(request).revocation().id(), session.revocation().id());
 }
 
 TEST_F(ServerTest, ARevocationThatCannotReachAnythingWritesNothing) {

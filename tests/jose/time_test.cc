@@ -46,9 +46,11 @@ TEST_F(CheckTime, TokenWithIatEqualToNowPlusSkewIsInTime) {
   EXPECT_EQ(Check(kNow - kTick), TimeVerdict::kNotYetValid);
 }
 
-TEST_F(CheckTime, TokenWithoutIatAndNbfHasOnlyAnEnd) {
+TEST_F(CheckTime, TokenWithoutIatLastsNoLongerThanOneIssuedNowMay) {
   claims_.issue_time = std::nullopt;
-  EXPECT_EQ(Check(absl::UnixEpoch()), TimeVerdict::kInTime);
+  const absl::Time earliest = claims_.expire_time - rules_.max_token_lifetime - rules_.skew;
+  EXPECT_EQ(Check(earliest - kTick), TimeVerdict::kNotYetValid);
+  EXPECT_EQ(Check(earliest), TimeVerdict::kInTime);
   EXPECT_EQ(Check(claims_.expire_time + rules_.skew), TimeVerdict::kExpired);
 }
 

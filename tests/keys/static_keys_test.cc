@@ -89,7 +89,7 @@ TEST_F(StaticKeysTest, ASecretIsOneHs256Key) {
   EXPECT_EQ((*source)->Current()->Candidates(Algorithm::kHs256).size(), 1U);
   EXPECT_TRUE((*source)->State().has_keys);
   EXPECT_EQ((*source)->State().key_count, 1U);
-  EXPECT_EQ((*source)->State().fetches, 0);
+  EXPECT_EQ((*source)->State().succeeded_fetches, 0);
 }
 
 TEST_F(StaticKeysTest, AWeakSecretIsRefusedAndNotShown) {
