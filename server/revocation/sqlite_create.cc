@@ -36,6 +36,14 @@ absl::Status CheckNothingLiesAt(const std::string& path) {
   return lstat(path.c_str(), &info) == 0 ? Exists(path) : absl::OkStatus();
 }
 
+absl::Status CheckNoCompanionLiesAt(const std::string& path, const std::string& companion) {
+  if (CheckNothingLiesAt(companion).ok()) return absl::OkStatus();
+  return absl::AlreadyExistsError(absl::StrCat(
+      companion, " exists, but not its database ", path,
+      ": it may hold revocations of a database that was moved, so keep it with that one; no new "
+      "one is made beside it. Put the database back, or name another file"));
+}
+
 absl::Status CheckFolder(const std::string& path) {
   const std::string folder = FolderOf(path);
   struct stat info;
@@ -118,7 +126,7 @@ absl::Status CreateSqliteDatabase(const std::string& path) {
   GH_RETURN_IF_ERROR(CheckFolder(path));
   GH_RETURN_IF_ERROR(CheckNothingLiesAt(path));
   for (const char* companion : kCompanions) {
-    GH_RETURN_IF_ERROR(CheckNothingLiesAt(path + companion));
+    GH_RETURN_IF_ERROR(CheckNoCompanionLiesAt(path, path + companion));
   }
   TemporaryFile file(path.starts_with('/') ? path : "./" + path);
   if (!file.made()) return ErrnoStatus("make a file beside", path);

@@ -12,6 +12,7 @@
 #include "server/base/log.h"
 #include "server/base/status_macros.h"
 #include "server/revocation/random_id.h"
+#include "server/revocation/sqlite_mark.h"
 #include "server/revocation/sqlite_schema.h"
 
 namespace gatehouse::revocation {
@@ -20,6 +21,7 @@ namespace {
 constexpr int kBusyTimeoutMs = 1000;
 constexpr size_t kLoadBatch = 1024;
 constexpr int kMaxPage = 1000;
+constexpr size_t kMaxPageText = size_t{256} * 1024;
 constexpr int64_t kForever = std::numeric_limits<int64_t>::max();
 
 #define GH_FACT_COLUMNS                                                                   \
@@ -102,6 +104,11 @@ Fact ReadFact(SQLite::Statement& row) {
   return fact;
 }
 
+size_t TextOf(const Fact& fact) {
+  return fact.id.size() + fact.issuer.size() + fact.target.size() + fact.actor.size() +
+         fact.reason.size();
+}
+
 void BindTag(SQLite::Statement& statement, int index, const Tag& tag) {
   statement.bindNoCopy(index, tag.bytes.data(), static_cast<int>(tag.bytes.size()));
 }
@@ -140,7 +147,21 @@ SqliteDatabase::SqliteDatabase(std::unique_ptr<SqliteFile> file)
       db_(file_->path(), SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX, kBusyTimeoutMs) {}
 
 SqliteDatabase::~SqliteDatabase() {
-  if (statements_ != nullptr && !wal_path_.empty()) HasMoved();
+  if (open_) Close();
+}
+
+void SqliteDatabase::Close() {
+  const bool moved = HasMoved();
+  // The mark of one that lies elsewhere stays: its -wal file did not go with it.
+  if (FileHasMoved()) return;
+  try {
+    MarkClosed(db_);
+    // Now SQLite may remove the -wal file; if it is another one by now, it is not ours.
+    SetConfig(db_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, moved);
+  } catch (const SQLite::Exception& error) {
+    log::Error("the revocation database could not be closed cleanly: keep it and its -wal file",
+               {{"file", path()}, {"error", Reason(error)}});
+  }
 }
 
 absl::StatusOr<std::unique_ptr<SqliteDatabase>> SqliteDatabase::Open(const std::string& path,
@@ -157,11 +178,9 @@ absl::StatusOr<std::unique_ptr<SqliteDatabase>> SqliteDatabase::Open(const std::
 
 absl::Status SqliteDatabase::Prepare(RevocationListener& listener) {
   try {
-    // Closing a database that is refused must leave a -wal file with content as it
-    // is; without one there is nothing to move, and the empty one made here must go.
-    struct stat wal;
-    const bool has_wal = stat((path() + "-wal").c_str(), &wal) == 0 && wal.st_size > 0;
-    SetConfig(db_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, has_wal);
+    // Closing a database that is refused must leave a -wal file as it is, even an
+    // empty one; without one there is nothing to move, and the one made here must go.
+    SetConfig(db_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, InodeOf(WalOf(path())).has_value());
     SetConfig(db_, SQLITE_DBCONFIG_DEFENSIVE, true);
     SetConfig(db_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, false);
     // Before the first read, which then takes the lock for good.
@@ -181,7 +200,10 @@ absl::Status SqliteDatabase::Prepare(RevocationListener& listener) {
     const std::optional<Inode> inode = InodeOf(wal_path_);
     if (!inode) return Damaged(absl::StrCat(wal_path_, " is missing"));
     wal_inode_ = *inode;
-    SetConfig(db_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false);
+    // From here to a clean close the -wal file stays: the mark asks for it.
+    SetConfig(db_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+    MarkOpen(db_);
+    open_ = true;
     return absl::OkStatus();
   } catch (const SQLite::Exception& error) {
     return Refusal(error);
@@ -311,14 +333,18 @@ SqliteDatabase::Group SqliteDatabase::WriteGroup(std::vector<NewFact> facts,
 
 bool SqliteDatabase::HasMoved() {
   if (moved_) return true;
-  int file_moved = 0;
-  moved_ = sqlite3_file_control(db_.getHandle(), "main", SQLITE_FCNTL_HAS_MOVED, &file_moved) !=
-               SQLITE_OK ||
-           file_moved != 0 || InodeOf(wal_path_) != wal_inode_;
+  moved_ = FileHasMoved() || InodeOf(wal_path_) != wal_inode_;
   // SQLite would apply a -wal file left here to whatever database is put in this
   // one's place. So its content goes to where it belongs, and it is emptied.
   if (moved_) db_.tryExec("PRAGMA wal_checkpoint(TRUNCATE)");
   return moved_;
+}
+
+bool SqliteDatabase::FileHasMoved() {
+  int moved = 0;
+  return sqlite3_file_control(db_.getHandle(), "main", SQLITE_FCNTL_HAS_MOVED, &moved) !=
+             SQLITE_OK ||
+         moved != 0;
 }
 
 absl::StatusOr<ListResult> SqliteDatabase::List(const ListQuery& query) {
@@ -329,12 +355,14 @@ absl::StatusOr<ListResult> SqliteDatabase::List(const ListQuery& query) {
     Use page(statements_->page);
     page->bind(1, query.before_revision == 0 ? kForever : query.before_revision);
     page->bind(2, limit + 1);
+    size_t text = 0;
     while (page->executeStep()) {
-      if (result.facts.size() == static_cast<size_t>(limit)) {
-        result.more = true;
-        break;
-      }
-      result.facts.push_back(ReadFact(statements_->page));
+      Fact fact = ReadFact(statements_->page);
+      text += TextOf(fact);
+      const bool full = result.facts.size() == static_cast<size_t>(limit) || text > kMaxPageText;
+      result.more = full && !result.facts.empty();
+      if (result.more) break;
+      result.facts.push_back(std::move(fact));
     }
     return result;
   } catch (const SQLite::Exception& error) {

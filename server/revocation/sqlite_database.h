@@ -43,7 +43,8 @@ class SqliteDatabase {
   // has been moved or deleted, UNAVAILABLE for ever.
   absl::StatusOr<Group> Write(std::vector<NewFact> facts, absl::Time now);
 
-  // UNAVAILABLE when the file cannot be read.
+  // A page ends at query.limit, at 1000 facts, or before the fact whose strings would
+  // take it beyond 256 KiB of text. UNAVAILABLE when the file cannot be read.
   absl::StatusOr<ListResult> List(const ListQuery& query);
 
  private:
@@ -58,7 +59,9 @@ class SqliteDatabase {
   absl::Status Load(RevocationListener& listener);
   Group WriteGroup(std::vector<NewFact> facts, std::vector<std::string> ids, absl::Time now);
   int64_t Revision();
+  void Close();
   bool HasMoved();
+  bool FileHasMoved();
 
   // In this order: the connection must close before the file does.
   const std::unique_ptr<SqliteFile> file_;
@@ -68,6 +71,7 @@ class SqliteDatabase {
   std::string store_id_;
   std::string wal_path_;
   Inode wal_inode_;
+  bool open_ = false;
   bool moved_ = false;
 };
 

@@ -16,6 +16,7 @@
 #include "absl/strings/string_view.h"
 #include "server/base/mutex.h"
 #include "server/base/status_macros.h"
+#include "server/revocation/sqlite_mark.h"
 #include "server/revocation/sqlite_schema.h"
 
 namespace gatehouse::revocation {
@@ -132,8 +133,9 @@ absl::Status SqliteFile::OpenAndCheck() {
     return absl::FailedPreconditionError(
         absl::StrCat(path_, " was replaced while it was opened: try again"));
   }
-  GH_RETURN_IF_ERROR(CheckHeader());
+  // In this order: whoever has it open now may close it, and remove its -wal file.
   GH_RETURN_IF_ERROR(CheckUnlocked());
+  GH_RETURN_IF_ERROR(CheckHeader());
   // The -wal file is made and removed beside it.
   if (faccessat(AT_FDCWD, FolderOf(path_).c_str(), W_OK | X_OK, AT_EACCESS) != 0) {
     return NoAccess(path_);
@@ -154,8 +156,10 @@ absl::Status SqliteFile::CheckHeader() const {
         "left as it is; put back a good copy, or name another file and create it with ",
         kCreateCommand));
   }
-  return CheckIdentity(path_, BigEndian32(header.data() + kApplicationIdOffset),
-                       BigEndian32(header.data() + kUserVersionOffset));
+  const uint32_t user_version = BigEndian32(header.data() + kUserVersionOffset);
+  GH_RETURN_IF_ERROR(
+      CheckIdentity(path_, BigEndian32(header.data() + kApplicationIdOffset), user_version));
+  return CheckWalOfMarked(path_, user_version);
 }
 
 pid_t SqliteFile::LockHolder() const {

@@ -20,8 +20,8 @@ namespace gatehouse::revocation {
 class SqliteFile {
  public:
   // NOT_FOUND, or FAILED_PRECONDITION with what to do. Checks everything that can
-  // be read without SQLite: kind of file, rights, header, whether another process
-  // has it locked.
+  // be read without SQLite: kind of file, rights, whether another process has it
+  // locked, header, whether the -wal file is there when it may hold revocations.
   static absl::StatusOr<std::unique_ptr<SqliteFile>> Claim(const std::string& path);
 
   ~SqliteFile();

@@ -7,6 +7,7 @@
 #include "server/base/log.h"
 #include "server/base/status_macros.h"
 #include "server/revocation/random_id.h"
+#include "server/revocation/sqlite_mark.h"
 
 namespace gatehouse::revocation {
 namespace {
@@ -53,12 +54,12 @@ absl::Status CheckIdentity(const std::string& path, uint32_t application_id,
         "left as it is; name another file, and create it with %s",
         path, application_id, kApplicationId, kCreateCommand));
   }
-  if (user_version != kSchemaVersion) {
+  const uint32_t version = user_version & ~kOpenMark;
+  if (version != kSchemaVersion) {
     return absl::FailedPreconditionError(absl::StrCat(
-        path, " has schema version ", user_version, " and this program knows only ", kSchemaVersion,
-        user_version > kSchemaVersion
-            ? ": a newer Gatehouse made it; start that one or a newer one"
-            : ": it is no complete Gatehouse database; put back a good copy"));
+        path, " has schema version ", version, " and this program knows only ", kSchemaVersion,
+        version > kSchemaVersion ? ": a newer Gatehouse made it; start that one or a newer one"
+                                 : ": it is no complete Gatehouse database; put back a good copy"));
   }
   return absl::OkStatus();
 }

@@ -30,7 +30,7 @@ struct AppendResult {
 };
 
 struct ListQuery {
-  int limit = 100;
+  int limit = 100;  // a page may be shorter and have more behind it
   // Facts with a revision below this, newest first; 0: from the newest.
   int64_t before_revision = 0;
 };

@@ -89,7 +89,10 @@ void FaultyVfs::FailWrites(int code, int after) {
   write_code_ = code;
 }
 
-void FaultyVfs::FailSyncs(int code) { sync_code_ = code; }
+void FaultyVfs::FailSyncs(int code, int after) {
+  good_syncs_ = after;
+  sync_code_ = code;
+}
 
 void FaultyVfs::OnNextSync(std::function<void()> call) {
   MutexLock lock(mu_);
@@ -110,7 +113,9 @@ int FaultyVfs::OnSync() {
     call.swap(on_next_sync_);
   }
   if (call) call();
-  return sync_code_;
+  const int code = sync_code_;
+  if (code == SQLITE_OK || good_syncs_.fetch_sub(1) > 0) return SQLITE_OK;
+  return code;
 }
 
 }  // namespace gatehouse::revocation

@@ -23,7 +23,7 @@ class FaultyVfs {
   // SQLITE_OK ends it.
   void FailWrites(int code, int after = 0);
   // The same for every sync.
-  void FailSyncs(int code);
+  void FailSyncs(int code, int after = 0);
   int syncs() const { return syncs_; }
   // Called once, by the thread that syncs next.
   void OnNextSync(std::function<void()> call);
@@ -39,6 +39,7 @@ class FaultyVfs {
   std::atomic<int> write_code_ = SQLITE_OK;
   std::atomic<int> good_writes_ = 0;
   std::atomic<int> sync_code_ = SQLITE_OK;
+  std::atomic<int> good_syncs_ = 0;
   std::atomic<int> syncs_ = 0;
   Mutex mu_;
   std::function<void()> on_next_sync_ GH_GUARDED_BY(mu_);

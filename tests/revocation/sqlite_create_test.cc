@@ -64,6 +64,10 @@ TEST_F(CreateDatabase, NeverReplacesWhatLiesThere) {
     const absl::Status status = CreateSqliteDatabase(folder.File("db"));
     EXPECT_EQ(status.code(), absl::StatusCode::kAlreadyExists) << status;
     EXPECT_THAT(std::string(status.message()), HasSubstr(folder.File("db") + suffix));
+    if (*suffix != '\0') {
+      EXPECT_THAT(std::string(status.message()),
+                  HasSubstr("may hold revocations of a database that was moved"));
+    }
     EXPECT_EQ(folder.Contents().size(), 1);
     EXPECT_EQ(TempFolder::ReadFile(folder.File("db") + suffix), "precious");
   }

@@ -154,13 +154,15 @@ TEST_F(SqliteFault, AFactThatTheTablesRefuseIsRolledBackAndTheNextOneIsWritten) 
   EXPECT_THAT(Subjects(), testing::ElementsAre("u1", "before"));
 }
 
-TEST_F(SqliteFault, AFullDiskDoesNotKeepTheStoreFromOpening) {
+TEST_F(SqliteFault, OnAFullDiskTheFileCannotBeMarkedSoItIsNotOpenedUntilThereIsRoom) {
+  store_.reset();
   disk_.FailWrites(SQLITE_FULL);
-  Reopen();
-  ASSERT_NE(store_, nullptr);
-  EXPECT_EQ(listener_->facts().size(), 1);
-  ExpectRefusedWith("u1", "the disk is full");
+  const auto refused = OpenSqliteStore({.path = path_}, clock_, *listener_);
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("the disk is full"));
   disk_.FailWrites(SQLITE_OK);
+  Reopen();
+  EXPECT_EQ(listener_->facts().size(), 1);
   EXPECT_TRUE(AppendAndWait(*store_, SubjectFact("u1")).ok());
 }
 
@@ -169,13 +171,13 @@ TEST_F(SqliteFault, ACheckpointThatFailsLosesNothing) {
   for (int i = 0; i < 400; ++i) {
     ASSERT_TRUE(AppendAndWait(*store_, SubjectFact(absl::StrCat("u", i))).ok());
   }
-  store_.reset();
-  disk_.FailWrites(SQLITE_FULL);
   Reopen();
+  ASSERT_TRUE(AppendAndWait(*store_, SubjectFact("last")).ok());
+  disk_.FailWrites(SQLITE_FULL);
   store_.reset();  // its last checkpoint fails
   disk_.FailWrites(SQLITE_OK);
   Reopen();
-  EXPECT_EQ(listener_->facts().size(), 401);
+  EXPECT_EQ(listener_->facts().size(), 402);
 }
 
 TEST_F(SqliteFault, AFileThatWasDeletedIsNotWrittenToAnyMore) {
@@ -208,11 +210,12 @@ TEST_F(SqliteFault, AFileThatWasReplacedGetsNothingOfTheOldOne) {
     EXPECT_EQ(TempFolder::ReadFile(path_), content);
     Reopen();
     EXPECT_THAT(Subjects(), testing::IsEmpty());
-    // The old one is complete without its -wal file.
+    // The old one is complete: an empty -wal file will do.
     store_.reset();
     std::filesystem::remove(path_);
-    std::filesystem::remove(path_ + "-wal");
+    EXPECT_FALSE(std::filesystem::exists(path_ + "-wal"));
     std::filesystem::rename(old, path_);
+    TempFolder::WriteFile(path_ + "-wal", "");
     Reopen();
     EXPECT_THAT(Subjects(), testing::ElementsAre("before"));
   }
