@@ -79,10 +79,10 @@ void AddGlobalOptions(CLI::App& app, Options& options) {
       ->default_str("text");
 }
 
-void AddExamples(CLI::App& subcommand, const std::string& examples) {
+void AddExamples(CLI::App& subcommand, const std::string& examples, absl::string_view exit_codes) {
   subcommand.fallthrough();
-  subcommand.footer(absl::StrCat("Examples:\n", examples,
-                                 "\nThe options of `gatehouse --help` (--target, --timeout, "
+  subcommand.footer(absl::StrCat("Examples:\n", examples, "\nExit codes: ", exit_codes,
+                                 ".\nThe options of `gatehouse --help` (--target, --timeout, "
                                  "--output) may stand here too.\n"));
 }
 

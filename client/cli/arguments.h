@@ -25,8 +25,13 @@ CLI::Option* AddText(CLI::App& app, const std::string& name, std::string& value,
 CLI::Option* AddTexts(CLI::App& app, const std::string& name, std::vector<std::string>& values,
                       const std::string& help);
 
+// What a subcommand's exit codes mean: one that asks, and one that does something.
+inline constexpr absl::string_view kCodesOfAQuestion =
+    "0 allowed, 1 denied, 2 could not tell, failed or wrong usage";
+inline constexpr absl::string_view kCodesOfADeed = "0 done, 2 failed or wrong usage";
+
 // The lines under a subcommand's help.
-void AddExamples(CLI::App& subcommand, const std::string& examples);
+void AddExamples(CLI::App& subcommand, const std::string& examples, absl::string_view exit_codes);
 
 // What is wrong with the arguments that no option took. Shows no argument but the
 // names of options: one may be a token.

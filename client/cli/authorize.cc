@@ -46,7 +46,8 @@ void AddAuthorize(CLI::App& app, Action& action) {
   AddExamples(*command,
               "  gatehouse authorize --resource task/7 --owner ada --token-file ada.token\n"
               "  gatehouse authorize --resource task/7 --owner ada --action delete < ada.token\n"
-              "  if gatehouse authorize --resource task/7 --owner ada < ada.token; then ...\n");
+              "  if gatehouse authorize --resource task/7 --owner ada < ada.token; then ...\n",
+              kCodesOfAQuestion);
   command->callback([arguments, &action] {
     action = [arguments](const Options& options) { return Authorize(*arguments, options); };
   });

@@ -19,7 +19,7 @@ enum class Output { kText, kJson };
 // What every subcommand takes.
 struct Options {
   std::string target = "127.0.0.1:7070";
-  absl::Duration timeout = absl::Seconds(2);
+  absl::Duration timeout = absl::Seconds(6);  // the server waits up to 2 s for keys
   Output output = Output::kText;
 };
 

@@ -1,7 +1,13 @@
 #include "client/cli/connection.h"
 
+#include <algorithm>
+#include <initializer_list>
+#include <iostream>
+
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "client/cli/target.h"
 
 namespace gatehouse::cli {
 namespace {
@@ -13,12 +19,59 @@ std::shared_ptr<grpc::Channel> Connect(const std::string& target) {
   return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(), arguments);
 }
 
+void WarnIfOthersCanRead(const std::string& target) {
+  if (IsOnThisMachine(target)) return;
+  std::cerr << "gatehouse: warning: calls to " << Printable(target)
+            << " are in plaintext: whoever is on the way can read the token and forge the answer\n";
+}
+
+bool ContainsAny(absl::string_view text, std::initializer_list<absl::string_view> parts) {
+  return std::any_of(parts.begin(), parts.end(),
+                     [text](absl::string_view part) { return absl::StrContains(text, part); });
+}
+
+// Who says UNAVAILABLE. gRPC gives its own failures the code that a server uses too,
+// and what the channel's state is afterwards says nothing about this call: a server
+// that ends has answered and gone. Left are the words of gRPC's own failures.
+enum class Speaker { kNobodyThere, kBrokenConnection, kServer };
+
+Speaker SpeakerOf(absl::string_view said) {
+  const std::string message = absl::AsciiStrToLower(said);
+  if (ContainsAny(message, {"failed to connect to", "connections to all backends failing",
+                            "dns resolution failed", "empty address list"})) {
+    return Speaker::kNobodyThere;
+  }
+  if (ContainsAny(message, {"socket closed", "connection reset", "broken pipe", "goaway",
+                            "endpoint read failed", "transport closed", "stream removed",
+                            "cancelling all calls", "rst_stream"})) {
+    return Speaker::kBrokenConnection;
+  }
+  return Speaker::kServer;
+}
+
+std::string ExplainUnavailable(const std::string& target, const std::string& said) {
+  switch (SpeakerOf(said)) {
+    case Speaker::kNobodyThere:
+      return absl::StrCat("cannot reach ", target, ": is gatehouse-server running there? (", said,
+                          ")\nStart it with `gatehouse-server --config gatehouse.yaml`, or name "
+                          "another address with --target or GATEHOUSE_TARGET.");
+    case Speaker::kBrokenConnection:
+      return absl::StrCat("the connection to ", target, " ended before the answer came (", said,
+                          ")\nTry again: the server may be restarting. If it stays so, what "
+                          "answers there may be no gatehouse-server.");
+    case Speaker::kServer:
+      break;
+  }
+  return absl::StrCat("the server at ", target, " cannot decide now: ", said,
+                      "\nTry again. What it waits for is in its log and under /readyz.");
+}
+
 }  // namespace
 
 Connection::Connection(const Options& options)
-    : options_(options),
-      channel_(Connect(options.target)),
-      stub_(v1::AuthorizationService::NewStub(channel_)) {}
+    : options_(options), stub_(v1::AuthorizationService::NewStub(Connect(options.target))) {
+  WarnIfOthersCanRead(options.target);
+}
 
 void Connection::SetDeadline(grpc::ClientContext& context) const {
   context.set_deadline(absl::ToChronoTime(absl::Now() + options_.timeout));
@@ -29,13 +82,10 @@ std::string Connection::Explain(const grpc::Status& status) const {
   const std::string said = Printable(status.error_message());
   switch (status.error_code()) {
     case grpc::StatusCode::UNAVAILABLE:
-      if (channel_->GetState(/*try_to_connect=*/false) == GRPC_CHANNEL_READY) {
-        return absl::StrCat("the server at ", target, " cannot decide now: ", said,
-                            "\nTry again. What it waits for is in its log and under /readyz.");
-      }
-      return absl::StrCat("cannot reach ", target, ": is gatehouse-server running there? (", said,
-                          ")\nStart it with `gatehouse-server --config gatehouse.yaml`, or name "
-                          "another address with --target or GATEHOUSE_TARGET.");
+      return ExplainUnavailable(target, said);
+    case grpc::StatusCode::CANCELLED:
+      return absl::StrCat("the server at ", target,
+                          " ended the call, as one that shuts down does: ", said, "\nTry again.");
     case grpc::StatusCode::DEADLINE_EXCEEDED:
       return absl::StrCat("no answer from ", target, " within ",
                           absl::FormatDuration(options_.timeout),

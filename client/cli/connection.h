@@ -14,6 +14,7 @@ namespace gatehouse::cli {
 // The way to the server. One thread at a time.
 class Connection {
  public:
+  // Warns on standard error if calls to the target leave this machine.
   explicit Connection(const Options& options);
 
   // Makes one call within the time that the options allow. nullopt when there was
@@ -36,7 +37,6 @@ class Connection {
   std::string Explain(const grpc::Status& status) const;
 
   const Options options_;
-  const std::shared_ptr<grpc::Channel> channel_;
   const std::unique_ptr<v1::AuthorizationService::Stub> stub_;
 };
 

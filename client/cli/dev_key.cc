@@ -11,11 +11,12 @@
 #include "client/cli/output.h"
 #include "server/base/secret.h"
 #include "server/base/status_macros.h"
+#include "server/keys/read_file.h"
 
 namespace gatehouse::cli {
 namespace {
 
-constexpr size_t kMaxKeyBytes = size_t{64} * 1024;
+constexpr size_t kMaxKeyBytes = 64 * 1024;
 
 absl::Status FileError(absl::string_view what, const std::string& path) {
   return absl::FailedPreconditionError(absl::StrCat("cannot ", what, " ", Printable(path), ": ",
@@ -49,21 +50,14 @@ absl::Status WriteNew(const std::string& path, mode_t mode, absl::string_view te
 }  // namespace
 
 absl::StatusOr<jose::SigningKey> LoadKey(const std::string& private_path) {
-  const int fd = open(private_path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) {
-    const bool missing = errno == ENOENT;
-    absl::Status status = FileError("open the private key", private_path);
-    if (!missing) return status;
-    return absl::NotFoundError(absl::StrCat(status.message(), "\nMake one with --create-key."));
+  absl::StatusOr<std::string> bytes = keys::ReadSmallFile(private_path, kMaxKeyBytes);
+  if (!bytes.ok()) {
+    const bool missing = absl::IsNotFound(bytes.status());
+    return absl::Status(bytes.status().code(),
+                        absl::StrCat("the private key ", Printable(bytes.status().message()),
+                                     missing ? "\nMake one with --create-key." : ""));
   }
-  std::string bytes(kMaxKeyBytes, '\0');
-  const ssize_t got = read(fd, bytes.data(), bytes.size());
-  const absl::Status failed =
-      got < 0 ? FileError("read the private key", private_path) : absl::OkStatus();
-  close(fd);
-  GH_RETURN_IF_ERROR(failed);
-  bytes.resize(static_cast<size_t>(got));
-  absl::StatusOr<jose::SigningKey> key = jose::SigningKey::FromPem(Secret(std::move(bytes)));
+  absl::StatusOr<jose::SigningKey> key = jose::SigningKey::FromPem(Secret(*std::move(bytes)));
   if (!key.ok()) {
     return absl::InvalidArgumentError(
         absl::StrCat(Printable(private_path), ": ", key.status().message()));

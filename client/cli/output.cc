@@ -9,9 +9,11 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/time/time.h"
 #include "client/cli/commands.h"
 #include "server/base/log.h"
+#include "server/base/status_macros.h"
 
 namespace gatehouse::cli {
 namespace {
@@ -71,30 +73,51 @@ void PrintRows(const Rows& rows) {
   }
 }
 
-void PrintTable(const std::vector<std::string>& headings,
-                const std::vector<std::vector<std::string>>& lines) {
-  std::vector<std::vector<std::string>> cells = {headings};
-  for (const auto& line : lines) {
-    std::vector<std::string>& made = cells.emplace_back();
-    for (const std::string& cell : line) made.push_back(cell.empty() ? "-" : Printable(cell));
-  }
-  std::vector<size_t> widths(headings.size());
-  for (const auto& line : cells) {
-    for (size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], Width(line[i]));
-  }
-  for (const auto& line : cells) {
-    for (size_t i = 0; i + 1 < line.size(); ++i) std::cout << Padded(line[i], widths[i]) << "  ";
-    std::cout << line.back() << "\n";
-  }
+Table::Table(std::vector<std::string> headings) : headings_(std::move(headings)) {
+  for (const std::string& heading : headings_) widths_.push_back(Width(heading));
 }
 
-std::string ToJson(const google::protobuf::Message& message) {
+void Table::Print(const std::vector<std::vector<std::string>>& lines) {
+  std::vector<std::vector<std::string>> printable;
+  for (const auto& line : lines) {
+    std::vector<std::string>& cells = printable.emplace_back();
+    for (const std::string& cell : line) cells.push_back(cell.empty() ? "-" : Printable(cell));
+    for (size_t i = 0; i < cells.size(); ++i) widths_[i] = std::max(widths_[i], Width(cells[i]));
+  }
+  if (!begun_) PrintLine(headings_);
+  begun_ = true;
+  for (const auto& cells : printable) PrintLine(cells);
+}
+
+void Table::PrintLine(const std::vector<std::string>& cells) const {
+  for (size_t i = 0; i + 1 < cells.size(); ++i) std::cout << Padded(cells[i], widths_[i]) << "  ";
+  std::cout << cells.back() << "\n";
+}
+
+absl::StatusOr<std::string> ToJson(const google::protobuf::Message& message) {
   google::protobuf::util::JsonPrintOptions options;
   options.preserve_proto_field_names = true;
   options.always_print_primitive_fields = true;
   std::string json;
-  if (!google::protobuf::util::MessageToJsonString(message, &json, options).ok()) return "";
-  return json;
+  const auto made = google::protobuf::util::MessageToJsonString(message, &json, options);
+  if (!made.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the server's answer cannot be written as JSON: ", Printable(made.ToString()),
+                     "\nTry --output text."));
+  }
+  // Protobuf escapes every other control character, of direction too. They stand in
+  // strings alone, where \u is at home.
+  return absl::StrReplaceAll(json, {{"\u2066", "\\u2066"},
+                                    {"\u2067", "\\u2067"},
+                                    {"\u2068", "\\u2068"},
+                                    {"\u2069", "\\u2069"},
+                                    {"\u061C", "\\u061c"}});
+}
+
+absl::Status PrintJson(const google::protobuf::Message& message) {
+  GH_ASSIGN_OR_RETURN(const std::string json, ToJson(message));
+  std::cout << json << "\n";
+  return absl::OkStatus();
 }
 
 int Fail(absl::string_view message) {

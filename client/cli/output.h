@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
 // What is written. Everything that came from a token or from a server passes
@@ -28,12 +30,30 @@ using Rows = std::vector<std::pair<std::string, std::string>>;
 // Writes the rows to standard output, indented and aligned.
 void PrintRows(const Rows& rows);
 
-// Writes columns under their headings, aligned. Cells are made printable.
-void PrintTable(const std::vector<std::string>& headings,
-                const std::vector<std::vector<std::string>>& lines);
+// A table on standard output that comes in parts.
+class Table {
+ public:
+  explicit Table(std::vector<std::string> headings);
+
+  // Writes lines, with the headings above the first of all. Columns are aligned within
+  // a part and never become narrower in the next. Cells are made printable.
+  void Print(const std::vector<std::vector<std::string>>& lines);
+
+ private:
+  void PrintLine(const std::vector<std::string>& cells) const;
+
+  const std::vector<std::string> headings_;
+  std::vector<size_t> widths_;
+  bool begun_ = false;
+};
 
 // `message` on one line, in protobuf's JSON with the field names of the .proto files.
-std::string ToJson(const google::protobuf::Message& message);
+// INVALID_ARGUMENT, with a message for people, if it holds what JSON has no form for,
+// such as a time beyond the year 9999.
+absl::StatusOr<std::string> ToJson(const google::protobuf::Message& message);
+
+// Writes `message` as a line of JSON to standard output. Not OK: nothing was written.
+absl::Status PrintJson(const google::protobuf::Message& message);
 
 // Writes "gatehouse: `message`" to standard error. Returns kUnknown.
 int Fail(absl::string_view message);

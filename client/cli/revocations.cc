@@ -8,6 +8,7 @@
 #include "client/cli/commands.h"
 #include "client/cli/connection.h"
 #include "client/cli/revocation_text.h"
+#include "server/base/status_macros.h"
 
 namespace gatehouse::cli {
 namespace {
@@ -31,30 +32,33 @@ std::vector<std::string> Line(const v1::Revocation& revocation) {
   };
 }
 
-void PrintPage(const v1::ListRevocationsResponse& page, Output output) {
-  if (output == Output::kJson) {
-    for (const v1::Revocation& revocation : page.revocations()) {
-      std::cout << ToJson(revocation) << "\n";
-    }
-    return;
-  }
+absl::Status PrintPage(const v1::ListRevocationsResponse& page, Output output, Table& table) {
   std::vector<std::vector<std::string>> lines;
-  for (const v1::Revocation& revocation : page.revocations()) lines.push_back(Line(revocation));
-  PrintTable({"REVISION", "MADE", "KIND", "TARGET", "ISSUER", "BY", "REASON", "ID"}, lines);
+  for (const v1::Revocation& revocation : page.revocations()) {
+    if (output == Output::kJson) {
+      GH_RETURN_IF_ERROR(PrintJson(revocation));
+    } else {
+      lines.push_back(Line(revocation));
+    }
+  }
+  if (!lines.empty()) table.Print(lines);
+  return absl::OkStatus();
 }
 
 int Revocations(const Arguments& arguments, const Options& options) {
   Connection connection(options);
   v1::ListRevocationsRequest request;
+  Table table({"REVISION", "MADE", "KIND", "TARGET", "ISSUER", "BY", "REASON", "ID"});
   int64_t shown = 0;
   while (true) {
     const int64_t wanted = arguments.limit == 0 ? kPage : std::min(kPage, arguments.limit - shown);
     request.set_page_size(static_cast<int32_t>(wanted));
     const auto page = connection.Call(&v1::AuthorizationService::Stub::ListRevocations, request);
     if (!page.has_value()) return kUnknown;
-    if (page->revocations_size() > 0) {
-      PrintPage(*page, options.output);
-    } else if (shown == 0 && options.output == Output::kText && page->next_page_token().empty()) {
+    const absl::Status printed = PrintPage(*page, options.output, table);
+    if (!printed.ok()) return Fail(printed.message());
+    if (page->revocations().empty() && shown == 0 && page->next_page_token().empty() &&
+        options.output == Output::kText) {
       std::cout << "no revocations\n";
     }
     shown += page->revocations_size();
@@ -89,7 +93,8 @@ void AddRevocations(CLI::App& app, Action& action) {
           ""));
   AddExamples(*command,
               "  gatehouse revocations\n"
-              "  gatehouse revocations --limit 0 --output json > revocations.jsonl\n");
+              "  gatehouse revocations --limit 0 --output json > revocations.jsonl\n",
+              kCodesOfADeed);
   command->callback([arguments, &action] {
     action = [arguments](const Options& options) { return Revocations(*arguments, options); };
   });

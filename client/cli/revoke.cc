@@ -47,7 +47,11 @@ int Revoke(const Arguments& arguments, Target target, const Options& options) {
   }
   const auto reply = Connection(options).Call(&v1::AuthorizationService::Stub::Revoke, request);
   if (!reply.has_value()) return kUnknown;
-  if (options.output == Output::kJson) std::cout << ToJson(*reply) << "\n";
+  if (options.output == Output::kJson) {
+    if (const absl::Status written = PrintJson(*reply); !written.ok()) {
+      return Fail(written.message());
+    }
+  }
   if (reply->revocation().id().empty()) {
     return Fail("the answer holds no revocation: take it as not done, and ask again");
   }
@@ -124,26 +128,30 @@ void AddRevoke(CLI::App& app, Action& action) {
               "  gatehouse revoke token --reason stolen < ada.token\n"
               "  gatehouse revoke session --issuer https://login.example.com 9f2c\n"
               "  gatehouse revoke subject --issuer https://login.example.com ada\n"
-              "  gatehouse revoke subject --help\n");
+              "  gatehouse revoke subject --help\n",
+              kCodesOfADeed);
 
   CLI::App* const token =
       AddTarget(*revoke, action, arguments, "token", "Revoke one token", TargetToken);
   AddTokenFile(*token, arguments->token_file);
   AddExamples(*token,
               "  gatehouse revoke token --token-file ada.token --reason \"laptop stolen\"\n"
-              "  gatehouse revoke token < ada.token\n");
+              "  gatehouse revoke token < ada.token\n",
+              kCodesOfADeed);
 
   CLI::App* const token_id =
       AddTarget(*revoke, action, arguments, "token-id",
                 "Revoke the token with an id (its jti claim)", TargetTokenId);
   AddId(*token_id, arguments, "id", "The jti claim");
-  AddExamples(*token_id, "  gatehouse revoke token-id --issuer https://login.example.com 4711\n");
+  AddExamples(*token_id, "  gatehouse revoke token-id --issuer https://login.example.com 4711\n",
+              kCodesOfADeed);
 
   CLI::App* const session =
       AddTarget(*revoke, action, arguments, "session",
                 "Revoke every token of a session, also those still to come", TargetSession);
   AddId(*session, arguments, "session", "The session's id (the sid claim)");
-  AddExamples(*session, "  gatehouse revoke session --issuer https://login.example.com 9f2c\n");
+  AddExamples(*session, "  gatehouse revoke session --issuer https://login.example.com 9f2c\n",
+              kCodesOfADeed);
 
   CLI::App* const subject = AddTarget(*revoke, action, arguments, "subject",
                                       "Revoke every token of a subject up to now", TargetSubject);
@@ -155,7 +163,8 @@ void AddRevoke(CLI::App& app, Action& action) {
   AddExamples(*subject,
               "  gatehouse revoke subject --issuer https://login.example.com ada\n"
               "  gatehouse revoke subject --issuer https://login.example.com ada \\\n"
-              "      --issued-until 2026-11-21T09:00:00Z --reason \"password changed\"\n");
+              "      --issued-until 2026-11-21T09:00:00Z --reason \"password changed\"\n",
+              kCodesOfADeed);
 }
 
 }  // namespace gatehouse::cli

@@ -1,6 +1,5 @@
 #include "client/cli/token_input.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 #include "absl/strings/strip.h"
 #include "client/cli/output.h"
 #include "server/base/status_macros.h"
+#include "server/keys/read_file.h"
 
 namespace gatehouse::cli {
 namespace {
@@ -21,34 +21,22 @@ bool IsBase64Url(char c) {
   return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_';
 }
 
-absl::StatusOr<std::string> ReadAll(int fd, absl::string_view place) {
+absl::StatusOr<std::string> ReadStandardInput() {
   std::string text;
   char buffer[16 * 1024];
   while (true) {
-    const ssize_t got = read(fd, buffer, sizeof(buffer));
+    const ssize_t got = read(STDIN_FILENO, buffer, sizeof(buffer));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) {
       return absl::InvalidArgumentError(
-          absl::StrCat("cannot read ", place, ": ", std::generic_category().message(errno)));
+          absl::StrCat("cannot read standard input: ", std::generic_category().message(errno)));
     }
     if (got == 0) return text;
     text.append(buffer, static_cast<size_t>(got));
     if (text.size() > kMaxInputBytes) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(place, " holds more than 4 MiB: that is no token"));
+      return absl::InvalidArgumentError("standard input holds more than 4 MiB: that is no token");
     }
   }
-}
-
-absl::StatusOr<std::string> ReadFile(const std::string& path, absl::string_view place) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("cannot open ", place, ": ", std::generic_category().message(errno)));
-  }
-  absl::StatusOr<std::string> text = ReadAll(fd, place);
-  close(fd);
-  return text;
 }
 
 absl::StatusOr<std::string> Checked(absl::string_view text, absl::string_view place) {
@@ -84,9 +72,10 @@ absl::StatusOr<std::string> ReadToken(const std::string& file) {
         absl::StrCat("--token-file takes the name of a file: ", kTokensAreNoArguments));
   }
   if (!file.empty() && file != "-") {
-    const std::string place = absl::StrCat("the file ", Printable(file));
-    GH_ASSIGN_OR_RETURN(const std::string text, ReadFile(file, place));
-    return Checked(text, place);
+    const absl::StatusOr<std::string> text = keys::ReadSmallFile(file, kMaxInputBytes);
+    if (text.ok()) return Checked(*text, absl::StrCat("the file ", Printable(file)));
+    return absl::InvalidArgumentError(
+        absl::StrCat("the file ", Printable(text.status().message())));
   }
   if (file.empty()) {
     const char* const token = std::getenv("GATEHOUSE_TOKEN");  // NOLINT(concurrency-mt-unsafe)
@@ -97,7 +86,7 @@ absl::StatusOr<std::string> ReadToken(const std::string& file) {
           "standard input");
     }
   }
-  GH_ASSIGN_OR_RETURN(const std::string text, ReadAll(STDIN_FILENO, "standard input"));
+  GH_ASSIGN_OR_RETURN(const std::string text, ReadStandardInput());
   return Checked(text, "standard input");
 }
 

@@ -64,7 +64,9 @@ int PrintReply(const google::protobuf::Message& reply, const v1::Decision& decis
                const v1::Principal& principal, Output output) {
   const int verdict = ExitCodeOf(decision);
   if (output == Output::kJson) {
-    std::cout << ToJson(reply) << "\n";
+    if (const absl::Status written = PrintJson(reply); !written.ok()) {
+      return Fail(written.message());
+    }
   } else if (verdict != kUnknown) {
     PrintText(decision, principal, verdict);
   }

@@ -13,7 +13,8 @@ namespace gatehouse::cli {
 int ExitCodeOf(const v1::Decision& decision);
 
 // Writes `reply`, whose decision and principal these are, as `output` says. Returns
-// the decision's exit code; kUnknown is explained on standard error.
+// the decision's exit code, kUnknown if the reply could not be written; kUnknown is
+// explained on standard error.
 int PrintReply(const google::protobuf::Message& reply, const v1::Decision& decision,
                const v1::Principal& principal, Output output);
 

@@ -36,7 +36,8 @@ void AddVerify(CLI::App& app, Action& action) {
   AddExamples(*command,
               "  gatehouse verify --token-file ada.token\n"
               "  gatehouse verify --claims < ada.token\n"
-              "  GATEHOUSE_TOKEN=$(cat ada.token) gatehouse verify --output json\n");
+              "  GATEHOUSE_TOKEN=$(cat ada.token) gatehouse verify --output json\n",
+              kCodesOfAQuestion);
   command->callback([arguments, &action] {
     action = [arguments](const Options& options) { return Verify(*arguments, options); };
   });

@@ -57,6 +57,17 @@ size_t Utf8Length(absl::string_view text) {
   return 0;
 }
 
+// Whether the well-formed sequence `c` ends lines or drives what displays them.
+bool IsControl(absl::string_view c) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(c[i]); };
+  if (c.size() == 1) return byte(0) < 0x20 || byte(0) == 0x7F;
+  if (c.size() == 2) return (byte(0) == 0xC2 && byte(1) < 0xA0) || c == "\u061C";
+  // U+2028/9 end lines for some readers. The others, Unicode's Bidi_Control, would let
+  // a value reorder the rest of its line on the screen.
+  return c.size() == 3 && (c == "\u200E" || c == "\u200F" || (c >= "\u2028" && c <= "\u202E") ||
+                           (c >= "\u2066" && c <= "\u2069"));
+}
+
 }  // namespace
 
 std::string Escape(absl::string_view text, size_t max_bytes) {
@@ -66,11 +77,6 @@ std::string Escape(absl::string_view text, size_t max_bytes) {
   while (!text.empty()) {
     const auto c = static_cast<unsigned char>(text[0]);
     size_t length = Utf8Length(text);
-    // U+0080..U+009F are control characters too, and U+2028/9 end lines for some readers.
-    const bool control =
-        c < 0x20 || c == 0x7F ||
-        (length == 2 && c == 0xC2 && static_cast<unsigned char>(text[1]) < 0xA0) ||
-        (length == 3 && (text.substr(0, 3) == "\u2028" || text.substr(0, 3) == "\u2029"));
     if (c == '\n') {
       out += "\\n";
     } else if (c == '\t') {
@@ -78,7 +84,7 @@ std::string Escape(absl::string_view text, size_t max_bytes) {
     } else if (c == '"' || c == '\\') {
       out += '\\';
       out += static_cast<char>(c);
-    } else if (length == 0 || control) {
+    } else if (length == 0 || IsControl(text.substr(0, length))) {
       length = length == 0 ? 1 : length;
       for (size_t i = 0; i < length; ++i) {
         absl::StrAppendFormat(&out, "\\x%02x", static_cast<unsigned char>(text[i]));

@@ -38,8 +38,9 @@ inline void Error(absl::string_view event, std::initializer_list<Field> fields =
 // Nothing below this is written. kInfo unless set.
 void SetLevel(Level level);
 
-// `text` with control characters, quotes, backslashes and bytes that are no
-// UTF-8 written as \xNN (or \n, \t, \", \\), cut after `max_bytes` of `text`.
+// `text` with control characters (those that change the direction of writing too),
+// quotes, backslashes and bytes that are no UTF-8 written as \xNN (or \n, \t, \",
+// \\), cut after `max_bytes` of `text`.
 std::string Escape(absl::string_view text, size_t max_bytes = 512);
 
 }  // namespace gatehouse::log

@@ -72,6 +72,8 @@ class SqliteDatabase {
   std::string wal_path_;
   Inode wal_inode_;
   bool open_ = false;
+  // Whether the file says that the -wal file is needed (sqlite_mark.h).
+  bool marked_ = false;
   bool moved_ = false;
 };
 

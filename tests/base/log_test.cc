@@ -37,7 +37,19 @@ TEST(Escape, WritesEveryOtherControlCharacterInHexadecimal) {
   // U+0085 (next line), U+009B (a terminal's escape), U+2028 and U+2029.
   EXPECT_EQ(Escape("\u0085\u009b"), R"(\xc2\x85\xc2\x9b)");
   EXPECT_EQ(Escape("\u2028\u2029"), R"(\xe2\x80\xa8\xe2\x80\xa9)");
-  EXPECT_EQ(Escape("\u00a0\u2027\u202a"), "\u00a0\u2027\u202a");
+}
+
+TEST(Escape, WritesWhatChangesTheDirectionOfWritingInHexadecimal) {
+  for (const std::string control : {"\u061c", "\u200e", "\u200f", "\u202a", "\u202b", "\u202c",
+                                    "\u202d", "\u202e", "\u2066", "\u2067", "\u2068", "\u2069"}) {
+    EXPECT_THAT(Escape("a" + control + "b"), MatchesRegex(R"(a(\\x[0-9a-f]{2})+b)"));
+  }
+  EXPECT_EQ(Escape("paid \u202eeno"), R"(paid \xe2\x80\xaeeno)");
+  // Their neighbours, and the joiners that some languages are written with.
+  for (const std::string text : {"\u00a0", "\u061b", "\u061d", "\u200c", "\u200d", "\u2010",
+                                 "\u2027", "\u202f", "\u2065", "\u206a"}) {
+    EXPECT_EQ(Escape(text), text);
+  }
 }
 
 TEST(Escape, WritesBytesThatAreNoUtf8InHexadecimal) {

@@ -1,8 +1,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <future>
-
 #include "tests/cli/fake_server.h"
 
 namespace gatehouse::cli {
@@ -91,6 +89,33 @@ TEST(VerifyCommandTest, JsonIsTheReplyOnOneLine) {
             R"({"decision":{"effect":"EFFECT_DENY","code":"CODE_TOKEN_EXPIRED",)"
             R"("http_status":401,"detail":"Too late.","id":"d-2"},"revision":"12","store_id":"s1"})"
             "\n");
+}
+
+TEST(VerifyCommandTest, AnswerThatHasNoJsonIsExitCode2AndWritesNothing) {
+  v1::Principal principal = Ada();
+  principal.mutable_expire_time()->set_seconds(253402300800);  // the year 10000
+  FakeServer server;
+  server.verify = VerifySays(Allowed(), principal);
+  const Result result = server.Run({"verify", "--output", "json"});
+  EXPECT_EQ(result.code, 2);
+  EXPECT_THAT(result.out, IsEmpty());
+  EXPECT_THAT(result.err, HasSubstr("cannot be written as JSON"));
+  EXPECT_EQ(server.Run({"verify"}).code, 0);
+}
+
+TEST(VerifyCommandTest, NothingChangesTheDirectionOfWriting) {
+  const std::string controls[] = {"\u061c", "\u200e", "\u200f", "\u202a", "\u202b", "\u202c",
+                                  "\u202d", "\u202e", "\u2066", "\u2067", "\u2068", "\u2069"};
+  v1::Principal principal = Ada();
+  for (const std::string& control : controls) principal.add_roles("a" + control + "b");
+  FakeServer server;
+  server.verify = VerifySays(Allowed(), principal);
+  for (const char* const output : {"text", "json"}) {
+    const Result result = server.Run({"verify", "--output", output});
+    EXPECT_EQ(result.code, 0);
+    for (const std::string& control : controls) EXPECT_THAT(result.out, Not(HasSubstr(control)));
+  }
+  EXPECT_THAT(server.Run({"verify", "--output", "json"}).out, HasSubstr(R"("a\u2066b")"));
 }
 
 TEST(VerifyCommandTest, ClaimsAreAskedForOnlyWithClaims) {
@@ -183,71 +208,6 @@ TEST(AuthorizeCommandTest, ResourceIsRequired) {
   const Result result = server.Run({"authorize", "--owner", "ada"});
   EXPECT_EQ(result.code, 2);
   EXPECT_THAT(result.err, HasSubstr("--resource is required"));
-}
-
-TEST(FailedCallTest, NoServerIsExitCode2AndSaysWhatToDo) {
-  FakeServer server;
-  server.Stop();
-  const Result result = server.Run({"verify"});
-  EXPECT_EQ(result.code, 2);
-  EXPECT_THAT(result.out, IsEmpty());
-  EXPECT_THAT(result.err, StartsWith("gatehouse: cannot reach " + server.target() +
-                                     ": is gatehouse-server running there?"));
-}
-
-TEST(FailedCallTest, ServerThatCannotDecideIsExitCode2) {
-  FakeServer server;
-  server.verify = [](const auto&, auto&) {
-    return grpc::Status(grpc::StatusCode::UNAVAILABLE, "no keys yet");
-  };
-  const Result result = server.Run({"verify"});
-  EXPECT_EQ(result.code, 2);
-  EXPECT_THAT(result.err,
-              AllOf(HasSubstr("cannot decide now: no keys yet"), Not(HasSubstr("cannot reach"))));
-}
-
-TEST(FailedCallTest, SilentServerIsExitCode2AfterTheTimeout) {
-  FakeServer server;
-  std::promise<void> child_ended;
-  server.verify = [&](const auto&, auto&) {
-    child_ended.get_future().wait();
-    return grpc::Status::OK;
-  };
-  const Result result = server.Run({"verify", "--timeout", "100ms"});
-  child_ended.set_value();
-  EXPECT_EQ(result.code, 2);
-  EXPECT_THAT(result.err, HasSubstr("within 100ms"));
-}
-
-TEST(FailedCallTest, TooLargeATokenIsExitCode2) {
-  FakeServer server;
-  server.verify = VerifySays(Allowed(), Ada());
-  const Result result = server.Run({"verify"}, std::string(2 << 20, 'a'));
-  EXPECT_EQ(result.code, 2);
-  EXPECT_THAT(result.err, HasSubstr("too large"));
-}
-
-TEST(FailedCallTest, OverloadAndUnknownMethodAreToldApart) {
-  FakeServer server;
-  server.verify = [](const auto&, auto&) {
-    return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "busy");
-  };
-  EXPECT_THAT(server.Run({"verify"}).err, HasSubstr("too much to do: busy"));
-  server.verify = nullptr;
-  const Result result = server.Run({"verify"});
-  EXPECT_EQ(result.code, 2);
-  EXPECT_THAT(result.err, HasSubstr("does not know this call"));
-}
-
-TEST(FailedCallTest, OutputThatCannotBeWrittenIsExitCode2) {
-  // Allowed, but the one who asked cannot have read it.
-  FakeServer server;
-  server.verify = VerifySays(Allowed(), Ada());
-  Child child{.arguments = {"verify", "--target", server.target()}, .input = "a.b.c"};
-  child.output_file = "/dev/full";
-  const Result result = RunChild(child);
-  EXPECT_EQ(result.code, 2);
-  EXPECT_THAT(result.err, HasSubstr("could not be written"));
 }
 
 }  // namespace

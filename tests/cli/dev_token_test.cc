@@ -221,6 +221,15 @@ TEST_F(DevTokenTest, MissingOrUnusableKeyIsNamed) {
                                   Not(HasSubstr("nonsense"))));
 }
 
+TEST_F(DevTokenTest, KeyFileThatIsTooLongIsRefusedAndNotCut) {
+  ASSERT_EQ(Run({"--create-key"}).code, 0);
+  std::ofstream(folder_ / "dev-key.pem", std::ios::app) << std::string(64 * 1024, '\n');
+  const Result result = Run({"--subject", "ada"});
+  EXPECT_EQ(result.code, 2);
+  EXPECT_THAT(result.out, IsEmpty());
+  EXPECT_THAT(result.err, HasSubstr("dev-key.pem: is larger than 65536 bytes"));
+}
+
 TEST_F(DevTokenTest, MissingOrWrongConfigurationIsExitCode2) {
   const Result missing =
       RunChild({.arguments = {"dev-token", "--config", "/nowhere.yaml", "--subject", "ada"}});

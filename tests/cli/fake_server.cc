@@ -16,8 +16,8 @@ FakeServer::FakeServer() {
 
 FakeServer::~FakeServer() { Stop(); }
 
-void FakeServer::Stop() {
-  server_->Shutdown(std::chrono::system_clock::now());
+void FakeServer::Stop(std::chrono::system_clock::time_point deadline) {
+  server_->Shutdown(deadline);
   server_->Wait();
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -23,8 +24,8 @@ class FakeServer final : private v1::AuthorizationService::Service {
 
   // "127.0.0.1:PORT"
   const std::string& target() const { return target_; }
-  // No longer listens.
-  void Stop();
+  // No longer listens. Calls that run have until `deadline`, else no time.
+  void Stop(std::chrono::system_clock::time_point deadline = std::chrono::system_clock::now());
 
   // Runs the command against this server, with `token` on its standard input.
   Result Run(std::vector<std::string> arguments, const std::string& token = "a.b.c\n",

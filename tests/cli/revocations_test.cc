@@ -10,6 +10,7 @@ namespace gatehouse::cli {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -109,6 +110,19 @@ TEST_F(RevokeCommandTest, AnswerWithoutRevocationIsExitCode2) {
   EXPECT_THAT(result.err, HasSubstr("take it as not done"));
 }
 
+TEST_F(RevokeCommandTest, AnswerThatHasNoJsonIsExitCode2) {
+  server_.revoke = [](const auto&, v1::RevokeResponse& reply) {
+    *reply.mutable_revocation() = OfSession(4);
+    reply.mutable_revocation()->mutable_end_time()->set_seconds(-99999999999);
+    return grpc::Status::OK;
+  };
+  const Result result =
+      server_.Run({"revoke", "session", "s1", "--issuer", "https://i", "--output", "json"});
+  EXPECT_EQ(result.code, 2);
+  EXPECT_THAT(result.out, IsEmpty());
+  EXPECT_THAT(result.err, HasSubstr("cannot be written as JSON"));
+}
+
 TEST_F(RevokeCommandTest, RefusedRevocationIsExitCode2WithTheReason) {
   server_.revoke = [](const auto&, auto&) {
     return grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "token: expired");
@@ -151,6 +165,28 @@ TEST_F(RevocationsCommandTest, TableIsAligned) {
           "9         2026-11-20T23:11:55Z  session  s1      https://i  loopback  signed out  "
           "r9\n"));
   EXPECT_THAT(result.err, IsEmpty());
+}
+
+TEST_F(RevocationsCommandTest, HeadingsStandOnceAndColumnsAreAlignedAcrossPages) {
+  Hold(2001);
+  const Result result = server_.Run({"revocations", "--limit", "0"});
+  EXPECT_EQ(result.code, 0);
+  EXPECT_EQ(Lines(result.out), 2001 + 1);
+  EXPECT_EQ(result.out.rfind("REVISION"), 0U);
+  EXPECT_THAT(result.out, EndsWith("\n1         2026-11-20T23:11:55Z  session  s1      https://i  "
+                                   "loopback  signed out  r1\n"));
+}
+
+TEST_F(RevocationsCommandTest, RevocationThatHasNoJsonIsExitCode2) {
+  server_.list = [](const auto&, v1::ListRevocationsResponse& reply) {
+    *reply.add_revocations() = OfSession(1);
+    reply.mutable_revocations(0)->mutable_end_time()->set_nanos(-1);
+    return grpc::Status::OK;
+  };
+  const Result result = server_.Run({"revocations", "--output", "json"});
+  EXPECT_EQ(result.code, 2);
+  EXPECT_THAT(result.out, IsEmpty());
+  EXPECT_THAT(result.err, HasSubstr("cannot be written as JSON"));
 }
 
 TEST_F(RevocationsCommandTest, PagesThroughAll) {

@@ -87,7 +87,7 @@ TEST_F(TokenInputTest, NoTokenAnywhereIsExitCode2) {
 TEST_F(TokenInputTest, FileThatCannotBeReadIsNamed) {
   const Result missing = server_.Run({"verify", "--token-file", "/nowhere/token"});
   EXPECT_EQ(missing.code, 2);
-  EXPECT_THAT(missing.err, HasSubstr("cannot open the file /nowhere/token: No such file"));
+  EXPECT_THAT(missing.err, HasSubstr("the file /nowhere/token: there is no such file"));
   EXPECT_EQ(server_.Run({"verify", "--token-file", "/"}).code, 2);
   EXPECT_EQ(server_.Run({"verify", "--token-file", ""}).code, 2);
   EXPECT_EQ(got_, "");
@@ -96,7 +96,10 @@ TEST_F(TokenInputTest, FileThatCannotBeReadIsNamed) {
 TEST_F(TokenInputTest, EndlessInputIsRefused) {
   const Result result = server_.Run({"verify", "--token-file", "/dev/zero"});
   EXPECT_EQ(result.code, 2);
-  EXPECT_THAT(result.err, HasSubstr("more than 4 MiB"));
+  EXPECT_THAT(result.err, HasSubstr("/dev/zero: is larger than 4194304 bytes"));
+  const Result piped = server_.Run({"verify"}, std::string((4 << 20) + 1, 'a'));
+  EXPECT_EQ(piped.code, 2);
+  EXPECT_THAT(piped.err, HasSubstr("standard input holds more than 4 MiB"));
 }
 
 TEST_F(TokenInputTest, BytesThatNoTokenHasAreNotSent) {

@@ -32,9 +32,21 @@ TEST(UsageTest, EveryHelpHasExamples) {
     std::string usage = "Usage: gatehouse ";
     for (const std::string& word : command) usage += word == "--help" ? "[OPTIONS]" : word + " ";
     EXPECT_EQ(result.code, 0);
-    EXPECT_THAT(result.out, AllOf(HasSubstr(usage), HasSubstr("Examples:\n  gatehouse")));
+    EXPECT_THAT(result.out, AllOf(HasSubstr(usage), HasSubstr("Examples:\n  gatehouse"),
+                                  HasSubstr("\nExit codes: 0 "), HasSubstr(", 2 ")));
     EXPECT_THAT(result.err, IsEmpty());
   }
+}
+
+TEST(UsageTest, CommandsThatAskExplainExitCode1) {
+  for (const char* const command : {"verify", "authorize"}) {
+    EXPECT_THAT(Command({command, "--help"}).out,
+                HasSubstr("Exit codes: 0 allowed, 1 denied, 2 could not tell"));
+  }
+}
+
+TEST(UsageTest, ServerHasTimeToFetchKeysBeforeTheTimeout) {
+  EXPECT_THAT(Command({"--help"}).out, HasSubstr("--timeout TIME=6s"));
 }
 
 TEST(UsageTest, VersionIsTold) {

@@ -154,15 +154,13 @@ TEST_F(SqliteFault, AFactThatTheTablesRefuseIsRolledBackAndTheNextOneIsWritten) 
   EXPECT_THAT(Subjects(), testing::ElementsAre("u1", "before"));
 }
 
-TEST_F(SqliteFault, OnAFullDiskTheFileCannotBeMarkedSoItIsNotOpenedUntilThereIsRoom) {
-  store_.reset();
+TEST_F(SqliteFault, AFullDiskDoesNotKeepTheStoreFromOpening) {
   disk_.FailWrites(SQLITE_FULL);
-  const auto refused = OpenSqliteStore({.path = path_}, clock_, *listener_);
-  EXPECT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("the disk is full"));
-  disk_.FailWrites(SQLITE_OK);
   Reopen();
+  ASSERT_NE(store_, nullptr);
   EXPECT_EQ(listener_->facts().size(), 1);
+  ExpectRefusedWith("u1", "the disk is full");
+  disk_.FailWrites(SQLITE_OK);
   EXPECT_TRUE(AppendAndWait(*store_, SubjectFact("u1")).ok());
 }
 
