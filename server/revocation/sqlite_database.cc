@@ -155,7 +155,7 @@ void SqliteDatabase::Close() {
   // The mark of one that lies elsewhere stays: its -wal file did not go with it.
   if (FileHasMoved()) return;
   try {
-    if (marked_) MarkClosed(db_);
+    MarkClosed(db_);
     // Now SQLite may remove the -wal file; if it is another one by now, it is not ours.
     SetConfig(db_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, moved);
   } catch (const SQLite::Exception& error) {
@@ -200,10 +200,17 @@ absl::Status SqliteDatabase::Prepare(RevocationListener& listener) {
     const std::optional<Inode> inode = InodeOf(wal_path_);
     if (!inode) return Damaged(absl::StrCat(wal_path_, " is missing"));
     wal_inode_ = *inode;
-    marked_ = IsMarkedOpen(db_);
     // From here to a clean close the -wal file stays: the mark asks for it.
     SetConfig(db_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
     open_ = true;
+    // A full disk must not keep what is known from being used: marked at the first
+    // write then, before which nothing can be lost.
+    try {
+      MarkOpen(db_);
+      marked_ = true;
+    } catch (const SQLite::Exception& error) {
+      log::Error("revocations cannot be written", {{"file", path()}, {"error", Reason(error)}});
+    }
     return absl::OkStatus();
   } catch (const SQLite::Exception& error) {
     return Refusal(error);
@@ -273,7 +280,6 @@ absl::StatusOr<SqliteDatabase::Group> SqliteDatabase::Write(std::vector<NewFact>
   try {
     std::optional<Group> group;
     if (!HasMoved()) {
-      // Before the first write, and not at the opening, which a full disk must not prevent.
       if (!marked_) MarkOpen(db_);
       marked_ = true;
       group = WriteGroup(std::move(facts), std::move(ids), now);

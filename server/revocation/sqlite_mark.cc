@@ -37,12 +37,10 @@ absl::Status CheckWalOfMarked(const std::string& path, uint32_t user_version) {
       kSchemaVersion, "'` accepts the loss of what was revoked since the last clean stop"));
 }
 
-bool IsMarkedOpen(SQLite::Database& db) {
-  return (db.execAndGet("PRAGMA user_version").getUInt() & kOpenMark) != 0;
-}
-
 void MarkOpen(SQLite::Database& db) {
-  SetUserVersion(db, kSchemaVersion | kOpenMark);
+  if ((db.execAndGet("PRAGMA user_version").getUInt() & kOpenMark) == 0) {
+    SetUserVersion(db, kSchemaVersion | kOpenMark);
+  }
   Checkpoint(db);
 }
 

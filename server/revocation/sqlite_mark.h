@@ -14,7 +14,8 @@ namespace gatehouse::revocation {
 // The mark in the database file that says "open: revocations may stand in the -wal
 // file alone". It is a bit of the header's user_version, so that it can be read
 // before SQLite makes a new, empty -wal file in place of a missing one; the bits
-// below it are the schema's version. Set from the first write to a clean close.
+// below it are the schema's version. Set from the opening, or the first write after it, to a clean
+// close.
 inline constexpr uint32_t kOpenMark = uint32_t{1} << 16;
 
 std::string WalOf(const std::string& path);
@@ -22,9 +23,6 @@ std::string WalOf(const std::string& path);
 // FAILED_PRECONDITION with what to do when the file at `path`, which is absolute and
 // without links, bears the mark and has no -wal file beside it. An empty one will do.
 absl::Status CheckWalOfMarked(const std::string& path, uint32_t user_version);
-
-// Whether a connection sees the mark. SQLite's errors are thrown.
-bool IsMarkedOpen(SQLite::Database& db);
 
 // Moves everything into the database file, with the mark; for a connection that has
 // the file locked. SQLite's errors are thrown.
