@@ -27,7 +27,7 @@ void UnaryCall::AcceptNext() {
   responder_.reset();
   context_.emplace();
   responder_.emplace(&*context_);
-  accept_(&*context_, &request_, &*responder_, worker_.queue, this);
+  accept_(&*context_, &request_, &*responder_, worker_.queue, tag());
 }
 
 void UnaryCall::OnEvent(bool ok) {
@@ -56,12 +56,12 @@ void UnaryCall::OnEvent(bool ok) {
 
 void UnaryCall::Finish(const grpc::ByteBuffer& reply) {
   state_ = State::kEnding;
-  responder_->Finish(reply, grpc::Status::OK, this);
+  responder_->Finish(reply, grpc::Status::OK, tag());
 }
 
 void UnaryCall::Fail(const grpc::Status& status) {
   state_ = State::kEnding;
-  responder_->FinishWithError(status, this);
+  responder_->FinishWithError(status, tag());
 }
 
 void UnaryCall::WaitForKeys(keys::KeySource& source) {
@@ -70,7 +70,7 @@ void UnaryCall::WaitForKeys(keys::KeySource& source) {
   wait_ = std::make_shared<Wait>();
   wait_->alarm.Set(worker_.queue,
                    std::min(context_->deadline(), std::chrono::system_clock::now() + kLongest),
-                   this);
+                   tag());
   // The event comes through the queue, whose one thread is in here, so not before
   // this has returned.
   const bool waits = source.AwaitFetch([wait = wait_](keys::KeySource::Fetched fetched) {

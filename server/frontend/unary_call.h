@@ -12,6 +12,7 @@
 
 #include "server/engine/authorizer.h"
 #include "server/frontend/metrics.h"
+#include "server/frontend/queue_event.h"
 #include "server/frontend/reply.h"
 #include "server/keys/key_source.h"
 
@@ -29,7 +30,7 @@ struct Worker {
 //
 // The queue's thread runs the handler, which must end the call, now or later and
 // from any thread, with exactly one Finish or Fail, or put it off with WaitForKeys.
-class UnaryCall {
+class UnaryCall final : public QueueEvent {
  public:
   using Responder = grpc::ServerAsyncResponseWriter<grpc::ByteBuffer>;
   // Asks gRPC for the next call of the method.
@@ -41,8 +42,7 @@ class UnaryCall {
   UnaryCall(Worker& worker, const Accept& accept, const Handler& handler,
             std::atomic<int64_t>& in_flight);
 
-  // For the queue's thread: an event with this call as its tag has come.
-  void OnEvent(bool ok);
+  void OnEvent(bool ok) override;
 
   // For handlers.
   const grpc::ByteBuffer& request() const { return request_; }
