@@ -162,14 +162,15 @@ void BuiltinCall::Reflect() {
 
 void BuiltinCall::OnWrote(bool ok) {
   writing_ = false;
-  if (!ok) return Finish(grpc::Status::CANCELLED);
+  if (!ok || gone_) return Finish(grpc::Status::CANCELLED);
   if (method_ == Method::kWatch) return Report();
   if (services_.closing()) return Leave();
   Read();
 }
 
 void BuiltinCall::OnDone(bool /*ok*/) {
-  // With a write under way, its failure ends the call.
+  gone_ = true;
+  // A write that is under way must have come first, which may still succeed.
   if (!finishing_ && !writing_) Finish(grpc::Status::CANCELLED);
 }
 

@@ -94,6 +94,7 @@ class BuiltinCall {
   // What this call is counted in.
   std::atomic<int>* entered_ = nullptr;
   bool writing_ = false;
+  bool gone_ = false;
   bool finishing_ = false;
   bool ended_ = false;
   // Watch: the name, and what was said last.

@@ -5,11 +5,11 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "google/protobuf/descriptor.h"
 #include "grpc/health/v1/health.pb.h"
 #include "server/base/mutex.h"
@@ -83,8 +83,8 @@ class BuiltinServices {
   mutable Mutex mu_;
   // Written under mu_, read by calls that hold a lock which is taken under mu_.
   std::atomic<bool> closing_ = false;
-  absl::flat_hash_map<std::string, bool> serving_ GH_GUARDED_BY(mu_);
-  absl::flat_hash_map<const BuiltinCall*, std::unique_ptr<BuiltinCall>> calls_ GH_GUARDED_BY(mu_);
+  std::map<std::string, bool> serving_ GH_GUARDED_BY(mu_);
+  std::map<const BuiltinCall*, std::unique_ptr<BuiltinCall>> calls_ GH_GUARDED_BY(mu_);
 };
 
 }  // namespace gatehouse::frontend
