@@ -1,6 +1,5 @@
 #include "server/frontend/grpc_server.h"
 
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
 
 #include <atomic>
@@ -13,6 +12,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "gatehouse/v1/authorization_service.grpc.pb.h"
+#include "server/frontend/builtin_services.h"
+#include "server/frontend/queue_event.h"
 #include "server/frontend/unary_call.h"
 
 namespace gatehouse::frontend {
@@ -37,8 +38,7 @@ class CompletionQueueServer final : public GrpcServer {
   ~CompletionQueueServer() override = default;
 
   absl::Status Listen(const GrpcOptions& options) {
-    grpc::EnableDefaultHealthCheckService(true);
-    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    grpc::EnableDefaultHealthCheckService(false);
     grpc::ServerBuilder builder;
     builder.AddListeningPort(options.address, grpc::InsecureServerCredentials(), &port_);
     builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
@@ -49,6 +49,7 @@ class CompletionQueueServer final : public GrpcServer {
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
     builder.RegisterService(&raw_);
+    builder.RegisterAsyncGenericService(&builtin_.generic());
     for (int i = 0; i < options.threads; ++i) queues_.push_back(builder.AddCompletionQueue());
     server_ = builder.BuildAndStart();
     if (server_ == nullptr || port_ == 0) {
@@ -68,16 +69,13 @@ class CompletionQueueServer final : public GrpcServer {
   int port() const override { return port_; }
 
   void SetServing(const std::string& name, bool serving) override {
-    grpc::HealthCheckServiceInterface* health = server_->GetHealthCheckService();
-    health->SetServingStatus(name, serving);
-    if (name.empty()) {
-      health->SetServingStatus(v1::AuthorizationService::service_full_name(), serving);
-    }
+    builtin_.SetServing(name, serving);
+    if (name.empty()) builtin_.SetServing(Rpc::service_full_name(), serving);
   }
 
   void Shutdown(absl::Duration grace) override {
     // For good: whatever is said later is not heard.
-    server_->GetHealthCheckService()->Shutdown();
+    builtin_.Shutdown();
     // Returns when every call has been ended by its handler, cancelled or not.
     server_->Shutdown(std::chrono::system_clock::now() + absl::ToChronoNanoseconds(grace));
     // Endings may still be on their way through the queues, and each asks for one more
@@ -122,10 +120,11 @@ class CompletionQueueServer final : public GrpcServer {
       AddPool(worker, Method::kRevoke, &RawService::RequestRevoke, &Service::Revoke);
       AddPool(worker, Method::kListRevocations, &RawService::RequestListRevocations,
               &Service::ListRevocations);
+      builtin_.Start(*queue);
       threads_.emplace_back([&queue] {
         void* tag = nullptr;
         bool ok = false;
-        while (queue->Next(&tag, &ok)) static_cast<UnaryCall*>(tag)->OnEvent(ok);
+        while (queue->Next(&tag, &ok)) QueueEvent::FromTag(tag).OnEvent(ok);
       });
     }
   }
@@ -136,6 +135,7 @@ class CompletionQueueServer final : public GrpcServer {
   RawService raw_;
   int port_ = 0;
   std::atomic<int64_t> in_flight_ = 0;
+  BuiltinServices builtin_{{v1::VerifyRequest::descriptor()->file()}, in_flight_};
   // Constant after Listen. Pools go before the queues and the server they use.
   std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues_;
   std::unique_ptr<grpc::Server> server_;

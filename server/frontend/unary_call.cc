@@ -25,7 +25,7 @@ void UnaryCall::Accept() {
   context_.emplace();
   responder_.emplace(&*context_);
   pool_.in_flight_.fetch_add(1, std::memory_order_relaxed);
-  pool_.accept_(&*context_, &request_, &*responder_, pool_.worker_.queue, this);
+  pool_.accept_(&*context_, &request_, &*responder_, pool_.worker_.queue, tag());
 }
 
 void UnaryCall::OnEvent(bool ok) {
@@ -52,13 +52,13 @@ void UnaryCall::OnEvent(bool ok) {
 
 void UnaryCall::Finish(const grpc::ByteBuffer& reply) {
   End();
-  responder_->Finish(reply, grpc::Status::OK, this);
+  responder_->Finish(reply, grpc::Status::OK, tag());
 }
 
 void UnaryCall::Fail(const grpc::Status& status) {
   failed_ = true;
   End();
-  responder_->FinishWithError(status, this);
+  responder_->FinishWithError(status, tag());
 }
 
 // The end comes only when the client has taken the reply, and a client may never do
@@ -93,7 +93,7 @@ void UnaryCall::WaitForKeys(keys::KeySource& source) {
   wait_ = std::make_shared<Wait>();
   wait_->alarm.Set(pool_.worker_.queue,
                    std::min(context_->deadline(), std::chrono::system_clock::now() + kLongest),
-                   this);
+                   tag());
   // The event comes through the queue, whose one thread is in here, so not before
   // this has returned.
   const bool waits = source.AwaitFetch([wait = wait_](keys::KeySource::Fetched fetched) {

@@ -13,6 +13,7 @@
 
 #include "server/engine/authorizer.h"
 #include "server/frontend/metrics.h"
+#include "server/frontend/queue_event.h"
 #include "server/frontend/reply.h"
 #include "server/keys/key_source.h"
 
@@ -33,14 +34,13 @@ class CallPool;
 // The queue's thread runs the handler. It must end the call with exactly one Finish
 // or Fail, now; or after Defer, later and from any thread; or put it off with
 // WaitForKeys.
-class UnaryCall {
+class UnaryCall final : public QueueEvent {
  public:
   using Responder = grpc::ServerAsyncResponseWriter<grpc::ByteBuffer>;
 
   explicit UnaryCall(CallPool& pool) : pool_(pool) {}
 
-  // For the queue's thread: an event with this call as its tag has come.
-  void OnEvent(bool ok);
+  void OnEvent(bool ok) override;
 
   // For handlers.
   const grpc::ByteBuffer& request() const { return request_; }
