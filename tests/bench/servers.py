@@ -1,14 +1,18 @@
 """Starts what scripts/bench measures, each pinned to a CPU, and calls it."""
 
+import contextlib
 import json
 import os
 import pathlib
 import re
 import signal
+import sqlite3
 import subprocess
 import threading
+import time
 
 ISSUER = "http://localhost:3000"
+REVOCATIONS = 100_000
 
 CONFIG = """\
 listen: {grpc: "127.0.0.1:0", http: "127.0.0.1:0"}
@@ -145,7 +149,7 @@ class Bench:
         return self._start(Server(f"yardstick ({api})", command, self.server_cpu))
 
     def start_gatehouse(self, wrapper=()):
-        """With a fresh database."""
+        """With a fresh database that holds REVOCATIONS of others."""
         config = self.work_dir / "gatehouse.yaml"
         config.write_text(CONFIG)
         for old in self.work_dir.glob("gatehouse.db*"):
@@ -154,8 +158,21 @@ class Bench:
         made = subprocess.run(program + ["--create-database"], capture_output=True, text=True)
         if made.returncode != 0:
             raise BenchError("gatehouse-server --create-database failed:\n" + made.stderr)
+        self._fill(self.work_dir / "gatehouse.db")
         return self._start(Server("gatehouse-server", [*wrapper, *program], self.server_cpu,
                                   self.work_dir / "gatehouse.log"))
+
+    @staticmethod
+    def _fill(path):
+        """So that a decision's look-ups go through a full index and not past an empty one."""
+        now = int(time.time()) * 1_000_000
+        with contextlib.closing(sqlite3.connect(path)) as database, database:
+            database.execute(
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
+                " INSERT INTO fact SELECT i, lower(hex(randomblob(16))), randomblob(16), 3,"
+                " 'https://bench.example', 'session ' || i, 9223372036854775807, ?, ?, 'bench', ''"
+                " FROM n", (REVOCATIONS, now + 10**12, now))
+            database.execute("UPDATE revision SET value = ?", (REVOCATIONS,))
 
     def _start(self, server):
         self.running.append(server)
