@@ -13,7 +13,7 @@ namespace gatehouse::revocation {
 struct SqliteOptions {
   std::string path;
   // Appends that may wait for the writer; beyond it UNAVAILABLE at once.
-  size_t max_queued = 16 * 1024;
+  size_t max_queued = size_t{16} * 1024;
 };
 
 // Makes a new, empty database with a new store id: mode 0600, synced with its
@@ -30,7 +30,7 @@ absl::Status CreateSqliteDatabase(const std::string& path);
 //                        use; the message names the file, what to do, and for one in use
 //                        the process id that holds it where it can be told
 // Touches nothing that it refuses.
-absl::StatusOr<std::unique_ptr<RevocationStore>> OpenSqliteStore(SqliteOptions options,
+absl::StatusOr<std::unique_ptr<RevocationStore>> OpenSqliteStore(const SqliteOptions& options,
                                                                  const Clock& clock,
                                                                  RevocationListener& listener);
 
