@@ -8,10 +8,10 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <set>
 #include <system_error>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "server/base/mutex.h"
@@ -45,7 +45,7 @@ class Claims {
 
  private:
   Mutex mu_;
-  absl::flat_hash_set<std::pair<dev_t, ino_t>> files_ GH_GUARDED_BY(mu_);
+  std::set<std::pair<dev_t, ino_t>> files_ GH_GUARDED_BY(mu_);
 };
 
 Claims& OpenFiles() {

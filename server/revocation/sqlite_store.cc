@@ -42,9 +42,12 @@ class SqliteStore final : public RevocationStore {
     {
       MutexLock lock(mu_);
       refusal = Admit(appends_.size());
-      if (refusal.ok()) appends_.push_back({std::move(fact), std::move(done)});
+      if (refusal.ok()) {
+        appends_.push_back({std::move(fact), std::move(done)});
+        return;
+      }
     }
-    if (!refusal.ok()) done(std::move(refusal));
+    done(std::move(refusal));
   }
 
   void List(ListQuery query, ListDone done) override {
@@ -52,9 +55,12 @@ class SqliteStore final : public RevocationStore {
     {
       MutexLock lock(mu_);
       refusal = Admit(pages_.size());
-      if (refusal.ok()) pages_.push_back({query, std::move(done)});
+      if (refusal.ok()) {
+        pages_.push_back({query, std::move(done)});
+        return;
+      }
     }
-    if (!refusal.ok()) done(std::move(refusal));
+    done(std::move(refusal));
   }
 
  private:
@@ -153,7 +159,7 @@ void SqliteStore::LogOutcome(const absl::Status& status) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<RevocationStore>> OpenSqliteStore(SqliteOptions options,
+absl::StatusOr<std::unique_ptr<RevocationStore>> OpenSqliteStore(const SqliteOptions& options,
                                                                  const Clock& clock,
                                                                  RevocationListener& listener) {
   GH_ASSIGN_OR_RETURN(std::unique_ptr<SqliteDatabase> database,

@@ -29,12 +29,10 @@ absl::Status CreateSqliteDatabase(const std::string& path);
 //   FAILED_PRECONDITION  no database, another program's, a newer schema, damaged, in use,
 //                        or without the -wal file that may hold revocations; the message
 //                        names the file, what to do, and for one in use the process id
-//                        that holds it where it can be told. Also when the file cannot
-//                        be written (a full disk): it must be marked as open.
-// Touches nothing that it refuses, but one that could not be marked may be left with a
-// -wal file. From here to a clean close the -wal file belongs to the database: without
-// it the database is refused.
-absl::StatusOr<std::unique_ptr<RevocationStore>> OpenSqliteStore(SqliteOptions options,
+//                        that holds it where it can be told
+// Touches nothing that it refuses. From here to a clean close the -wal file belongs to
+// the database: without it the database is refused.
+absl::StatusOr<std::unique_ptr<RevocationStore>> OpenSqliteStore(const SqliteOptions& options,
                                                                  const Clock& clock,
                                                                  RevocationListener& listener);
 

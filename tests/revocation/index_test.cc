@@ -109,6 +109,7 @@ TEST(Index, WhoeverReadsARevisionSeesItsFactsWhileOthersAreWritten) {
   for (int64_t i = 0; i <= kFacts; ++i) tokens.push_back(TokenOf(absl::StrCat("u", i), 1));
   std::atomic<int> missed = 0;
   std::vector<std::thread> readers;
+  readers.reserve(4);
   for (int r = 0; r < 4; ++r) {
     readers.emplace_back([&] {
       int64_t revision = 0;

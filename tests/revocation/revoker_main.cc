@@ -46,6 +46,7 @@ int Run(const std::string& path, int count) {
   Print(absl::StrCat("open ", (*store)->store_id()));
   std::atomic<bool> stop = false;
   std::vector<std::thread> threads;
+  threads.reserve(static_cast<size_t>(count));
   for (int i = 0; i < count; ++i) {
     threads.emplace_back([&, i] { Revoke(**store, i, stop); });
   }

@@ -97,6 +97,7 @@ TEST_F(CreateDatabase, OfManyAtOnceExactlyOneSucceeds) {
   std::atomic<int> made = 0;
   std::atomic<int> exists = 0;
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (int i = 0; i < kThreads; ++i) {
     threads.emplace_back([&] {
       const absl::Status status = CreateSqliteDatabase(path_);

@@ -63,7 +63,7 @@ class SqliteRefusal : public testing::Test {
   }
   // Refused with the file's name and `message`, and the folder is as it was before.
   template <typename Matcher>
-  void ExpectRefused(absl::StatusCode code, Matcher message) {
+  void ExpectRefused(absl::StatusCode code, const Matcher& message) {
     const auto before = folder_.Contents();
     const auto store = Open();
     EXPECT_EQ(store.status().code(), code) << store.status();
@@ -71,7 +71,7 @@ class SqliteRefusal : public testing::Test {
     EXPECT_TRUE(folder_.Contents() == before) << "the folder was changed";
   }
   template <typename Matcher>
-  void ExpectRefused(Matcher message) {
+  void ExpectRefused(const Matcher& message) {
     ExpectRefused(absl::StatusCode::kFailedPrecondition, message);
   }
 

@@ -193,7 +193,8 @@ TYPED_TEST_P(StoreConformance, NobodyIsAcknowledgedWhileTheListenerIsBusy) {
   const auto store = this->Open();
   this->listener_.HoldAt(&gate);
   Promised<absl::StatusOr<AppendResult>> result;
-  store->Append(SubjectFact("u1"), [&](absl::StatusOr<AppendResult> r) { result.Set(r); });
+  store->Append(SubjectFact("u1"),
+                [&](absl::StatusOr<AppendResult> r) { result.Set(std::move(r)); });
   gate.AwaitSomebody();
   EXPECT_EQ(result.times(), 0);
   gate.Open();
@@ -296,6 +297,7 @@ TYPED_TEST_P(StoreConformance, AppendsOf64ThreadsAreEachAcknowledgedOnceAndKept)
     Mutex mu;
     int failures = 0;
     std::vector<std::thread> threads;
+    threads.reserve(kThreads);
     for (int t = 0; t < kThreads; ++t) {
       threads.emplace_back([&, t] {
         for (int i = 0; i < kEach; ++i) {
@@ -397,7 +399,7 @@ TYPED_TEST_P(StoreConformance, StoppingFinishesWhatWasAskedBeforeAndRefusesWhatC
     // Queued until the destructor has begun, refused at once from then on.
     while (true) {
       const auto refused_with = std::make_shared<std::atomic<int>>(0);
-      raw->Append(SubjectFact("late"), [refused_with](auto r) {
+      raw->Append(SubjectFact("late"), [refused_with](const auto& r) {
         refused_with->store(static_cast<int>(r.status().code()));
       });
       if (refused_with->load() == static_cast<int>(absl::StatusCode::kUnavailable)) break;
