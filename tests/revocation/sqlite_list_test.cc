@@ -86,7 +86,7 @@ TEST_F(SqliteList, AFactLongerThanAPageIsAPageOfItsOwn) {
 
 TEST_F(SqliteList, PagesThatTheTextEndsHoldEveryFactOnce) {
   constexpr int kFacts = 100;
-  for (int i = 0; i < kFacts; ++i) Append(static_cast<size_t>(1000 + i * 300));
+  for (int i = 0; i < kFacts; ++i) Append(size_t{1000} + static_cast<size_t>(i) * 300);
   std::vector<int64_t> revisions;
   int pages = 0;
   bool more = true;
