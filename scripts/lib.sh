@@ -19,8 +19,9 @@ step() { STEP=$((STEP + 1)); printf '%s[%d/%d] %s%s %s(%ds)%s\n' "$BOLD" "$STEP"
 note() { printf '      %s\n' "$*"; }
 fail() { printf '%s%s%s\n' "$RED" "$*" "$PLAIN" >&2; exit 1; }
 
-# The packages of scripts/packages.txt: packages build | packages test (which has all).
-packages() { awk -v want="$1" '!/^#/ && NF { if (want == "test" || $2 == want) print $1 }' scripts/packages.txt; }
+# The packages of scripts/packages.txt: packages build | packages test (with
+# those of build) | packages go.
+packages() { awk -v want="$1" '!/^#/ && NF { if ($2 == want || (want == "test" && $2 == "build")) print $1 }' scripts/packages.txt; }
 
 # Installs what is missing. install_packages build | test
 install_packages() {

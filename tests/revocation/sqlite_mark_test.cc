@@ -232,7 +232,8 @@ TEST_F(SqliteMark, WhicheverWriteOrSyncOfAnOpeningFailsWhatIsKnownIsUsedAndNothi
         const auto store = Open(path_);
         ASSERT_TRUE(store.ok()) << store.status();
         EXPECT_EQ(static_cast<int>(listener_->facts().size()), subjects_);
-        const auto result = AppendAndWait(**store, SubjectFact(absl::StrCat("w", writes ? 1 : 0, good)));
+        const auto result =
+            AppendAndWait(**store, SubjectFact(absl::StrCat("w", writes ? 1 : 0, good)));
         if (result.ok()) {
           ++subjects_;
           EXPECT_EQ(VersionIn(path_), marked_);
