@@ -3,6 +3,7 @@
 #include <google/protobuf/io/coded_stream.h>
 #include <grpc/slice.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <random>
@@ -116,8 +117,8 @@ grpc::ByteBuffer EncodeReply(Code code, absl::string_view id, absl::string_view 
   uint8_t* out = GRPC_SLICE_START_PTR(slice);
   *out++ = Key(Response::kDecisionFieldNumber, kBytes);
   out = CodedOutputStream::WriteVarint64ToArray(decision_size, out);
-  std::memcpy(out, prefix.data(), prefix.size());
-  out = WriteBytesField(v1::Decision::kIdFieldNumber, id, out + prefix.size());
+  out = std::copy(prefix.begin(), prefix.end(), out);
+  out = WriteBytesField(v1::Decision::kIdFieldNumber, id, out);
   if (!rendered.empty()) out = WriteBytesField(Response::kPrincipalFieldNumber, rendered, out);
   *out++ = Key(Response::kRevisionFieldNumber, kVarint);
   out = CodedOutputStream::WriteVarint64ToArray(unsigned_revision, out);
