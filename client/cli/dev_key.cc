@@ -16,7 +16,7 @@
 namespace gatehouse::cli {
 namespace {
 
-constexpr size_t kMaxKeyBytes = 64 * 1024;
+constexpr size_t kMaxKeyBytes = size_t{64} * 1024;
 
 absl::Status FileError(absl::string_view what, const std::string& path) {
   return absl::FailedPreconditionError(absl::StrCat("cannot ", what, " ", Printable(path), ": ",
