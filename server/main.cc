@@ -43,6 +43,7 @@ int Run(const config::Config& config) {
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);  // a terminal that is closed
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
 
@@ -50,7 +51,9 @@ int Run(const config::Config& config) {
   if (!server.ok()) return Fail(server.status());
   int signal = 0;
   sigwait(&signals, &signal);
-  log::Info("stopping", {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
+  log::Info("stopping", {{"signal", signal == SIGINT   ? "SIGINT"
+                                    : signal == SIGHUP ? "SIGHUP"
+                                                       : "SIGTERM"}});
   (*server)->Shutdown(kGrace);
   log::Info("stopped");
   return 0;

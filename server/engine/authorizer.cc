@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace gatehouse::engine {
@@ -109,12 +110,17 @@ Examination Authorizer::Authorize(absl::string_view token, const policy::Questio
   Examination out = Examine(token, news);
   if (out.kind == Examination::Kind::kDecided && out.code == Code::kOk) {
     out.code = policy_.Decide(out.token->principal, question);
-    if (out.code != Code::kOk) out.reason = "no rule lets the subject do this";
+    if (out.code != Code::kOk) {
+      out.reason = std::string(policy_.WhyDenied(out.token->principal, question));
+    }
   }
   return out;
 }
 
 Examination Authorizer::Verify(absl::string_view token, KeyNews news) {
+  if (absl::StartsWithIgnoreCase(token, "Bearer ")) {
+    return Refused(Code::kTokenInvalid, "begins with \"Bearer \": send the token alone");
+  }
   auto parsed = jose::UnverifiedJwt::Parse(token);
   if (!parsed.ok()) return Refused(Code::kTokenInvalid, parsed.status().message());
   std::array<uint8_t, 4> identity;

@@ -149,6 +149,16 @@ void AuthorizationService::Revoke(UnaryCall& call) {
       return call.Fail(ToGrpc(result.status()));
     }
     metrics_.CountRevocation(result->existed);
+    int64_t left_out = 0;
+    if (denials_.Admit("revoked", left_out)) {
+      log::Info("revoked", {{"id", result->fact.id},
+                            {"issuer", result->fact.issuer},
+                            {"actor", result->fact.actor},
+                            {"reason", result->fact.reason},
+                            {"revision", result->fact.revision},
+                            {"existed", result->existed ? "yes" : "no"},
+                            {"left_out", left_out}});
+    }
     v1::RevokeResponse response;
     FillRevocation(result->fact, *response.mutable_revocation());
     response.set_revision(result->revision);

@@ -42,4 +42,13 @@ Code Policy::Decide(const Principal& principal, const Question& question) const 
   return owner_may_ && tenant_fits && is_owner ? Code::kOk : Code::kInsufficientPermissions;
 }
 
+absl::string_view Policy::WhyDenied(const Principal& principal, const Question& question) const {
+  if (!owner_may_) return "several issuers: nothing says whose subject an owner is";
+  if (!question.tenant.empty() && !SameAndSet(question.tenant, principal.tenant)) {
+    return "the resource's tenant is not the token's";
+  }
+  if (question.owner.empty()) return "the resource has no owner";
+  return "the subject is not the owner";
+}
+
 }  // namespace gatehouse::policy

@@ -32,6 +32,9 @@ class Policy {
   // other. `question` has passed CheckQuestion.
   Code Decide(const Principal& principal, const Question& question) const;
 
+  // For the log: what was lacking where Decide gave kInsufficientPermissions.
+  absl::string_view WhyDenied(const Principal& principal, const Question& question) const;
+
  private:
   explicit Policy(bool owner_may) : owner_may_(owner_may) {}
 

@@ -35,6 +35,12 @@ TEST_F(EngineTest, TheSecondLookIsACacheHitWithTheSameAnswer) {
   EXPECT_EQ(out.token->principal.subject, "ada");
 }
 
+TEST_F(EngineTest, ATokenWithItsSchemeBeforeItIsInvalidAndTheLogSaysWhy) {
+  const Examination out = authorizer_->Examine("Bearer " + Token());
+  EXPECT_EQ(out.code, Code::kTokenInvalid);
+  EXPECT_THAT(out.reason, ::testing::HasSubstr("Bearer"));
+}
+
 TEST_F(EngineTest, NoTokenIsMissing) {
   EXPECT_EQ(authorizer_->Examine("").code, Code::kTokenMissing);
 }

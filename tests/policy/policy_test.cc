@@ -71,6 +71,17 @@ TEST(DefaultPolicyTest, WithSeveralIssuersNobodyMay) {
   EXPECT_EQ(Policy::Default(0).Decide(Ada(), TaskOf("ada")), Code::kInsufficientPermissions);
 }
 
+TEST(DefaultPolicyTest, ADenialSaysWhatWasLacking) {
+  const Policy policy = Policy::Default(1);
+  EXPECT_EQ(policy.WhyDenied(Ada(), TaskOf("bob")), "the subject is not the owner");
+  EXPECT_EQ(policy.WhyDenied(Ada(), TaskOf("")), "the resource has no owner");
+  Question question = TaskOf("ada");
+  question.tenant = "evil";
+  EXPECT_EQ(policy.WhyDenied(Ada(), question), "the resource's tenant is not the token's");
+  EXPECT_THAT(std::string(Policy::Default(2).WhyDenied(Ada(), TaskOf("ada"))),
+              StartsWith("several issuers"));
+}
+
 TEST(CheckQuestionTest, AResourceIsATypeAndAnId) {
   Question question = TaskOf("ada");
   for (const char* good : {"task/1", "task/a/b/c", "t//", "task/%2f", "task/\xC3\xA9"}) {
