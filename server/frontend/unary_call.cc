@@ -64,6 +64,7 @@ void UnaryCall::Fail(const grpc::Status& status) {
 // The end comes only when the client has taken the reply, and a client may never do
 // that: its place must not be missed until then.
 void UnaryCall::End() {
+  request_.Clear();
   MakeRoom();
   ending_since_nanos_.store(pool_.clock_.SteadyNanos(), std::memory_order_relaxed);
   state_ = State::kEnding;
@@ -113,7 +114,7 @@ void CallPool::Start(int ready) {
 void CallPool::TopUp() {
   if (accepting_ >= ready_) return;
   if (idle_.empty()) {
-    if (calls_.size() >= kMaxCalls) return CancelStuck();
+    if (calls_.size() >= kMaxCalls) return CancelOldest();
     idle_.push_back(calls_.emplace_back(std::make_unique<UnaryCall>(*this)).get());
   }
   UnaryCall* call = idle_.back();
@@ -134,15 +135,18 @@ void CallPool::Return(UnaryCall& call) {
   Land();
 }
 
-void CallPool::CancelStuck() {
-  constexpr int64_t kLongestNanos = 10'000'000'000;
-  const int64_t now = clock_.SteadyNanos();
+void CallPool::CancelOldest() {
+  UnaryCall* oldest = nullptr;
+  int64_t oldest_since = 0;
   for (const auto& call : calls_) {
     const int64_t since = call->ending_since_nanos_.load(std::memory_order_relaxed);
-    if (since != 0 && now - since > kLongestNanos && call->context_.has_value()) {
-      call->context_->TryCancel();
-    }
+    if (since == 0 || (oldest != nullptr && since >= oldest_since)) continue;
+    oldest = call.get();
+    oldest_since = since;
   }
+  if (oldest == nullptr) return;  // the others end by themselves
+  oldest->ending_since_nanos_.store(0, std::memory_order_relaxed);
+  oldest->context_->TryCancel();
 }
 
 void CallPool::Land() {

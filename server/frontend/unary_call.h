@@ -90,8 +90,8 @@ class UnaryCall final : public QueueEvent {
 // The places of one method on one queue, kMaxCalls at most. `ready` of them are
 // accepting calls; one that has a call does not count, so that forged tokens that
 // wait for keys, and clients that do not take their replies, keep no good call out.
-// When there are no more places, calls whose reply was not taken for 10 s are
-// cancelled. For the queue's thread alone.
+// When there are no more places, the call whose reply has waited longest to be taken
+// is cancelled for each new one. For the queue's thread alone.
 class CallPool {
  public:
   static constexpr size_t kMaxCalls = 8192;
@@ -122,7 +122,7 @@ class CallPool {
   void TopUp();
   // `call` has ended.
   void Return(UnaryCall& call);
-  void CancelStuck();
+  void CancelOldest();
   // One call fewer is in flight.
   void Land();
 

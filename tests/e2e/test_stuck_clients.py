@@ -40,3 +40,24 @@ def test_replies_that_are_never_taken_keep_nobody_out(server, hmac_issuer):
         # Each of these may be the one before which the server has read them all.
         for _ in range(300):
             assert_allowed(server.client.verify(token))
+
+
+def test_more_untaken_replies_than_there_are_places_keep_nobody_out(server, hmac_issuer):
+    token = hmac_issuer.token()
+    assert_allowed(server.client.verify(token))
+    request = messages.VerifyRequest(token=token).SerializeToString()
+    host, port = server.grpc.rsplit(":", 1)
+    settings = struct.pack(">HI", INITIAL_WINDOW_SIZE, 0)
+    stuck = []
+    try:
+        for _ in range(22):
+            connection = socket.create_connection((host, int(port)), timeout=30)
+            stuck.append(connection)
+            connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(SETTINGS, 0, 0, settings))
+            connection.sendall(b"".join(call(1 + 2 * i, request) for i in range(990)))
+            assert_allowed(server.client.verify(token))
+        for _ in range(300):
+            assert_allowed(server.client.verify(token))
+    finally:
+        for connection in stuck:
+            connection.close()
