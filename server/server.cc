@@ -32,20 +32,20 @@ struct MakeKeySource {
   const Clock& clock;
   bool without_network;
 
-  absl::StatusOr<KeySource> operator()(const config::JwksUrl& keys) const {
+  absl::StatusOr<KeySource> operator()(const config::KeysUrl& keys) const {
     if (without_network) return KeySource();
     return keys::MakeJwksUrlSource(
         {.issuer = rules.issuer, .url = keys.url, .algorithms = rules.algorithms}, clock);
   }
-  absl::StatusOr<KeySource> operator()(const config::JwksFile& keys) const {
+  absl::StatusOr<KeySource> operator()(const config::KeysFile& keys) const {
     return keys::MakeJwksFileSource(keys.path, rules.algorithms);
   }
-  absl::StatusOr<KeySource> operator()(const config::SecretEnv& keys) const {
-    return FromSecret(keys::ReadSecretEnv(keys.name),
-                      absl::StrCat("environment variable ", keys.name));
-  }
-  absl::StatusOr<KeySource> operator()(const config::SecretFile& keys) const {
-    return FromSecret(keys::ReadSecretFile(keys.path), keys.path);
+  absl::StatusOr<KeySource> operator()(const config::KeysSecret& keys) const {
+    const std::string& name = keys.current.name;
+    if (keys.current.kind == config::SecretPlace::Kind::kFile) {
+      return FromSecret(keys::ReadSecretFile(name), name);
+    }
+    return FromSecret(keys::ReadSecretEnv(name), absl::StrCat("environment variable ", name));
   }
 
   static absl::StatusOr<KeySource> FromSecret(absl::StatusOr<Secret> secret,
@@ -73,7 +73,7 @@ class RunningServer final : public Server {
                 const Clock& clock)
       : authorizer_(std::move(issuers),
                     policy::Policy::Default(static_cast<int>(config.issuers.size())), index_, clock,
-                    {.render = frontend::RenderPrincipal}),
+                    {.audiences = {}, .render = frontend::RenderPrincipal}),
         revoker_(authorizer_, config.keep, clock),
         metrics_(authorizer_, index_, clock),
         readiness_(authorizer_) {}

@@ -73,7 +73,7 @@ absl::StatusOr<config::Issuer> DevelopmentIssuer(const Arguments& arguments) {
 
 absl::Status CreateKeyOf(const config::Issuer& issuer) {
   // The configuration lets `development` stand beside no other keys.
-  const std::string& jwks = std::get<config::JwksFile>(issuer.keys).path;
+  const std::string& jwks = std::get<config::KeysFile>(issuer.keys).path;
   GH_RETURN_IF_ERROR(CreateKey(*issuer.development_key_file, jwks));
   Note(absl::StrCat("made ", Printable(*issuer.development_key_file), " and ", Printable(jwks)));
   return absl::OkStatus();

@@ -22,19 +22,32 @@ struct Endpoint {
 };
 
 // Paths are absolute or as the configuration file's folder makes them.
-struct JwksUrl {
-  std::string url;
+
+// A JWK Set behind a URL, or found by OpenID Connect discovery.
+struct KeysUrl {
+  std::string url = {};  // the set's, or the issuer's where `discover`
+  bool discover = false;
+  std::vector<std::string> jwks_hosts = {};  // further ones that a discovered set may be on
+  bool http_behind_mesh = false;
+  std::optional<std::string> ca_file = {};
+  absl::Duration max_age = absl::Hours(24);
+  absl::Duration grace = absl::Minutes(1);
 };
-struct JwksFile {
-  std::string path;
+struct KeysFile {
+  std::string path = {};
+  absl::Duration grace = absl::Minutes(1);
 };
-struct SecretEnv {
-  std::string name;
+// Where a secret stands: an environment variable's name, or a file's path.
+struct SecretPlace {
+  enum class Kind { kEnv, kFile };
+  Kind kind = Kind::kEnv;
+  std::string name = {};
 };
-struct SecretFile {
-  std::string path;
+struct KeysSecret {
+  SecretPlace current = {};
+  std::optional<SecretPlace> previous = {};
 };
-using Keys = std::variant<JwksUrl, JwksFile, SecretEnv, SecretFile>;
+using Keys = std::variant<KeysUrl, KeysFile, KeysSecret>;
 
 struct Issuer {
   jose::IssuerRules rules;
@@ -44,10 +57,21 @@ struct Issuer {
   std::optional<std::string> development_key_file;
 };
 
+// What a caller may ask for.
+enum class Right { kVerify, kAuthorize, kExplain, kRevoke, kList };
+
+struct Caller {
+  std::string name;
+  std::string token_file;
+  std::vector<Right> may;              // never empty
+  std::vector<std::string> audiences;  // empty: the issuer's are enough
+};
+
 struct Config {
   Endpoint grpc;
   Endpoint http;
   std::vector<Issuer> issuers;
+  std::vector<Caller> callers;  // empty: whoever reaches the port has all rights
   std::string sqlite_path;
   absl::Duration keep;
 };

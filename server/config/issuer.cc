@@ -122,12 +122,12 @@ class IssuerReader {
       case v1::Keys::kJwksUrl: {
         const std::string wrong = WrongUrl(keys.jwks_url());
         if (!wrong.empty()) findings_.Wrong(path + ".jwks_url", wrong);
-        out = JwksUrl{keys.jwks_url()};
+        out = KeysUrl{.url = keys.jwks_url()};
         return;
       }
       case v1::Keys::kJwksFile:
         RequireText(keys.jwks_file(), path + ".jwks_file", findings_);
-        out = JwksFile{Resolve(around_.folder, keys.jwks_file())};
+        out = KeysFile{.path = Resolve(around_.folder, keys.jwks_file())};
         return;
       case v1::Keys::kSecretEnv:
         if (!IsVariableName(keys.secret_env())) {
@@ -135,12 +135,15 @@ class IssuerReader {
                           "must be the name of an environment variable (letters, digits and _); "
                           "the secret itself has no place in this file");
         }
-        out = SecretEnv{keys.secret_env()};
+        out = KeysSecret{.current = {SecretPlace::Kind::kEnv, keys.secret_env()}};
         return;
       case v1::Keys::kSecretFile:
         RequireText(keys.secret_file(), path + ".secret_file", findings_);
-        out = SecretFile{Resolve(around_.folder, keys.secret_file())};
+        out = KeysSecret{
+            .current = {SecretPlace::Kind::kFile, Resolve(around_.folder, keys.secret_file())},
+            .previous = {}};
         return;
+      case v1::Keys::kIssuerUrl:
       case v1::Keys::SOURCE_NOT_SET:
         findings_.Wrong(path, kOneKeySource);
         return;

@@ -80,16 +80,16 @@ const TrustedIssuer* Authorizer::FindIssuer(absl::string_view name) const {
   return it == by_name_.end() ? nullptr : it->second;
 }
 
-Examination Authorizer::Examine(absl::string_view token, KeyNews news) {
+Examination Authorizer::Examine(absl::string_view token, const Ask& ask) {
   // Before anything is looked up, so that a reply never claims to have seen more
   // than it has.
   const int64_t revision = index_.revision();
-  Examination out = Look(token, news);
+  Examination out = Look(token, ask);
   out.revision = revision;
   return out;
 }
 
-Examination Authorizer::Look(absl::string_view token, KeyNews news) {
+Examination Authorizer::Look(absl::string_view token, const Ask& ask) {
   if (token.empty()) return Refused(Code::kTokenMissing, "no token was sent");
   if (token.size() > jose::kMaxTokenBytes) {
     return Refused(Code::kTokenInvalid, "the token is longer than 8 KiB");
@@ -102,12 +102,17 @@ Examination Authorizer::Look(absl::string_view token, KeyNews news) {
     }
     cache_.Erase(token);
   }
-  return Verify(token, news);
+  if (ask.effort == Effort::kKnownOnly) {
+    Examination out;
+    out.kind = Examination::Kind::kUnknown;
+    return out;
+  }
+  return Verify(token, ask.news);
 }
 
 Examination Authorizer::Authorize(absl::string_view token, const policy::Question& question,
-                                  KeyNews news) {
-  Examination out = Examine(token, news);
+                                  const Ask& ask) {
+  Examination out = Examine(token, ask);
   if (out.kind == Examination::Kind::kDecided && out.code == Code::kOk) {
     out.code = policy_.Decide(out.token->principal, question);
     if (out.code != Code::kOk) {

@@ -12,6 +12,7 @@
 #include "server/base/clock.h"
 #include "server/engine/known_token.h"
 #include "server/engine/token_cache.h"
+#include "server/engine/trace.h"
 #include "server/jose/jwt_verifier.h"
 #include "server/keys/key_source.h"
 #include "server/policy/decision.h"
@@ -33,10 +34,32 @@ enum class KeyNews {
   kFailed,   // the issuer could not be asked
 };
 
+// How much may be done for an answer.
+enum class Effort {
+  kKnownOnly,  // a look at the memory; a token that is not in it is kUnknown
+  kFull,       // the signature is verified: up to a hundred microseconds
+};
+
+// Which of the audiences in Authorizer::Options are meant, bit by bit.
+using AudienceMask = uint64_t;
+inline constexpr size_t kMaxAudiences = 64;
+
+// How a token is to be looked at.
+struct Ask {
+  KeyNews news = KeyNews::kNone;
+  Effort effort = Effort::kFull;
+  // The asker's own audiences: a token's `aud` must hold one of these, beside one of
+  // its issuer's. Zero: the asker has none, and the issuer's are enough.
+  AudienceMask audiences = 0;
+  // If not null: every step is gone through anew, past the memory, and told here.
+  Trace* trace = nullptr;
+};
+
 // What was found out about a token.
 struct Examination {
   enum class Kind {
     kDecided,      // `code` says what it is worth
+    kUnknown,      // undecided: not in the memory (with Effort::kKnownOnly)
     kNeedsKeys,    // undecided: wait for `wait_for`, then ask again with the news
     kUnavailable,  // undecided, and waiting will not help: `reason`
   };
@@ -62,6 +85,8 @@ class Authorizer {
  public:
   struct Options {
     size_t cache_bytes = size_t{64} * 1024 * 1024;
+    // What the bits of Ask::audiences stand for; kMaxAudiences at most.
+    std::vector<std::string> audiences = {};
     // Makes KnownToken::rendered.
     std::function<std::string(const policy::Principal&)> render;
   };
@@ -71,12 +96,12 @@ class Authorizer {
              const revocation::RevocationIndex& index, const Clock& clock, Options options);
 
   // What `token` is worth now. kInsufficientPermissions never comes from here.
-  Examination Examine(absl::string_view token, KeyNews news = KeyNews::kNone);
+  Examination Examine(absl::string_view token, const Ask& ask = {});
 
   // The same, and whether its principal may do what `question` asks, which has
   // passed CheckQuestion.
   Examination Authorize(absl::string_view token, const policy::Question& question,
-                        KeyNews news = KeyNews::kNone);
+                        const Ask& ask = {});
 
   const std::vector<TrustedIssuer>& issuers() const { return issuers_; }
   // Null for an issuer that is not trusted.
@@ -84,7 +109,7 @@ class Authorizer {
   const TokenCache& cache() const { return cache_; }
 
  private:
-  Examination Look(absl::string_view token, KeyNews news);
+  Examination Look(absl::string_view token, const Ask& ask);
   Examination Verify(absl::string_view token, KeyNews news);
   Examination VerifyParsed(absl::string_view token, jose::UnverifiedJwt parsed,
                            const TrustedIssuer& issuer, KeyNews news);

@@ -58,6 +58,8 @@ absl::StatusOr<NewFact> ToFact(const engine::Revoker& revoker, const v1::RevokeR
 void AuthorizationService::Answer(UnaryCall& call, Method method, const Examination& examined,
                                   bool show_principal, absl::string_view claims_of) {
   switch (examined.kind) {
+    case Examination::Kind::kUnknown:
+      return call.Fail({grpc::StatusCode::INTERNAL, "the token was not looked at"});
     case Examination::Kind::kNeedsKeys:
       call.WaitForKeys(*examined.wait_for);
       return;
@@ -95,7 +97,7 @@ void AuthorizationService::Verify(UnaryCall& call) {
   if (const absl::Status status = Parse(call.request(), request); !status.ok()) {
     return call.Fail(ToGrpc(status));
   }
-  const Examination examined = authorizer_.Examine(request.token(), call.news());
+  const Examination examined = authorizer_.Examine(request.token(), {.news = call.news()});
   Answer(call, Method::kVerify, examined, examined.code == Code::kOk,
          request.with_claims() ? absl::string_view(request.token()) : absl::string_view());
 }
@@ -110,7 +112,7 @@ void AuthorizationService::Authorize(UnaryCall& call) {
   if (const absl::Status status = policy::CheckQuestion(question); !status.ok()) {
     return call.Fail(ToGrpc(status));
   }
-  const Examination examined = authorizer_.Authorize(request.token(), question, call.news());
+  const Examination examined = authorizer_.Authorize(request.token(), question, {.news = call.news()});
   const bool token_is_good =
       examined.code == Code::kOk || examined.code == Code::kInsufficientPermissions;
   Answer(call, Method::kAuthorize, examined, token_is_good, {});
@@ -123,7 +125,7 @@ void AuthorizationService::Revoke(UnaryCall& call) {
   }
   absl::StatusOr<NewFact> fact;
   if (request.target_case() == v1::RevokeRequest::kToken) {
-    const Examination examined = authorizer_.Examine(request.token(), call.news());
+    const Examination examined = authorizer_.Examine(request.token(), {.news = call.news()});
     if (examined.kind == Examination::Kind::kNeedsKeys) {
       return call.WaitForKeys(*examined.wait_for);
     }

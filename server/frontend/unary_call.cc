@@ -97,13 +97,12 @@ void UnaryCall::WaitForKeys(keys::KeySource& source) {
                    tag());
   // The event comes through the queue, whose one thread is in here, so not before
   // this has returned.
-  const bool waits = source.AwaitFetch([wait = wait_](keys::KeySource::Fetched fetched) {
+  source.AwaitFetch([wait = wait_](keys::KeySource::Fetched fetched) {
     wait->news.store(
         fetched == keys::KeySource::Fetched::kSucceeded ? KeyNews::kFetched : KeyNews::kFailed,
         std::memory_order_release);
     wait->alarm.Cancel();
   });
-  if (!waits) wait_->alarm.Cancel();
 }
 
 void CallPool::Start(int ready) {

@@ -55,15 +55,19 @@ class JwksUrlSource final : public KeySource {
     return keys_;
   }
 
-  bool AwaitFetch(Waiter waiter) override {
+  Ticket AwaitFetch(Waiter waiter) override {
     {
       MutexLock lock(mu_);
-      if (stopped_ || waiting_.size() + in_fetch_ >= options_.max_waiters) return false;
-      waiting_.push_back(std::move(waiter));
+      if (!stopped_ && waiting_.size() + in_fetch_ < options_.max_waiters) {
+        waiting_.push_back(std::move(waiter));
+        changed_.NotifyOne();
+        return ++tickets_;
+      }
     }
-    changed_.NotifyOne();
-    return true;
+    waiter(Fetched::kFailed);
+    return kNone;
   }
+  void Forget(Ticket /*ticket*/) override {}
 
   KeySourceState State() const override {
     MutexLock lock(mu_);
@@ -173,6 +177,7 @@ class JwksUrlSource final : public KeySource {
   RefreshSchedule schedule_ GH_GUARDED_BY(mu_);
   std::vector<Waiter> waiting_ GH_GUARDED_BY(mu_);
   size_t in_fetch_ GH_GUARDED_BY(mu_) = 0;
+  Ticket tickets_ GH_GUARDED_BY(mu_) = kNone;
   std::shared_ptr<const jose::KeySet> keys_ GH_GUARDED_BY(mu_);
   KeySourceState state_ GH_GUARDED_BY(mu_);
 

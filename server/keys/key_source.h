@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -36,13 +37,22 @@ class KeySource {
   // The set in force. Never blocks on I/O. Null when there has never been one.
   virtual std::shared_ptr<const jose::KeySet> Current() const = 0;
 
+  // A place among those who wait. kNone: none is held.
+  using Ticket = uint64_t;
+  static constexpr Ticket kNone = 0;
+
   // Calls `waiter` once, when a fetch that begins after this call has ended; the
   // fetch itself may be put off by a cooldown. `waiter` runs on the source's
-  // thread, or on this one before AwaitFetch returns, and must not block. False,
-  // and `waiter` is never called, when too many wait already. A source that never
-  // changes answers kSucceeded at once. When the source is stopped, those who
-  // still wait are called with kFailed.
-  virtual bool AwaitFetch(Waiter waiter) = 0;
+  // thread, or on this one before AwaitFetch returns (then kNone is returned), and
+  // must not block. A source that never changes answers kSucceeded at once. Where
+  // too many wait, the one that has waited longest is called with kFailed, so that
+  // a flood of forged kids keeps no good one out. When the source is stopped, those
+  // who still wait are called with kFailed.
+  virtual Ticket AwaitFetch(Waiter waiter) = 0;
+
+  // Gives the place up: `waiter` is not called any more, unless it runs right now
+  // or has run. For kNone and tickets that are spent it does nothing.
+  virtual void Forget(Ticket ticket) = 0;
 
   virtual KeySourceState State() const = 0;
 };

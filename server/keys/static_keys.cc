@@ -24,10 +24,11 @@ class StaticSource final : public KeySource {
 
   std::shared_ptr<const jose::KeySet> Current() const override { return keys_; }
 
-  bool AwaitFetch(Waiter waiter) override {
+  Ticket AwaitFetch(Waiter waiter) override {
     waiter(Fetched::kSucceeded);
-    return true;
+    return kNone;
   }
+  void Forget(Ticket /*ticket*/) override {}
 
   KeySourceState State() const override {
     return {.has_keys = true,

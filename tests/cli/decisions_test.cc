@@ -87,7 +87,7 @@ TEST(VerifyCommandTest, JsonIsTheReplyOnOneLine) {
   EXPECT_EQ(result.code, 1);
   EXPECT_EQ(result.out,
             R"({"decision":{"effect":"EFFECT_DENY","code":"CODE_TOKEN_EXPIRED",)"
-            R"("http_status":401,"detail":"Too late.","id":"d-2"},"revision":"12","store_id":"s1"})"
+            R"("http_status":401,"detail":"Too late.","id":"d-2","explanation":[]},"revision":"12","store_id":"s1"})"
             "\n");
 }
 

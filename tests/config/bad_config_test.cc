@@ -57,8 +57,8 @@ const Case kForm[] = {
     {"UnknownFieldFarFromAll", "    skew: 1m", "    colour: red",
      "g.yaml:32: issuers[2].colour: unknown field; known here: issuer, audiences, algorithms, "
      "keys"},
-    {"UnknownFieldAtTop", "revocations:", "callers: []\nrevocations:",
-     "g.yaml:33: callers: unknown field; known here: listen, issuers, revocations"},
+    {"UnknownFieldAtTop", "revocations:", "routes: []\nrevocations:",
+     "g.yaml:33: routes: unknown field; known here: listen, issuers, revocations, callers"},
     {"RepeatedField", "  keep: 720h", "  keep: 720h\n  keep: 721h",
      "g.yaml:37: revocations.keep: is given twice; first on line 36"},
     {"RepeatedFieldInFlow", "{roles: role, tenant", "{roles: role, roles: r, tenant",

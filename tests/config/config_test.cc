@@ -40,7 +40,7 @@ TEST(Config, EveryFieldIsTakenOver) {
   EXPECT_EQ(first.rules.issuer, "http://localhost:3000");
   EXPECT_THAT(first.rules.audiences, ElementsAre("http://localhost:3000"));
   EXPECT_THAT(first.rules.algorithms, ElementsAre(Algorithm::kEdDsa));
-  EXPECT_EQ(std::get<JwksUrl>(first.keys).url, "http://localhost:3000/api/auth/jwks");
+  EXPECT_EQ(std::get<KeysUrl>(first.keys).url, "http://localhost:3000/api/auth/jwks");
   EXPECT_EQ(first.rules.claims.roles, "role");
   EXPECT_EQ(first.rules.claims.tenant, "org");
   EXPECT_EQ(first.rules.max_token_lifetime, absl::Hours(1));
@@ -50,7 +50,7 @@ TEST(Config, EveryFieldIsTakenOver) {
   EXPECT_THAT(second.rules.audiences, ElementsAre("todo", "notes"));
   EXPECT_THAT(second.rules.algorithms,
               ElementsAre(Algorithm::kEdDsa, Algorithm::kEs256, Algorithm::kRs256));
-  EXPECT_EQ(std::get<JwksFile>(second.keys).path, "/etc/gatehouse/keys/development.jwks");
+  EXPECT_EQ(std::get<KeysFile>(second.keys).path, "/etc/gatehouse/keys/development.jwks");
   EXPECT_EQ(second.rules.claims.roles, "groups");
   EXPECT_EQ(second.rules.claims.scopes, "scp");
   EXPECT_EQ(second.rules.claims.tenant, "");
@@ -63,7 +63,7 @@ TEST(Config, EveryFieldIsTakenOver) {
 
   const Issuer& third = config->issuers[2];
   EXPECT_THAT(third.rules.algorithms, ElementsAre(Algorithm::kHs256));
-  EXPECT_EQ(std::get<SecretEnv>(third.keys).name, "GATEHOUSE_SECRET");
+  EXPECT_EQ(std::get<KeysSecret>(third.keys).current.name, "GATEHOUSE_SECRET");
   EXPECT_EQ(third.rules.skew, absl::Seconds(60));
 }
 
@@ -110,7 +110,7 @@ TEST(Config, RelativePathsBeginAtTheFilesFolder) {
   const auto path_of = [&](const std::string& name) {
     const auto config = ParseConfig(yaml, name);
     EXPECT_TRUE(config.ok()) << config.status();
-    return config.ok() ? absl::StrCat(std::get<SecretFile>(config->issuers[0].keys).path, " ",
+    return config.ok() ? absl::StrCat(std::get<KeysSecret>(config->issuers[0].keys).current.name, " ",
                                       config->sqlite_path)
                        : "";
   };

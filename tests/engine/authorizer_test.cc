@@ -173,8 +173,8 @@ TEST_F(EngineTest, WithoutAnyKeysATokenIsUndecidedAndNeverBad) {
   const Examination first = authorizer_->Examine(Token());
   EXPECT_EQ(first.kind, Kind::kNeedsKeys);
   EXPECT_EQ(first.wait_for, sources_[0]);
-  EXPECT_EQ(authorizer_->Examine(Token(), KeyNews::kFailed).kind, Kind::kUnavailable);
-  EXPECT_EQ(authorizer_->Examine(Token(), KeyNews::kFetched).kind, Kind::kUnavailable)
+  EXPECT_EQ(authorizer_->Examine(Token(), {.news = KeyNews::kFailed}).kind, Kind::kUnavailable);
+  EXPECT_EQ(authorizer_->Examine(Token(), {.news = KeyNews::kFetched}).kind, Kind::kUnavailable)
       << "a fetch that left no keys proves nothing";
 }
 
@@ -182,15 +182,15 @@ TEST_F(EngineTest, AnUnknownKidIsBadOnlyWhenAFreshSetLacksIt) {
   const TokenMaker rotated(jose::Algorithm::kEdDsa);
   const std::string token = rotated.Sign(Claims());
   EXPECT_EQ(authorizer_->Examine(token).kind, Kind::kNeedsKeys);
-  EXPECT_EQ(authorizer_->Examine(token, KeyNews::kFailed).kind, Kind::kUnavailable);
-  EXPECT_EQ(authorizer_->Examine(token, KeyNews::kFetched).code, Code::kTokenInvalid);
+  EXPECT_EQ(authorizer_->Examine(token, {.news = KeyNews::kFailed}).kind, Kind::kUnavailable);
+  EXPECT_EQ(authorizer_->Examine(token, {.news = KeyNews::kFetched}).code, Code::kTokenInvalid);
   sources_[0]->Set(SetOf({&maker_, &rotated}));
-  EXPECT_EQ(authorizer_->Examine(token, KeyNews::kFetched).code, Code::kOk);
+  EXPECT_EQ(authorizer_->Examine(token, {.news = KeyNews::kFetched}).code, Code::kOk);
   EXPECT_EQ(authorizer_->Examine(token).code, Code::kOk);
 }
 
 TEST_F(EngineTest, AKnownKidIsServedWhileTheIssuerIsAway) {
-  EXPECT_EQ(authorizer_->Examine(Token(), KeyNews::kFailed).code, Code::kOk);
+  EXPECT_EQ(authorizer_->Examine(Token(), {.news = KeyNews::kFailed}).code, Code::kOk);
 }
 
 TEST_F(EngineTest, ARememberedTokenGoesWithItsKey) {
@@ -199,7 +199,7 @@ TEST_F(EngineTest, ARememberedTokenGoesWithItsKey) {
   ASSERT_TRUE(authorizer_->Examine(token).cache_hit);
   const TokenMaker rotated(jose::Algorithm::kEdDsa);
   sources_[0]->Set(SetOf({&rotated}));
-  const Examination out = authorizer_->Examine(token, KeyNews::kFetched);
+  const Examination out = authorizer_->Examine(token, {.news = KeyNews::kFetched});
   EXPECT_FALSE(out.cache_hit);
   EXPECT_EQ(out.code, Code::kTokenInvalid);
 }

@@ -35,7 +35,7 @@ class ServerTest : public ::testing::Test {
     issuer.rules.issuer = kIssuer;
     issuer.rules.audiences = {"api"};
     issuer.rules.algorithms = {jose::Algorithm::kEdDsa};
-    issuer.keys = config::JwksFile{folder_ / "jwks.json"};
+    issuer.keys = config::KeysFile{.path = folder_ / "jwks.json"};
     config_.grpc = {"127.0.0.1", 0};
     config_.http = {"127.0.0.1", 0};
     config_.issuers = {issuer};

@@ -58,7 +58,7 @@ TEST_F(ServerHealthTest, TheServerTheServiceAndTheIssuerServeUntilShutdown) {
 
 TEST_F(ServerHealthTest, AnIssuerWithoutKeysIsNotServing) {
   // Port 1 of loopback: nobody listens there.
-  config_.issuers[0].keys = config::JwksUrl{"http://127.0.0.1:1/jwks"};
+  config_.issuers[0].keys = config::KeysUrl{.url = "http://127.0.0.1:1/jwks"};
   Start();
   HealthCheckRequest request;
   request.set_service(kIssuer);

@@ -229,7 +229,7 @@ TEST_F(ServerTest, AnUnknownKidOfAFileIsInvalid) {
 
 TEST_F(ServerTest, AnIssuerThatCannotBeReachedMakesUnavailableAndNeverABadToken) {
   // Port 1 of loopback: nobody listens there.
-  config_.issuers[0].keys = config::JwksUrl{"http://127.0.0.1:1/jwks"};
+  config_.issuers[0].keys = config::KeysUrl{.url = "http://127.0.0.1:1/jwks"};
   Start();
   v1::VerifyRequest request;
   request.set_token(Token());
@@ -240,7 +240,7 @@ TEST_F(ServerTest, AnIssuerThatCannotBeReachedMakesUnavailableAndNeverABadToken)
 }
 
 TEST_F(ServerTest, EndsWhileCallsWaitForKeys) {
-  config_.issuers[0].keys = config::JwksUrl{"http://127.0.0.1:1/jwks"};
+  config_.issuers[0].keys = config::KeysUrl{.url = "http://127.0.0.1:1/jwks"};
   Start();
   std::vector<std::thread> callers;
   std::atomic<int> answered = 0;

@@ -141,10 +141,11 @@ TEST_F(StaticKeysTest, AwaitFetchAnswersAtOnce) {
   const auto source = MakeSecretSource(Secret(kSecret));
   ASSERT_TRUE(source.ok()) << source.status();
   int answers = 0;
-  EXPECT_TRUE((*source)->AwaitFetch([&](KeySource::Fetched fetched) {
+  const auto ticket = (*source)->AwaitFetch([&](KeySource::Fetched fetched) {
     EXPECT_EQ(fetched, KeySource::Fetched::kSucceeded);
     ++answers;
-  }));
+  });
+  EXPECT_EQ(ticket, KeySource::kNone);
   EXPECT_EQ(answers, 1);
 }
 

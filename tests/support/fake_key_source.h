@@ -18,9 +18,16 @@ class FakeKeySource final : public keys::KeySource {
   }
 
   std::shared_ptr<const jose::KeySet> Current() const override { return keys_; }
-  bool AwaitFetch(Waiter waiter) override {
+  Ticket AwaitFetch(Waiter waiter) override {
     waiters_.push_back(std::move(waiter));
-    return true;
+    return waiters_.size();
+  }
+  void Forget(Ticket ticket) override { waiters_[ticket - 1] = nullptr; }
+  // The fetch that they all wait for has ended.
+  void Answer(Fetched fetched) {
+    for (const Waiter& waiter : std::exchange(waiters_, {})) {
+      if (waiter != nullptr) waiter(fetched);
+    }
   }
   keys::KeySourceState State() const override {
     keys::KeySourceState state;
