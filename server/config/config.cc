@@ -10,6 +10,7 @@
 #include "server/config/endpoint.h"
 #include "server/config/findings.h"
 #include "server/config/issuer.h"
+#include "server/config/policy.h"
 #include "server/config/yaml_to_message.h"
 #include "server/config/yaml_tree.h"
 #include "server/keys/read_file.h"
@@ -104,6 +105,11 @@ absl::StatusOr<Config> ParseConfig(absl::string_view yaml, const std::string& na
   const auto keep = ReadKeep(message.revocations(), findings);
   const std::string folder = std::filesystem::path(name).parent_path().string();
   config.issuers = ReadIssuers(message, {.folder = folder, .keep = keep}, findings);
+  if (message.has_policy()) {
+    std::vector<std::string> issuers;
+    for (const Issuer& issuer : config.issuers) issuers.push_back(issuer.rules.issuer);
+    config.policy = ReadPolicy(message.policy(), issuers, findings, config.warnings);
+  }
   config.sqlite_path = ReadSqlitePath(message, folder, findings);
   config.keep = keep.value_or(kDefaultKeep);
   GH_RETURN_IF_ERROR(findings.ToStatus());

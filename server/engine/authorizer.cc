@@ -67,7 +67,7 @@ Authorizer::Authorizer(std::vector<TrustedIssuer> issuers, policy::Policy policy
                        const revocation::RevocationIndex& index, const Clock& clock,
                        Options options)
     : issuers_(std::move(issuers)),
-      policy_(policy),
+      policy_(std::move(policy)),
       index_(index),
       clock_(clock),
       options_(std::move(options)),
