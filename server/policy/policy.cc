@@ -7,6 +7,7 @@
 #include "server/policy/check.h"
 #include "server/policy/compiled.h"
 #include "server/policy/condition.h"
+#include "server/policy/residue.h"
 
 namespace gatehouse::policy {
 namespace {
@@ -169,6 +170,34 @@ absl::string_view Policy::WhyDenied(const Principal& principal, const Question& 
   }
   if (question.owner.empty()) return "the resource has no owner";
   return "the subject is not the owner";
+}
+
+Expression Policy::Filter(const Principal& principal, absl::string_view type,
+                          absl::string_view action) const {
+  const Expression never = Constant(Truth::kFalse);
+  if (compiled_ == nullptr) return never;
+  if (compiled_->owner_may_all) {
+    const CompiledRule owner{{Who::Kind::kOwner}, 0, {}};
+    return AllOf({Residue(Tenancy::kOptional, principal), Residue(owner, RoleSet(), principal)});
+  }
+  const auto resource = compiled_->resources.find(type);
+  if (resource == compiled_->resources.end() || !IsKnownIssuer(resource->second, principal)) {
+    return never;
+  }
+  const auto found = resource->second.actions.find(action);
+  if (found == resource->second.actions.end()) return never;
+  const RoleSet roles = RolesOf(principal, compiled_->roles);
+  std::vector<Expression> all = {Residue(resource->second.tenancy, principal)};
+  for (const CompiledRule& rule : found->second.deny) {
+    all.push_back(IsFalse(Residue(rule, roles, principal)));
+  }
+  std::vector<Expression> any;
+  for (const CompiledRule& rule : found->second.allow) {
+    any.push_back(Residue(rule, roles, principal));
+  }
+  all.push_back(AnyOf(std::move(any)));
+  Expression out = AllOf(std::move(all));
+  return out.is(Truth::kUnknown) ? never : out;
 }
 
 std::vector<RuleVerdict> Policy::Explain(const Principal& principal,

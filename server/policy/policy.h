@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "server/policy/decision.h"
 #include "server/policy/definition.h"
+#include "server/policy/expression.h"
 #include "server/policy/principal.h"
 #include "server/policy/question.h"
 #include "server/policy/truth.h"
@@ -47,6 +48,13 @@ class Policy {
   // For the log: what was lacking where Decide gave kInsufficientPermissions. In
   // general words.
   absl::string_view WhyDenied(const Principal& principal, const Question& question) const;
+
+  // The rows of resource type `type` on which Decide would say kOk, for a backend
+  // that gives every fact of a row: owner, tenant, attributes, relations. Constant
+  // true or false where that does not depend on the row; false for an unknown type
+  // or action.
+  Expression Filter(const Principal& principal, absl::string_view type,
+                    absl::string_view action) const;
 
   // Each rule that Decide looks at, for those who may know.
   std::vector<RuleVerdict> Explain(const Principal& principal, const Question& question) const;
