@@ -13,6 +13,7 @@
 namespace gatehouse::config {
 namespace {
 
+using policy::Column;
 using policy::Condition;
 using policy::Tenancy;
 using policy::Who;
@@ -53,7 +54,9 @@ class PolicyReader {
       policy::Resource read{.type = type,
                             .issuers = {resource->issuers().begin(), resource->issuers().end()},
                             .tenancy = ReadTenancy(resource->tenant(), path + ".tenant"),
-                            .actions = {}};
+                            .actions = {},
+                            .table = {}};
+      if (resource->has_table()) read.table = ReadTable(resource->table(), path + ".table");
       for (const auto& [name, action] : Sorted(resource->actions())) {
         const std::string inner = absl::StrCat(path, ".actions.", log::Escape(name, 64));
         read.actions.push_back({.name = name,
@@ -72,6 +75,32 @@ class PolicyReader {
     if (text == "required") return Tenancy::kRequired;
     if (text != "none") findings_.Wrong(path, "must be required, optional or none");
     return Tenancy::kNone;
+  }
+
+  policy::Table ReadTable(const v1::Table& in, const std::string& path) {
+    policy::Table out{.name = in.name(), .id = in.id().empty() ? "id" : in.id()};
+    if (in.has_owner()) out.owner = ReadColumn(in.owner(), path + ".owner");
+    if (in.has_tenant()) out.tenant = ReadColumn(in.tenant(), path + ".tenant");
+    for (const auto& [name, column] : Sorted(in.attributes())) {
+      out.attributes[name] =
+          ReadColumn(*column, absl::StrCat(path, ".attributes.", log::Escape(name, 64)));
+    }
+    for (const auto& [name, join] : in.relations()) {
+      out.relations[name] = {join.table(), join.resource(), join.subject()};
+    }
+    return out;
+  }
+
+  Column ReadColumn(const v1::Column& in, const std::string& path) {
+    Column out{.name = in.name()};
+    if (in.type() == "integer") {
+      out.type = Column::Type::kInteger;
+    } else if (in.type() == "number") {
+      out.type = Column::Type::kNumber;
+    } else if (findings_.Given(path + ".type") && in.type() != "text") {
+      findings_.Wrong(path + ".type", "must be text, integer or number");
+    }
+    return out;
   }
 
   template <typename Rules>

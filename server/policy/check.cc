@@ -9,6 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "server/base/log.h"
 #include "server/base/text.h"
+#include "server/policy/check_table.h"
 
 namespace gatehouse::policy {
 namespace {
@@ -120,6 +121,7 @@ class Checker {
     }
     if (!types.insert(resource.type).second) Mistake(path, "is there twice");
     CheckIssuers(resource, path + ".issuers");
+    for (Finding& one : CheckTable(resource, path)) out_.mistakes.push_back(std::move(one));
     if (resource.actions.empty()) {
       Mistake(path + ".actions", "needs at least one action; nobody may do anything else");
     }

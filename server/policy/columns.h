@@ -4,8 +4,6 @@
 #include <optional>
 #include <string>
 
-#include "absl/status/status.h"
-
 namespace gatehouse::policy {
 
 // Where a resource type's facts stand in the backend's database: the only source of
@@ -34,7 +32,7 @@ struct Table {
   std::map<std::string, JoinTable> relations = {};
 };
 
-// Whether `name` may stand in SQL as it is.
+// Whether `name` may stand in SQL between quotation marks as it is.
 bool IsIdentifier(const std::string& name);
 
 }  // namespace gatehouse::policy

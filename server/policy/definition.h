@@ -1,7 +1,10 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "server/policy/columns.h"
 
 // A policy as it was written, before it is compiled. Values; the configuration
 // fills them in and keeps where each stands.
@@ -74,6 +77,8 @@ struct Resource {
   std::vector<std::string> issuers = {};
   Tenancy tenancy = Tenancy::kOptional;
   std::vector<Action> actions = {};
+  // Where such things stand in the backend's database.
+  std::optional<Table> table = {};
 };
 
 struct Role {

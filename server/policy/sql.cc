@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -169,13 +168,6 @@ class Writer {
 };
 
 }  // namespace
-
-bool IsIdentifier(const std::string& name) {
-  return !name.empty() && name.size() <= 63 &&
-         !absl::ascii_isdigit(static_cast<unsigned char>(name[0])) &&
-         std::all_of(name.begin(), name.end(),
-                     [](unsigned char c) { return absl::ascii_isalnum(c) || c == '_'; });
-}
 
 absl::StatusOr<Sql> ToSql(const Expression& expression, const Table& table, Dialect dialect) {
   Writer writer(table, dialect);
