@@ -32,6 +32,7 @@ void AddVerify(CLI::App& app, Action& action);
 void AddAuthorize(CLI::App& app, Action& action);
 void AddRevoke(CLI::App& app, Action& action);
 void AddRevocations(CLI::App& app, Action& action);
+void AddPolicy(CLI::App& app, Action& action);
 void AddDevToken(CLI::App& app, Action& action);
 
 // Parses the command line and runs what it names. Returns the exit code.
