@@ -15,7 +15,7 @@ using testing::Not;
 constexpr char kGood[] = "q7Zt0Lx9_Vw3RkPb5Yc-8NhUeJ1mGdS4aFoT6iXzK2vHyBrQ";
 
 absl::Status Make(absl::string_view secret) {
-  return MakeHmacKey(Secret(std::string(secret))).status();
+  return MakeHmacKey(Secret(std::string(secret)), {Algorithm::kHs256}).status();
 }
 
 void ExpectRefused(const std::string& secret) {
@@ -79,11 +79,11 @@ TEST(HmacSecret, WellKnownExamplesAreRefused) {
 }
 
 TEST(HmacSecret, TheKeyHasNoKidAndATellingThumbprint) {
-  const Key one = *MakeHmacKey(Secret(kGood));
-  const Key same = *MakeHmacKey(Secret(kGood));
-  const Key other = *MakeHmacKey(Secret(absl::StrCat(kGood, "x")));
+  const Key one = *MakeHmacKey(Secret(kGood), {Algorithm::kHs256});
+  const Key same = *MakeHmacKey(Secret(kGood), {Algorithm::kHs256});
+  const Key other = *MakeHmacKey(Secret(absl::StrCat(kGood, "x")), {Algorithm::kHs256});
   EXPECT_EQ(one->kid(), std::nullopt);
-  EXPECT_EQ(one->algorithm(), Algorithm::kHs256);
+  EXPECT_TRUE(one->algorithms() == AlgorithmSet{Algorithm::kHs256});
   EXPECT_EQ(one->thumbprint(), same->thumbprint());
   EXPECT_NE(one->thumbprint(), other->thumbprint());
 }

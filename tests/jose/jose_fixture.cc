@@ -11,7 +11,12 @@ namespace gatehouse::jose {
 const TokenMaker& Maker(Algorithm algorithm) {
   static const auto* const makers = [] {
     auto* made = new std::map<Algorithm, std::unique_ptr<TokenMaker>>;
-    for (const Algorithm each : AllAlgorithms()) (*made)[each] = std::make_unique<TokenMaker>(each);
+    for (const Algorithm each : AllAlgorithms()) {
+      // One RSA key is enough, and slow to make; its JWK says RS256 or PS384 as asked.
+      (*made)[each] = KindOf(each) == KeyKind::kRsa && made->count(Algorithm::kRs256) > 0
+                          ? std::make_unique<TokenMaker>(made->at(Algorithm::kRs256)->As(each))
+                          : std::make_unique<TokenMaker>(each);
+    }
     return made;
   }();
   return *makers->at(algorithm);
@@ -19,7 +24,7 @@ const TokenMaker& Maker(Algorithm algorithm) {
 
 Key KeyOf(const TokenMaker& maker) {
   if (IsSymmetric(maker.algorithm())) {
-    absl::StatusOr<Key> key = MakeHmacKey(Secret(maker.secret()));
+    absl::StatusOr<Key> key = MakeHmacKey(Secret(maker.secret()), {maker.algorithm()});
     EXPECT_TRUE(key.ok()) << key.status();
     return key.ok() ? *key : nullptr;
   }

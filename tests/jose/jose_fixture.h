@@ -15,11 +15,11 @@
 
 namespace gatehouse::jose {
 
-// One key of each algorithm, made once.
+// One key for each algorithm, made once. Those of RS* and PS* are the same.
 const TokenMaker& Maker(Algorithm algorithm);
 inline const std::vector<Algorithm>& AllAlgorithms() {
-  static const auto* const all = new std::vector<Algorithm>{Algorithm::kEdDsa, Algorithm::kEs256,
-                                                            Algorithm::kRs256, Algorithm::kHs256};
+  static const auto* const all =
+      new std::vector<Algorithm>(Algorithms().begin(), Algorithms().end());
   return *all;
 }
 

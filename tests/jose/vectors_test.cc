@@ -23,26 +23,36 @@ Key OnlyKey(const std::string& jwk) {
   return set->keys.keys()[0];
 }
 
-void ExpectVector(const Key& key, const std::string& input, const std::string& signature) {
+void ExpectVector(Algorithm algorithm, const Key& key, const std::string& input,
+                  const std::string& signature) {
   ASSERT_NE(key, nullptr);
   const std::optional<std::string> raw = DecodeBase64Url(signature);
   ASSERT_TRUE(raw.has_value());
-  EXPECT_TRUE(key->Verify(input, *raw));
-  EXPECT_TRUE(key->Verify(input, *raw)) << "with a context used before";
-  EXPECT_FALSE(key->Verify(absl::StrCat(input, "x"), *raw));
-  EXPECT_TRUE(key->Verify(input, *raw)) << "after a refusal";
+  EXPECT_TRUE(key->Verify(algorithm, SigningInput(input), *raw));
+  EXPECT_TRUE(key->Verify(algorithm, SigningInput(input), *raw)) << "with a context used before";
+  EXPECT_FALSE(key->Verify(algorithm, SigningInput(absl::StrCat(input, "x")), *raw));
+  EXPECT_TRUE(key->Verify(algorithm, SigningInput(input), *raw)) << "after a refusal";
+  for (const Algorithm other : Algorithms()) {
+    if (other != algorithm) {
+      EXPECT_FALSE(key->Verify(other, SigningInput(input), *raw)) << NameOf(other);
+    }
+  }
 }
 
 TEST(Vectors, Rfc7515AppendixA1HmacSha256) {
-  const absl::StatusOr<Key> key = MakeHmacKeyOfAnyStrength(Secret(*DecodeBase64Url(
-      "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow")));
+  const absl::StatusOr<Key> key = MakeHmacKeyOfAnyStrength(
+      Secret(*DecodeBase64Url("AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-"
+                              "1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow")),
+      {Algorithm::kHs256});
   ASSERT_TRUE(key.ok());
-  ExpectVector(*key, absl::StrCat("eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.", kJoe),
+  ExpectVector(Algorithm::kHs256, *key,
+               absl::StrCat("eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.", kJoe),
                "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
 }
 
 TEST(Vectors, Rfc7515AppendixA2RsaSha256) {
   ExpectVector(
+      Algorithm::kRs256,
       OnlyKey(
           R"({"kty":"RSA","e":"AQAB","n":"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26)"
           R"(mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690)"
@@ -58,6 +68,7 @@ TEST(Vectors, Rfc7515AppendixA2RsaSha256) {
 
 TEST(Vectors, Rfc7515AppendixA3EcdsaP256) {
   ExpectVector(
+      Algorithm::kEs256,
       OnlyKey(R"({"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",)"
               R"("y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"})"),
       absl::StrCat("eyJhbGciOiJFUzI1NiJ9.", kJoe),
@@ -69,7 +80,7 @@ TEST(Vectors, Rfc8037AppendixA4Ed25519) {
   const Key key =
       OnlyKey(R"({"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"})");
   ExpectVector(
-      key, "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc",
+      Algorithm::kEdDsa, key, "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc",
       "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KA"
       "g");
   // RFC 8037 appendix A.3.
