@@ -32,6 +32,37 @@ TEST(HmacSecret, ThirtyTwoBytesAreEnoughAndThirtyOneNot) {
   ExpectRefused("");
 }
 
+TEST(HmacSecret, IsAsLongAsTheLongestHashListed) {
+  const std::string secret = absl::StrCat(kGood, "Wn6eCj3sPq8uDx5fAg7h");  // 68 bytes
+  const auto make = [&](size_t size, const std::vector<Algorithm>& algorithms) {
+    return std::string(MakeHmacKey(Secret(secret.substr(0, size)), algorithms).status().message());
+  };
+  const std::vector<Algorithm> all = {Algorithm::kHs512, Algorithm::kHs256, Algorithm::kHs384};
+  EXPECT_EQ(make(48, {Algorithm::kHs384}), "");
+  EXPECT_EQ(make(47, {Algorithm::kHs384}),
+            "the HMAC secret has 47 bytes; HS384 needs 48 random ones at least");
+  EXPECT_EQ(make(64, {Algorithm::kHs512}), "");
+  EXPECT_EQ(make(64, all), "");
+  EXPECT_EQ(make(63, all), "the HMAC secret has 63 bytes; HS512 needs 64 random ones at least");
+  EXPECT_EQ(make(47, {Algorithm::kHs256}), "");
+}
+
+TEST(HmacSecret, ServesTheAlgorithmsListedAlone) {
+  const Key key = *MakeHmacKey(Secret(kGood), {Algorithm::kHs256, Algorithm::kHs384});
+  for (const Algorithm algorithm : AllAlgorithms()) {
+    EXPECT_EQ(key->Accepts(algorithm),
+              algorithm == Algorithm::kHs256 || algorithm == Algorithm::kHs384);
+  }
+  EXPECT_EQ(key->kind(), KeyKind::kHmac);
+  EXPECT_FALSE(MakeHmacKey(Secret(kGood), {}).ok());
+  for (const Algorithm algorithm : AllAlgorithms()) {
+    if (IsSymmetric(algorithm)) continue;
+    EXPECT_THAT(
+        std::string(MakeHmacKey(Secret(kGood), {Algorithm::kHs256, algorithm}).status().message()),
+        HasSubstr(std::string(NameOf(algorithm))));
+  }
+}
+
 TEST(HmacSecret, AnyPatternRepeatedIsRefused) {
   for (size_t period = 1; period <= 24; ++period) {
     std::string secret;

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 
 namespace gatehouse::jose {
 
@@ -33,6 +34,17 @@ Key KeyOf(const TokenMaker& maker) {
   if (!set.ok()) return nullptr;
   for (const RefusedKey& refused : set->refused) ADD_FAILURE() << refused.reason;
   return set->keys.Find(maker.kid(), maker.algorithm());
+}
+
+Key UnboundKeyOf(const TokenMaker& maker) {
+  if (IsSymmetric(maker.algorithm())) {
+    const std::vector<Algorithm> all = {Algorithm::kHs256, Algorithm::kHs384, Algorithm::kHs512};
+    return MakeHmacKey(Secret(maker.secret()), all).value_or(nullptr);
+  }
+  const std::string alg = absl::StrCat(R"("alg":")", NameOf(maker.algorithm()), "\",");
+  const absl::StatusOr<ParsedKeySet> set =
+      ParseJwks(absl::StrReplaceAll(maker.Jwks(), {{alg, ""}}));
+  return set.ok() && set->keys.keys().size() == 1 ? set->keys.keys()[0] : nullptr;
 }
 
 IssuerRules Rules() {

@@ -28,6 +28,9 @@ using Key = std::shared_ptr<const VerificationKey>;
 // What the production code makes of the maker's key.
 Key KeyOf(const TokenMaker& maker);
 
+// The same of a JWK without `alg`, or a secret for all of HS*.
+Key UnboundKeyOf(const TokenMaker& maker);
+
 inline constexpr int64_t kIssuedAt = 1795216315;
 inline constexpr int64_t kExpiresAt = 1795217215;
 // Accepts DefaultClaims() under any of our algorithms.
