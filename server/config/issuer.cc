@@ -1,13 +1,11 @@
 #include "server/config/issuer.h"
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "server/base/log.h"
 #include "server/keys/url.h"
 
@@ -17,16 +15,8 @@ namespace {
 using jose::Algorithm;
 
 constexpr absl::Duration kMaxSkew = absl::Seconds(60);
-constexpr std::array kAlgorithms = {Algorithm::kEdDsa, Algorithm::kEs256, Algorithm::kRs256,
-                                    Algorithm::kHs256};
 constexpr absl::string_view kOneKeySource =
     "needs exactly one of jwks_url, jwks_file, secret_env, secret_file";
-
-std::string KnownAlgorithms() {
-  return absl::StrJoin(kAlgorithms, ", ", [](std::string* out, Algorithm algorithm) {
-    absl::StrAppend(out, jose::NameOf(algorithm));
-  });
-}
 
 // What is wrong with the URL of a key set; empty if nothing. Does not show the
 // URL, which may hold a password.
@@ -65,6 +55,8 @@ class IssuerReader {
     ReadKeys(out.keys);
     if (algorithms_known) CheckSecretAgainst(out.rules.algorithms);
     out.rules.claims = ReadClaims();
+    out.rules.required_claims = RequiredClaims();
+    if (findings_.Given(path_ + ".types")) out.rules.types = Types();
     out.rules.max_token_lifetime = MaxTokenLifetime(out.rules.max_token_lifetime);
     out.rules.skew = Skew(out.rules.skew);
     out.rules.allow_missing_iat = in_.allow_missing_iat();
@@ -90,7 +82,8 @@ class IssuerReader {
   bool ReadAlgorithms(std::vector<Algorithm>& out) {
     const std::string path = path_ + ".algorithms";
     if (in_.algorithms().empty()) {
-      findings_.Wrong(path, absl::StrCat("needs at least one of ", KnownAlgorithms()));
+      findings_.Wrong(path,
+                      absl::StrCat("needs at least one of ", jose::Describe(jose::Algorithms())));
       return false;
     }
     bool right = true;
@@ -100,7 +93,7 @@ class IssuerReader {
       if (!algorithm.has_value()) {
         findings_.Wrong(inner,
                         absl::StrCat("unknown algorithm \"", log::Escape(in_.algorithms(i), 64),
-                                     "\"; known are ", KnownAlgorithms()));
+                                     "\"; known are ", jose::Describe(jose::Algorithms())));
         right = false;
       } else if (std::find(out.begin(), out.end(), *algorithm) != out.end()) {
         findings_.Wrong(
@@ -167,23 +160,69 @@ class IssuerReader {
     }
   }
 
+  jose::ClaimPath ReadClaimPath(const std::string& path, const std::string& text) {
+    absl::StatusOr<jose::ClaimPath> claim = jose::ClaimPath::Parse(text);
+    if (claim.ok()) return *std::move(claim);
+    findings_.Wrong(path, claim.status().message());
+    return {};
+  }
+
   jose::ClaimNames ReadClaims() {
     jose::ClaimNames names;
     const std::string path = path_ + ".claims";
-    const auto take = [&](absl::string_view field, const std::string& value, std::string& name) {
+    const auto take = [&](absl::string_view field, const std::string& value,
+                          jose::ClaimPath& name) {
       const std::string inner = absl::StrCat(path, ".", field);
       if (!findings_.Given(inner)) return;
       if (value.empty()) {
-        findings_.Wrong(inner, absl::StrCat("must not be empty; leave it out for \"", name, "\""));
+        findings_.Wrong(inner,
+                        absl::StrCat("must not be empty; leave it out for \"", name.text(), "\""));
       }
-      name = value;
+      name = ReadClaimPath(inner, value);
     };
     take("roles", in_.claims().roles(), names.roles);
     take("scopes", in_.claims().scopes(), names.scopes);
     take("session", in_.claims().session(), names.session);
     take("client", in_.claims().client(), names.client);
-    names.tenant = in_.claims().tenant();
+    if (findings_.Given(path + ".scopes")) names.scopes_fallback = {};
+    names.tenant = ReadClaimPath(path + ".tenant", in_.claims().tenant());
     return names;
+  }
+
+  std::vector<jose::ClaimPath> RequiredClaims() {
+    std::vector<jose::ClaimPath> required;
+    for (int i = 0; i < in_.required_claims_size(); ++i) {
+      const std::string inner = absl::StrCat(path_, ".required_claims[", i, "]");
+      const std::string& text = in_.required_claims(i);
+      if (!RequireText(text, inner, findings_)) continue;
+      if (std::any_of(required.begin(), required.end(),
+                      [&](const jose::ClaimPath& other) { return other == text; })) {
+        findings_.Wrong(inner, absl::StrCat("\"", log::Escape(text, 64), "\" is listed twice"));
+      }
+      required.push_back(ReadClaimPath(inner, text));
+    }
+    return required;
+  }
+
+  std::vector<jose::TokenType> Types() {
+    std::vector<jose::TokenType> types;
+    const std::string path = path_ + ".types";
+    if (in_.types().empty()) {
+      findings_.Wrong(path, "must not be empty; leave it out for [JWT, at+jwt]");
+    }
+    for (int i = 0; i < in_.types_size(); ++i) {
+      const std::string inner = absl::StrCat(path, "[", i, "]");
+      const std::optional<jose::TokenType> type = jose::TokenTypeFromName(in_.types(i));
+      if (!type.has_value()) {
+        findings_.Wrong(inner, absl::StrCat("must be JWT or at+jwt, not \"",
+                                            log::Escape(in_.types(i), 64), "\""));
+      } else if (std::find(types.begin(), types.end(), *type) != types.end()) {
+        findings_.Wrong(inner, absl::StrCat(jose::NameOf(*type), " is listed twice"));
+      } else {
+        types.push_back(*type);
+      }
+    }
+    return types;
   }
 
   absl::Duration MaxTokenLifetime(absl::Duration standard) {
@@ -239,6 +278,10 @@ class IssuerReader {
 Issuer ReadIssuer(const v1::Issuer& in, const std::string& path, const Surroundings& around,
                   Findings& findings) {
   return IssuerReader(in, path, around, findings).Read();
+}
+
+bool LooksLikeDottedPath(absl::string_view name) {
+  return absl::StrContains(name, '.') && !absl::StrContains(name, '/');
 }
 
 absl::Duration ToDuration(const google::protobuf::Duration& duration) {

@@ -18,11 +18,13 @@ constexpr size_t kMaxCandidates = 4;
 using Key = std::shared_ptr<const VerificationKey>;
 
 bool IsSameKey(const VerificationKey& a, const VerificationKey& b) {
-  return a.algorithm() == b.algorithm() && a.kid() == b.kid() && a.thumbprint() == b.thumbprint();
+  return a.algorithms() == b.algorithms() && a.kid() == b.kid() && a.thumbprint() == b.thumbprint();
 }
 
-bool ClaimSameName(const VerificationKey& a, const VerificationKey& b) {
-  return a.kid().has_value() && a.kid() == b.kid() && a.algorithm() == b.algorithm();
+// Whether a token's kid and algorithm could mean both, though they differ.
+bool AreConfused(const VerificationKey& a, const VerificationKey& b) {
+  return a.kid().has_value() && a.kid() == b.kid() && a.thumbprint() != b.thumbprint() &&
+         a.algorithms().Meets(b.algorithms());
 }
 
 // Nobody can say which of two keys a shared kid means: neither is used. The same
@@ -34,9 +36,8 @@ ParsedKeySet Settle(const std::vector<Key>& read, std::vector<RefusedKey> refuse
     bool ambiguous = false;
     for (size_t j = 0; j < read.size(); ++j) {
       if (j == i) continue;
-      const bool same = IsSameKey(*read[i], *read[j]);
-      repeated = repeated || (same && j < i);
-      ambiguous = ambiguous || (!same && ClaimSameName(*read[i], *read[j]));
+      repeated = repeated || (j < i && IsSameKey(*read[i], *read[j]));
+      ambiguous = ambiguous || AreConfused(*read[i], *read[j]);
     }
     if (!repeated && !ambiguous) {
       kept.push_back(read[i]);
@@ -53,7 +54,7 @@ ParsedKeySet Settle(const std::vector<Key>& read, std::vector<RefusedKey> refuse
 
 Key KeySet::Find(absl::string_view kid, Algorithm algorithm) const {
   for (const Key& key : keys_) {
-    if (key->algorithm() == algorithm && key->kid().has_value() && *key->kid() == kid) return key;
+    if (key->Accepts(algorithm) && key->kid().has_value() && *key->kid() == kid) return key;
   }
   return nullptr;
 }
@@ -62,7 +63,7 @@ std::vector<Key> KeySet::Candidates(Algorithm algorithm) const {
   std::vector<Key> candidates;
   for (const Key& key : keys_) {
     if (candidates.size() == kMaxCandidates) break;
-    if (key->algorithm() == algorithm) candidates.push_back(key);
+    if (key->Accepts(algorithm)) candidates.push_back(key);
   }
   return candidates;
 }

@@ -19,12 +19,13 @@ class KeySet {
   const std::vector<std::shared_ptr<const VerificationKey>>& keys() const { return keys_; }
   bool empty() const { return keys_.empty(); }
 
-  // The key with exactly this kid and this algorithm, null if there is none.
+  // The key with exactly this kid that accepts this algorithm, null if there is none.
   std::shared_ptr<const VerificationKey> Find(absl::string_view kid, Algorithm algorithm) const;
-  // For a token without `kid`: the keys of this algorithm, in the set's order, 4 at most.
+  // For a token without `kid`: the keys that accept this algorithm, in the set's order, 4
+  // at most.
   std::vector<std::shared_ptr<const VerificationKey>> Candidates(Algorithm algorithm) const;
 
-  // This set, with each key that `before` also has (same kid, algorithm and
+  // This set, with each key that `before` also has (same kid, algorithms and
   // thumbprint) taken from `before`; every key of `before` that this set lacks is
   // retired. So a key object lives as long as its key is in force.
   KeySet Succeed(const KeySet& before) const;
@@ -50,9 +51,9 @@ struct ParsedKeySet {
 // a public exponent that is even, below 65537 or above 64 bits, EC points off the
 // curve, Ed25519 keys of small order, `use` other than sig, `key_ops` without
 // verify, an `alg` that disagrees with the key, `x5c`-only keys, all keys of a kid
-// that different keys of one algorithm share. A key type or curve we do not know is
-// refused the same way, so one odd key does not take the set away.
-// INVALID_ARGUMENT only when the text is no JWK Set at all.
+// that different keys share which could both accept one algorithm. A key type or curve we do not
+// know is refused the same way, so one odd key does not take the set away. INVALID_ARGUMENT only
+// when the text is no JWK Set at all.
 absl::StatusOr<ParsedKeySet> ParseJwks(absl::string_view json);
 
 }  // namespace gatehouse::jose

@@ -45,7 +45,7 @@ class StaticSource final : public KeySource {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<KeySource>> MakeSecretSource(Secret secret) {
-  GH_ASSIGN_OR_RETURN(auto key, jose::MakeHmacKey(std::move(secret)));
+  GH_ASSIGN_OR_RETURN(auto key, jose::MakeHmacKey(std::move(secret), {jose::Algorithm::kHs256}));
   return std::make_unique<StaticSource>(jose::KeySet({std::move(key)}));
 }
 

@@ -19,11 +19,12 @@ absl::StatusOr<UsableKeys> ReadUsableKeys(absl::string_view jwks,
   std::vector<std::shared_ptr<const jose::VerificationKey>> good;
   std::vector<jose::RefusedKey> left_out = std::move(parsed.refused);
   for (const auto& key : parsed.keys.keys()) {
-    if (std::find(algorithms.begin(), algorithms.end(), key->algorithm()) != algorithms.end()) {
+    if (std::any_of(algorithms.begin(), algorithms.end(),
+                    [&](jose::Algorithm algorithm) { return key->Accepts(algorithm); })) {
       good.push_back(key);
     } else {
       left_out.push_back(
-          {key->kid().value_or(""), absl::StrCat("its algorithm ", jose::NameOf(key->algorithm()),
+          {key->kid().value_or(""), absl::StrCat("its algorithm ", key->algorithms().Describe(),
                                                  " is not among the issuer's algorithms")});
     }
   }
