@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "gatehouse/v1/authorization_service.pb.h"
 #include "server/base/log.h"
 #include "server/base/status_macros.h"
@@ -78,7 +79,7 @@ void AuthorizationService::Answer(UnaryCall& call, Method method, const Examinat
     if (!claims_of.empty()) {
       v1::Principal claims;  // appended fields are merged
       claims.set_claims(ClaimsOf(claims_of));
-      with_claims = examined.token->rendered + claims.SerializeAsString();
+      with_claims = absl::StrCat(examined.token->rendered, claims.SerializeAsString());
       rendered = with_claims;
     }
   }

@@ -76,22 +76,23 @@ void FillDecision(Code code, absl::string_view id, v1::Decision& decision) {
 }
 
 void FillPrincipal(const policy::Principal& principal, v1::Principal& out) {
-  out.set_issuer(principal.issuer);
-  out.set_subject(principal.subject);
-  out.set_tenant(principal.tenant);
-  for (const std::string& role : principal.roles) out.add_roles(role);
-  for (const std::string& scope : principal.scopes) out.add_scopes(scope);
-  out.set_session_id(principal.session_id);
-  out.set_token_id(principal.token_id);
-  out.set_client_id(principal.client_id);
-  out.set_email(principal.email);
-  if (principal.issue_time.has_value())
-    SetTimestamp(*principal.issue_time, *out.mutable_issue_time());
-  SetTimestamp(principal.expire_time, *out.mutable_expire_time());
+  const auto& p = principal;
+  out.set_issuer(p.issuer.data(), p.issuer.size());
+  out.set_subject(p.subject.data(), p.subject.size());
+  out.set_tenant(p.tenant.data(), p.tenant.size());
+  for (const absl::string_view role : p.roles) out.add_roles(role.data(), role.size());
+  for (const absl::string_view scope : p.scopes) out.add_scopes(scope.data(), scope.size());
+  out.set_session_id(p.session_id.data(), p.session_id.size());
+  out.set_token_id(p.token_id.data(), p.token_id.size());
+  out.set_client_id(p.client_id.data(), p.client_id.size());
+  out.set_email(p.email.data(), p.email.size());
+  if (p.issue_time.has_value()) SetTimestamp(*p.issue_time, *out.mutable_issue_time());
+  SetTimestamp(p.expire_time, *out.mutable_expire_time());
 }
 
 std::string RenderPrincipal(const policy::Principal& principal) {
-  v1::Principal message;
+  thread_local v1::Principal message;  // keeps its fields' memory
+  message.Clear();
   FillPrincipal(principal, message);
   return message.SerializeAsString();
 }

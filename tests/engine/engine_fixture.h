@@ -46,7 +46,7 @@ class EngineTest : public ::testing::Test {
     authorizer_ = std::make_unique<Authorizer>(
         std::move(issuers), policy::Policy::Default(static_cast<int>(rules.size())), index_, clock_,
         Authorizer::Options{
-            cache_bytes, {}, [](const policy::Principal& p) { return "rendered " + p.subject; }});
+            cache_bytes, {}, [](const policy::Principal& p) { return absl::StrCat("rendered ", p.subject); }});
   }
 
   static jose::KeySet SetOf(std::initializer_list<const TokenMaker*> makers) {

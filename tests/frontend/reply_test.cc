@@ -81,7 +81,8 @@ TEST(ReplyTest, EncodedRepliesEqualSerializedMessages) {
 
 TEST(ReplyTest, LongPrincipalsKeepTheirLength) {
   policy::Principal ada = Ada();
-  ada.subject.assign(70'000, 'x');
+  const std::string subject(70'000, 'x');
+  ada.subject = subject;
   v1::VerifyResponse verify;
   ASSERT_TRUE(verify.ParseFromString(
       BytesOf(EncodeReply(Code::kOk, "id", RenderPrincipal(ada), 1, "store"))));
