@@ -190,12 +190,19 @@ Examination Authorizer::VerifyParsed(const TokenKey& key, jose::UnverifiedJwt pa
   if (steps.told()) steps.Pass("key", KeyWords(candidates, algorithm));
 
   const std::array<uint8_t, 4> identity = Short(parsed.identity());
-  const auto verified = jose::JwtVerifier::Verify(std::move(parsed), rules, candidates);
+  const bool names_no_key = !parsed.kid().has_value() && !jose::IsSymmetric(algorithm);
+  jose::VerifyStep step{};
+  const auto verified = jose::JwtVerifier::Verify(std::move(parsed), rules, candidates, &step);
   if (!verified.ok()) {
-    TellFault(key.text, candidates, verified.status(), steps);
+    // The issuer may have a new key that this token was signed with: without a kid
+    // that shows in no other way.
+    if (names_no_key && step == jose::VerifyStep::kSignature && ask.news != KeyNews::kFetched) {
+      return MissingKey(issuer, ask.news, steps);
+    }
+    TellFault(key.text, candidates, algorithm, verified.status(), step, steps);
     const bool in_force = std::none_of(candidates.begin(), candidates.end(),
                                        [](const auto& one) { return one->retired(); });
-    if (!steps.told() && in_force && FaultOf(verified.status()) == VerifyFault::kSignature) {
+    if (!steps.told() && in_force && step == jose::VerifyStep::kSignature) {
       refusals_.Insert(key, {&issuer, identity}, keys);
     }
     Examination out;

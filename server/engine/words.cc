@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "server/base/log.h"
@@ -15,13 +14,15 @@ namespace {
 
 constexpr size_t kMaxKidBytes = 64;
 
-bool IsSignedByAny(absl::string_view token, const Candidates& candidates) {
+bool IsSignedByAny(absl::string_view token, const Candidates& candidates,
+                   jose::Algorithm algorithm) {
   const auto jws = jose::SplitCompactJws(token);
   if (!jws.ok()) return false;
+  const jose::SigningInput input(jws->signing_input);
   const auto signature = jose::DecodeBase64Url(jws->signature);
   return signature.has_value() &&
          std::any_of(candidates.begin(), candidates.end(), [&](const auto& key) {
-           return !key->retired() && key->Verify(jws->signing_input, *signature);
+           return !key->retired() && key->Verify(algorithm, input, *signature);
          });
 }
 
@@ -46,20 +47,11 @@ std::string AheadWords(const KnownToken& known, absl::Time now) {
 
 }  // namespace
 
-VerifyFault FaultOf(const absl::Status& status) {
-  if (absl::StartsWith(status.message(), "claim aud holds none")) return VerifyFault::kAudience;
-  if (status.message() == "the signature is wrong" ||
-      status.message() == "the key is no longer in its issuer's set") {
-    return VerifyFault::kSignature;
-  }
-  return VerifyFault::kClaims;
-}
-
 std::string NameOf(const jose::VerificationKey& key) {
   if (key.kid().has_value()) {
     return absl::StrCat("key \"", log::Escape(*key.kid(), kMaxKidBytes), "\"");
   }
-  return jose::IsSymmetric(key.algorithm()) ? "the issuer's secret" : "a key without kid";
+  return key.kind() == jose::KeyKind::kHmac ? "the issuer's secret" : "a key without kid";
 }
 
 std::string KeyWords(const Candidates& candidates, jose::Algorithm algorithm) {
@@ -69,14 +61,18 @@ std::string KeyWords(const Candidates& candidates, jose::Algorithm algorithm) {
                       }));
 }
 
-void TellFault(absl::string_view token, const Candidates& candidates, const absl::Status& status,
-               const Steps& steps) {
+void TellFault(absl::string_view token, const Candidates& candidates, jose::Algorithm algorithm,
+               const absl::Status& status, jose::VerifyStep step, const Steps& steps) {
+  using jose::VerifyStep;
   if (!steps.told()) return;
-  const VerifyFault fault = FaultOf(status);
-  if (fault == VerifyFault::kSignature) return steps.Fail("signature", status.message());
-  if (!IsSignedByAny(token, candidates)) return steps.Fail("signature", "the signature is wrong");
+  if (step == VerifyStep::kSignature || step == VerifyStep::kKey) {
+    return steps.Fail(step == VerifyStep::kKey ? "key" : "signature", status.message());
+  }
+  if (!IsSignedByAny(token, candidates, algorithm)) {
+    return steps.Fail("signature", "the signature is wrong");
+  }
   steps.Pass("signature", "right");
-  steps.Fail(fault == VerifyFault::kAudience ? "audience" : "claims", status.message());
+  steps.Fail(step == VerifyStep::kAudience ? "audience" : "claims", status.message());
 }
 
 std::string TimeWords(const KnownToken& known, absl::Time now) {
