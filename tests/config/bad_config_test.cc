@@ -182,7 +182,7 @@ const Case kMeaning[] = {
     {"AudienceEmpty", "      - notes", "      - ''",
      "g.yaml:12: issuers[1].audiences[1]: must not be empty"},
     {"AlgorithmsMissing", "    algorithms: [HS256]\n", "",
-     "g.yaml:28: issuers[2].algorithms: needs at least one of EdDSA, ES256, RS256, HS256"},
+     "g.yaml:28: issuers[2].algorithms: needs at least one of EdDSA, ES256, ES384"},
     {"AlgorithmUnknown", "[EdDSA, ES256, RS256]", "[EdDSA, ES256K]",
      "g.yaml:13: issuers[1].algorithms[1]: unknown algorithm \"ES256K\"; known are EdDSA, ES256, "
      "RS256, HS256"},

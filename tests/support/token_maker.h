@@ -34,6 +34,9 @@ class TokenMaker {
   // HS*: 64 random bytes of printable text. Empty for the others.
   const std::string& secret() const { return secret_; }
 
+  // Null for HS*. Lives as long as this.
+  EVP_PKEY* private_key() const { return key_.get(); }
+
   // {"alg":"ES256","kid":"..."}, without kid for HS*.
   std::string Header() const;
   // A compact JWS over exactly these texts.
