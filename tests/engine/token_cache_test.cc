@@ -8,23 +8,12 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "tests/engine/counting_key.h"
 
 namespace gatehouse::engine {
 namespace {
 
 const absl::Time kNow = absl::FromUnixSeconds(1'800'000'000);
-
-class AnyKey final : public jose::VerificationKey {
- public:
-  AnyKey()
-      : VerificationKey({.kid = "k", .algorithms = {jose::Algorithm::kEdDsa}, .thumbprint = "t"}) {}
-
- private:
-  bool VerifyAccepted(jose::Algorithm /*algorithm*/, const jose::SigningInput& /*input*/,
-                      absl::string_view /*signature*/) const override {
-    return true;
-  }
-};
 
 // A cache, and tokens to put into it. Each entry's text is its own.
 class TokenCacheTest : public ::testing::Test {
@@ -60,7 +49,7 @@ class TokenCacheTest : public ::testing::Test {
     for (int i = 0; i < 64 * 64 * (2 + size / 64); ++i) cache.Tick(now);
   }
 
-  const std::shared_ptr<const AnyKey> key_ = std::make_shared<AnyKey>();
+  const std::shared_ptr<const CountingKey> key_ = std::make_shared<CountingKey>("k");
   const TrustedIssuer issuer_;
 };
 
