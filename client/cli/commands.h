@@ -33,6 +33,7 @@ void AddAuthorize(CLI::App& app, Action& action);
 void AddRevoke(CLI::App& app, Action& action);
 void AddRevocations(CLI::App& app, Action& action);
 void AddDevToken(CLI::App& app, Action& action);
+void AddToken(CLI::App& app, Action& action);
 
 // Parses the command line and runs what it names. Returns the exit code.
 int Run(int argc, const char* const* argv);

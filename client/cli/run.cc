@@ -62,6 +62,7 @@ int Run(int argc, const char* const* argv) {
   AddRevoke(app, action);
   AddRevocations(app, action);
   AddDevToken(app, action);
+  AddToken(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {

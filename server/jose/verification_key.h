@@ -38,8 +38,11 @@ class VerificationKey {
   // RFC 7638 SHA-256 thumbprint, base64url. Tells changed keys of an equal kid
   // apart. For an HMAC secret too, so it is never shown or logged.
   const std::string& thumbprint() const { return thumbprint_; }
-  // Names the key in a revocation tag: the kid, or without one the thumbprint.
-  const std::string& name() const { return kid_.has_value() ? *kid_ : thumbprint_; }
+  // Names the key in a revocation tag: the kid, or without one, or with an empty one,
+  // the thumbprint. Never empty.
+  const std::string& name() const {
+    return kid_.has_value() && !kid_->empty() ? *kid_ : thumbprint_;
+  }
 
   // Whether `signature` (raw JWS form) is this key's over `input`. False for an
   // algorithm that it does not accept, and a signature of wrong length or form.
