@@ -11,6 +11,8 @@
 #include "server/engine/authorizer.h"
 #include "server/engine/revoker.h"
 #include "server/frontend/authorization_service.h"
+#include "server/frontend/caller_tokens.h"
+#include "server/frontend/callers.h"
 #include "server/frontend/grpc_server.h"
 #include "server/frontend/http_server.h"
 #include "server/frontend/metrics.h"
@@ -18,6 +20,7 @@
 #include "server/frontend/reply.h"
 #include "server/keys/jwks_url.h"
 #include "server/keys/static_keys.h"
+#include "server/keys/url.h"
 #include "server/revocation/index.h"
 #include "server/revocation/sqlite_store.h"
 
@@ -69,13 +72,14 @@ absl::StatusOr<KeySource> KeysOf(const config::Issuer& issuer, const Clock& cloc
 
 class RunningServer final : public Server {
  public:
-  RunningServer(std::vector<engine::TrustedIssuer> issuers, const config::Config& config,
-                const Clock& clock)
-      : authorizer_(std::move(issuers),
+  RunningServer(std::vector<engine::TrustedIssuer> issuers, frontend::CallerTable callers,
+                const config::Config& config, const Clock& clock)
+      : callers_(std::move(callers)),
+        authorizer_(std::move(issuers),
                     policy::Policy::Default(static_cast<int>(config.issuers.size())), index_, clock,
-                    {.audiences = {}, .render = frontend::RenderPrincipal}),
+                    {.audiences = callers_.audiences(), .render = frontend::RenderPrincipal}),
         revoker_(authorizer_, config.keep, clock),
-        metrics_(authorizer_, index_, clock),
+        metrics_(authorizer_, index_, clock, callers_.names()),
         readiness_(authorizer_) {}
 
   absl::Status Start(const config::Config& config, const Clock& clock,
@@ -83,7 +87,7 @@ class RunningServer final : public Server {
     GH_ASSIGN_OR_RETURN(store_,
                         revocation::OpenSqliteStore({.path = config.sqlite_path}, clock, index_));
     service_ = std::make_unique<frontend::AuthorizationService>(authorizer_, revoker_, *store_,
-                                                                metrics_, clock);
+                                                                callers_, metrics_, clock);
     GH_ASSIGN_OR_RETURN(http_, frontend::HttpServer::Start(
                                    config.http.host, config.http.port,
                                    [this](const std::string& path) { return HttpReply(path); }));
@@ -127,6 +131,7 @@ class RunningServer final : public Server {
     return {.status = 404, .body = "there is /livez, /readyz and /metrics\n"};
   }
 
+  const frontend::CallerTable callers_;
   revocation::RevocationIndex index_;
   engine::Authorizer authorizer_;
   engine::Revoker revoker_;
@@ -144,10 +149,30 @@ absl::Status CreateStore(const config::Config& config) {
   return revocation::CreateSqliteDatabase(config.sqlite_path);
 }
 
+namespace {
+
+std::vector<std::string> CallerWarnings(const config::Config& config) {
+  if (config.callers.empty()) {
+    return {absl::StrCat("there are no callers: whoever reaches the gRPC port ",
+                         config.grpc.ToString(), " may ask and revoke")};
+  }
+  std::vector<std::string> warnings;
+  if (!keys::IsLoopbackHost(config.grpc.host)) {
+    warnings.push_back(absl::StrCat("the gRPC port ", config.grpc.ToString(),
+                                    " takes tokens in plaintext: only a mesh keeps them secret"));
+  }
+  for (const config::Caller& caller : config.callers) {
+    if (!frontend::IsOpenToOthers(caller.token_file)) continue;
+    warnings.push_back(absl::StrCat(caller.token_file, ": the token of caller ", caller.name,
+                                    " can be read by others than the file's owner; chmod 600"));
+  }
+  return warnings;
+}
+
+}  // namespace
+
 std::vector<std::string> Warnings(const config::Config& config) {
-  std::vector<std::string> warnings = {
-      absl::StrCat("there are no callers yet: whoever reaches the gRPC port ",
-                   config.grpc.ToString(), " may ask and revoke")};
+  std::vector<std::string> warnings = CallerWarnings(config);
   for (const config::Issuer& issuer : config.issuers) {
     const std::string& name = issuer.rules.issuer;
     if (issuer.development_key_file.has_value()) {
@@ -169,19 +194,21 @@ absl::Status CheckKeys(const config::Config& config) {
   for (const config::Issuer& issuer : config.issuers) {
     GH_RETURN_IF_ERROR(KeysOf(issuer, SystemClock(), /*without_network=*/true).status());
   }
-  return absl::OkStatus();
+  return frontend::CallerTable::Load(config.callers).status();
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const config::Config& config,
                                                       const Clock& clock,
                                                       const ServerOptions& options) {
   for (const std::string& warning : Warnings(config)) log::Warning(warning);
+  GH_ASSIGN_OR_RETURN(frontend::CallerTable callers, frontend::CallerTable::Load(config.callers));
   std::vector<engine::TrustedIssuer> issuers;
   for (const config::Issuer& issuer : config.issuers) {
     GH_ASSIGN_OR_RETURN(KeySource keys, KeysOf(issuer, clock, /*without_network=*/false));
     issuers.push_back({issuer.rules, std::move(keys)});
   }
-  auto server = std::make_unique<RunningServer>(std::move(issuers), config, clock);
+  auto server =
+      std::make_unique<RunningServer>(std::move(issuers), std::move(callers), config, clock);
   GH_RETURN_IF_ERROR(server->Start(config, clock, options));
   return server;
 }

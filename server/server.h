@@ -42,7 +42,8 @@ class Server {
   virtual int http_port() const = 0;
 };
 
-// Whether the files and secrets that the configuration names can be used, without
+// Whether the files and secrets that the configuration names can be used, tokens of
+// callers included, without
 // touching the network or the database.
 absl::Status CheckKeys(const config::Config& config);
 

@@ -59,6 +59,7 @@ struct Issuer {
 
 // What a caller may ask for.
 enum class Right { kVerify, kAuthorize, kExplain, kRevoke, kList };
+inline constexpr size_t kRights = 5;
 
 struct Caller {
   std::string name;

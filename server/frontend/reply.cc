@@ -129,6 +129,23 @@ grpc::ByteBuffer EncodeReply(Code code, absl::string_view id, absl::string_view 
   return grpc::ByteBuffer(&owned, 1);
 }
 
+grpc::ByteBuffer EncodeExplained(Code code, absl::string_view id, absl::string_view rendered,
+                                 int64_t revision, absl::string_view store_id,
+                                 const engine::Trace& trace) {
+  v1::VerifyResponse response;
+  FillDecision(code, id, *response.mutable_decision());
+  for (const engine::Step& step : trace) {
+    v1::Step& out = *response.mutable_decision()->add_explanation();
+    out.set_name(std::string(step.name));
+    out.set_passed(step.passed);
+    out.set_detail(step.detail);
+  }
+  if (!rendered.empty()) response.mutable_principal()->ParseFromString(std::string(rendered));
+  response.set_revision(revision);
+  response.set_store_id(std::string(store_id));
+  return Serialize(response);
+}
+
 DecisionIds::DecisionIds() { Renew(); }
 
 void DecisionIds::Renew() {

@@ -28,6 +28,8 @@ struct LoadOptions {
   // Calls a second, begun on a fixed beat whether or not earlier ones were
   // answered, and timed from that beat. 0: each slot calls again at once.
   double rate = 0;
+  // The metadata value of each call; empty: none.
+  std::string authorization;
   std::optional<ProcessCpu> server;
 };
 
@@ -109,6 +111,9 @@ class LoadRunner {
     slot.due = due;
     slot.reader.reset();
     slot.context.emplace();
+    if (!options_.authorization.empty()) {
+      slot.context->AddMetadata("authorization", options_.authorization);
+    }
     slot.reader = Method::Begin(*slot.stub, &*slot.context, method_.Next(), &queue_);
     slot.reader->Finish(&slot.reply, &slot.status, &slot);
   }

@@ -57,6 +57,20 @@ std::vector<std::string> Lines(const TokenMaker& maker, const std::string& issue
   return lines;
 }
 
+// The same tokens, each with another's signature: well formed, of a known kid, and to
+// be found out by nothing but the check of the signature.
+std::vector<std::string> Forged(const std::vector<std::string>& lines) {
+  std::vector<std::string> forged(lines.size());
+  for (size_t i = 0; i < lines.size(); ++i) {
+    const std::string& other = lines[(i + 1) % lines.size()];
+    const size_t dot = lines[i].rfind('.', lines[i].find(' '));
+    const size_t from = other.rfind('.', other.find(' '));
+    forged[i] = lines[i].substr(0, dot) + other.substr(from, other.find(' ') - from) +
+                lines[i].substr(lines[i].find(' '));
+  }
+  return forged;
+}
+
 bool Write(const std::string& path, const std::vector<std::string>& lines, size_t first,
            size_t count) {
   std::ofstream file(path);
@@ -84,7 +98,8 @@ int Run() {
     // The one that is repeated is not among the distinct ones, so that a server
     // can be warmed up with it.
     if (!Write(path + "-one", lines, 0, 1) ||
-        !Write(path + "-many", lines, 1, static_cast<size_t>(count))) {
+        !Write(path + "-many", lines, 1, static_cast<size_t>(count)) ||
+        !Write(path + "-forged", Forged(lines), 0, lines.size())) {
       return Fail(path + ": cannot be written");
     }
   }
@@ -97,7 +112,8 @@ int Run() {
 int main(int argc, char** argv) {
   absl::SetProgramUsageMessage(
       "gatehouse-bench-tokens: writes jwks.json and, of EdDSA and RS256, ALGORITHM-one (one\n"
-      "token) and ALGORITHM-many (--count others), in lines \"TOKEN SUBJECT\". Good for an hour.");
+      "token), ALGORITHM-many (--count others) and ALGORITHM-forged (all of them with\n"
+      "signatures of others), in lines \"TOKEN SUBJECT\". Good for an hour.");
   if (absl::ParseCommandLine(argc, argv).size() > 1) {
     return gatehouse::bench::Fail("takes flags only; see --help");
   }
