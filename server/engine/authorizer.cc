@@ -153,13 +153,17 @@ Examination Authorizer::VerifyParsed(absl::string_view token, jose::UnverifiedJw
   // A secret has no kid of its own, and is the only key there is.
   if (!parsed.kid().has_value() || jose::IsSymmetric(algorithm)) {
     candidates = keys->Candidates(algorithm);
-  } else if (auto key = keys->Find(*parsed.kid(), algorithm); key != nullptr) {
-    candidates.push_back(std::move(key));
+  } else {
+    candidates = keys->Candidates(*parsed.kid(), algorithm);
   }
   if (candidates.empty()) return MissingKey(issuer, news);
 
   auto verified = jose::JwtVerifier::Verify(std::move(parsed), rules, candidates);
-  if (!verified.ok()) return Refused(Code::kTokenInvalid, verified.status().message());
+  if (!verified.ok()) {
+    // The keys may have lapsed meanwhile, which says nothing about the token.
+    if (issuer.keys->Current() == nullptr) return MissingKey(issuer, news);
+    return Refused(Code::kTokenInvalid, verified.status().message());
+  }
   return Weigh(Remember(token, *verified, rules));
 }
 
