@@ -43,7 +43,8 @@ class Server {
 };
 
 // Whether the files and secrets that the configuration names can be used, without
-// touching the network or the database.
+// touching the network or the database. An error has a line for each fault,
+// "file:line: field: what is wrong", and the first one's code.
 absl::Status CheckKeys(const config::Config& config);
 
 // Makes the new, empty store that the configuration names. As CreateSqliteDatabase.

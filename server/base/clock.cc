@@ -22,8 +22,7 @@ class RealClock final : public Clock {
     constexpr int64_t kLongest = 3'600'000'000'000;
     const int64_t now = SteadyNanos();
     if (until <= now) return;
-    changed.WaitFor(mu, std::chrono::nanoseconds(
-                            until > now + kLongest ? kLongest : until - now));
+    changed.WaitFor(mu, std::chrono::nanoseconds(until > now + kLongest ? kLongest : until - now));
   }
 };
 

@@ -27,9 +27,8 @@ std::optional<int64_t> Seconds(absl::string_view text) {
 
 // Empty for one that cannot be sent back as it came.
 std::string Validator(absl::string_view value) {
-  const bool good =
-      value.size() <= kMaxValidatorBytes &&
-      std::all_of(value.begin(), value.end(), absl::ascii_isprint);
+  const bool good = value.size() <= kMaxValidatorBytes &&
+                    std::all_of(value.begin(), value.end(), absl::ascii_isprint);
   return good ? std::string(value) : "";
 }
 

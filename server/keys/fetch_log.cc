@@ -22,21 +22,21 @@ void FetchLog::Failed(int64_t now, const std::string& reason, absl::string_view 
   const bool first = failures_++ == 0;
   if (!first && now - logged_at_ < kLogEvery) return;
   logged_at_ = now;
-  log::Error("keys cannot be fetched",
-               {{"issuer", issuer_},
-                {"from", place_},
-                {"reason", absl::StripPrefix(reason, place_ + ": ")},
-                {"in_force", in_force},
-                {"failures", failures_}});
+  log::Error("keys cannot be fetched", {{"issuer", issuer_},
+                                        {"from", place_},
+                                        {"reason", absl::StripPrefix(reason, place_ + ": ")},
+                                        {"in_force", in_force},
+                                        {"failures", failures_}});
 }
 
 void FetchLog::Succeeded(size_t key_count, const std::vector<jose::RefusedKey>& left_out) {
   if (!ever_succeeded_) {
     log::Info("keys fetched", {{"issuer", issuer_}, {"from", place_}, {"keys", key_count}});
   } else if (failures_ > 0) {
-    log::Info(
-        "keys fetched again",
-        {{"issuer", issuer_}, {"from", place_}, {"keys", key_count}, {"failures_before", failures_}});
+    log::Info("keys fetched again", {{"issuer", issuer_},
+                                     {"from", place_},
+                                     {"keys", key_count},
+                                     {"failures_before", failures_}});
   }
   ever_succeeded_ = true;
   failures_ = 0;

@@ -10,8 +10,8 @@
 
 namespace gatehouse::keys {
 
-// Logs how the fetches of an issuer's keys, from a file or a URL, go: when that changes, and while they fail once a
-// minute. Times are steady nanoseconds. Not thread-safe.
+// Logs how the fetches of an issuer's keys, from a file or a URL, go: when that changes, and while
+// they fail once a minute. Times are steady nanoseconds. Not thread-safe.
 class FetchLog {
  public:
   // `place`: the file, or the URL without what may be secret in it.

@@ -18,7 +18,7 @@ constexpr size_t kMaxJwksBytes = size_t{256} * 1024;
 using Mark = std::tuple<dev_t, ino_t, off_t, time_t, long, time_t, long>;
 
 std::optional<Mark> MarkOf(const std::string& path) {
-  struct stat about {};
+  struct stat about{};
   if (::stat(path.c_str(), &about) != 0) return std::nullopt;
   return Mark(about.st_dev, about.st_ino, about.st_size, about.st_mtim.tv_sec,
               about.st_mtim.tv_nsec, about.st_ctim.tv_sec, about.st_ctim.tv_nsec);

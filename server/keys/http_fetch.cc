@@ -83,8 +83,7 @@ bool AddConditions(const Validators& known, HeaderList& headers) {
 }
 
 // Nullptr if libcurl lacks one of the options, for each of them is needed.
-EasyHandle MakeRequest(const FetchRequest& request, const HeaderList& headers,
-                       Transfer& transfer) {
+EasyHandle MakeRequest(const FetchRequest& request, const HeaderList& headers, Transfer& transfer) {
   EasyHandle easy(curl_easy_init());
   if (easy == nullptr) return nullptr;
   bool set = true;

@@ -72,12 +72,12 @@ std::unique_ptr<KeySource> MakeJwksUrlSource(JwksUrlOptions options, const Clock
     refreshed.copy_url = options.url;
     first = KeysFromDisk(refreshed.copy_path, options, clock);
   }
-  auto origin = MakeUrlOrigin({.url = std::move(options.url),
-                               .discovery = std::move(options.discovery),
-                               .ca_file = std::move(options.ca_file),
-                               .limits = {.timeout = options.timeout,
-                                          .max_bytes = options.max_bytes},
-                               .lifetime = options.lifetime});
+  auto origin =
+      MakeUrlOrigin({.url = std::move(options.url),
+                     .discovery = std::move(options.discovery),
+                     .ca_file = std::move(options.ca_file),
+                     .limits = {.timeout = options.timeout, .max_bytes = options.max_bytes},
+                     .lifetime = options.lifetime});
   return MakeRefreshedSource(std::move(refreshed), std::move(origin), std::move(first), clock);
 }
 

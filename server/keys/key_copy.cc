@@ -152,7 +152,7 @@ absl::StatusOr<KeyCopy> ReadKeyCopy(const std::string& path) {
     if (errno == ELOOP) return Bad(path, "is a symbolic link");
     return Bad(path, absl::StrCat("cannot be opened: ", std::generic_category().message(errno)));
   }
-  struct stat about {};
+  struct stat about{};
   if (::fstat(fd.get(), &about) != 0 || !S_ISREG(about.st_mode)) return Bad(path, "is no file");
   if (about.st_uid != ::geteuid()) return Bad(path, "belongs to another user");
   if ((about.st_mode & (S_IWGRP | S_IWOTH)) != 0) {

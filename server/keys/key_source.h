@@ -59,10 +59,10 @@ class KeySource {
   // Calls `waiter` once, when a fetch that begins after this call has ended; the
   // fetch itself may be put off by a cooldown. `waiter` runs on the source's
   // thread, on this one before AwaitFetch returns (then kNone is returned), or on that
-  // of a later caller whom it makes room for, and must not block. A source that never changes answers kSucceeded at once. Where
-  // too many wait, the one that has waited longest is called with kFailed, so that
-  // a flood of forged kids keeps no good one out. When the source is stopped, those
-  // who still wait are called with kFailed.
+  // of a later caller whom it makes room for, and must not block. A source that never changes
+  // answers kSucceeded at once. Where too many wait, the one that has waited longest is called with
+  // kFailed, so that a flood of forged kids keeps no good one out. When the source is stopped,
+  // those who still wait are called with kFailed.
   virtual Ticket AwaitFetch(Waiter waiter) = 0;
 
   // Gives the place up: `waiter` is not called any more, unless it runs right now

@@ -166,8 +166,7 @@ class RefreshedSource final : public KeySource {
                   {"from", options_.place},
                   {"max_age", absl::FormatDuration(options_.max_age)}});
     } else {
-      log::Info("keys have ended",
-                {{"issuer", options_.issuer}, {"kids", Kids(*before, left)}});
+      log::Info("keys have ended", {{"issuer", options_.issuer}, {"kids", Kids(*before, left)}});
     }
   }
 
@@ -208,9 +207,9 @@ class RefreshedSource final : public KeySource {
     const bool empty = usable.ok() && usable->keys.empty();
     if (!usable.ok() || (empty && options_.empty_is_a_mistake)) {
       origin_->Distrust();
-      NoteFailure(absl::StrCat(
-          options_.place, ": is of no use: ",
-          usable.ok() ? WhyNone(*usable) : std::string(usable.status().message())));
+      NoteFailure(
+          absl::StrCat(options_.place, ": is of no use: ",
+                       usable.ok() ? WhyNone(*usable) : std::string(usable.status().message())));
       return false;
     }
     TakeOver(usable->keys, brought, began);
@@ -239,7 +238,7 @@ class RefreshedSource final : public KeySource {
       state_.from_disk = false;
       state_.last_success = clock_.Now();
       state_.last_error.clear();
-      ++state_.succeeded_fetches;
+      if (!keys.empty()) ++state_.succeeded_fetches;
       if (brought.kind == Brought::Kind::kConfirmed) ++state_.not_modified_fetches;
     }
     before.RetireAllBut(next);
@@ -254,7 +253,8 @@ class RefreshedSource final : public KeySource {
       schedule_.Failed(now);
       ++state_.failed_fetches;
       state_.last_error = reason;
-      if (keys_ != nullptr) in_force = state_.from_disk ? "the copy on disk" : "the keys from before";
+      if (keys_ != nullptr)
+        in_force = state_.from_disk ? "the copy on disk" : "the keys from before";
     }
     log_.Failed(now, reason, in_force);
   }
@@ -264,8 +264,8 @@ class RefreshedSource final : public KeySource {
     if (options_.copy_path.empty()) return;
     const int64_t now = clock_.SteadyNanos();
     if (jwks == copied_ && now - copied_at_ < kCopyEvery) return;
-    const absl::Status written = WriteKeyCopy(
-        options_.copy_path, {options_.issuer, options_.copy_url, clock_.Now(), jwks});
+    const absl::Status written =
+        WriteKeyCopy(options_.copy_path, {options_.issuer, options_.copy_url, clock_.Now(), jwks});
     copied_ = jwks;
     copied_at_ = now;
     const std::string error(written.message());
@@ -331,8 +331,7 @@ class RefreshedSource final : public KeySource {
 
 std::unique_ptr<KeySource> MakeRefreshedSource(RefreshedOptions options,
                                                std::unique_ptr<KeyOrigin> origin,
-                                               std::optional<FirstKeys> first,
-                                               const Clock& clock) {
+                                               std::optional<FirstKeys> first, const Clock& clock) {
   return std::make_unique<RefreshedSource>(std::move(options), std::move(origin), std::move(first),
                                            clock);
 }

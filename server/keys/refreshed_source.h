@@ -35,9 +35,9 @@ struct RefreshedOptions {
 // What a source begins with.
 struct FirstKeys {
   jose::KeySet keys;
-  absl::Time fetched;  // by the wall clock
-  absl::Duration age;  // not negative
-  bool from_disk = false;      // the copy's: the origin has not been asked yet
+  absl::Time fetched;                           // by the wall clock
+  absl::Duration age;                           // not negative
+  bool from_disk = false;                       // the copy's: the origin has not been asked yet
   std::vector<jose::RefusedKey> left_out = {};  // logged already
 };
 

@@ -52,8 +52,7 @@ absl::StatusOr<SecretKey> MakeSecretKey(Secret secret,
   return jose::MakeHmacKey(std::move(secret));
 }
 
-absl::StatusOr<std::unique_ptr<KeySource>> MakeSecretSource(SecretKey current,
-                                                            SecretKey previous) {
+absl::StatusOr<std::unique_ptr<KeySource>> MakeSecretSource(SecretKey current, SecretKey previous) {
   std::vector<SecretKey> keys = {std::move(current)};
   if (previous != nullptr) {
     if (previous->thumbprint() == keys[0]->thumbprint()) {
@@ -88,7 +87,7 @@ absl::StatusOr<Secret> ReadSecretFile(const std::string& path) {
 }
 
 bool OthersMayRead(const std::string& path) {
-  struct stat about {};
+  struct stat about{};
   return ::stat(path.c_str(), &about) == 0 && (about.st_mode & (S_IRGRP | S_IROTH)) != 0;
 }
 
