@@ -21,7 +21,9 @@ struct Endpoint {
   std::string ToString() const;  // "127.0.0.1:7070", "[::1]:7070"
 };
 
-// Paths are absolute or as the configuration file's folder makes them.
+// Paths are absolute or as the configuration file's folder makes them. A place is
+// where the field stands, "gatehouse.yaml:6: issuers[0].keys.jwks_file", for what is
+// found out about its file later.
 
 // A JWK Set behind a URL, or found by OpenID Connect discovery.
 struct KeysUrl {
@@ -30,11 +32,13 @@ struct KeysUrl {
   std::vector<std::string> jwks_hosts = {};  // further ones that a discovered set may be on
   bool http_behind_mesh = false;
   std::optional<std::string> ca_file = {};
+  std::string ca_file_place = {};
   absl::Duration max_age = absl::Hours(24);
   absl::Duration grace = absl::Minutes(1);
 };
 struct KeysFile {
   std::string path = {};
+  std::string place = {};
   absl::Duration grace = absl::Minutes(1);
 };
 // Where a secret stands: an environment variable's name, or a file's path.
@@ -42,6 +46,7 @@ struct SecretPlace {
   enum class Kind { kEnv, kFile };
   Kind kind = Kind::kEnv;
   std::string name = {};
+  std::string place = {};
 };
 struct KeysSecret {
   SecretPlace current = {};

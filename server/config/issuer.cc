@@ -3,11 +3,9 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/log.h"
-#include "server/keys/url.h"
+#include "server/config/issuer_keys.h"
 
 namespace gatehouse::config {
 namespace {
@@ -15,30 +13,6 @@ namespace {
 using jose::Algorithm;
 
 constexpr absl::Duration kMaxSkew = absl::Seconds(60);
-constexpr absl::string_view kOneKeySource =
-    "needs exactly one of jwks_url, jwks_file, secret_env, secret_file";
-
-// What is wrong with the URL of a key set; empty if nothing. Does not show the
-// URL, which may hold a password.
-std::string WrongUrl(const std::string& text) {
-  const auto url = keys::ParseUrl(text);
-  if (!url.ok()) return std::string(url.status().message());
-  if (url->scheme != "https" && url->scheme != "http") return "must begin with https://";
-  if (url->has_credentials) return "must not hold a user name or password";
-  if (url->has_fragment) return "must not hold a fragment (#...)";
-  if (url->host.empty()) return "names no host";
-  if (url->scheme == "http" && !keys::IsLoopbackHost(url->host)) {
-    return "must be https, since whoever can change the keys on their way can mint tokens; http "
-           "is accepted only for 127.0.0.0/8, [::1] and localhost";
-  }
-  return "";
-}
-
-bool IsVariableName(absl::string_view name) {
-  return !name.empty() && !absl::ascii_isdigit(static_cast<unsigned char>(name[0])) &&
-         std::all_of(name.begin(), name.end(),
-                     [](unsigned char c) { return absl::ascii_isalnum(c) || c == '_'; });
-}
 
 class IssuerReader {
  public:
@@ -52,8 +26,8 @@ class IssuerReader {
     out.rules.issuer = in_.issuer();
     out.rules.audiences = Audiences();
     const bool algorithms_known = ReadAlgorithms(out.rules.algorithms);
-    ReadKeys(out.keys);
-    if (algorithms_known) CheckSecretAgainst(out.rules.algorithms);
+    out.keys = ReadKeys(in_.keys(), path_ + ".keys", around_, findings_);
+    if (algorithms_known) CheckAlgorithmsOf(in_.keys(), out.rules.algorithms, path_, findings_);
     out.rules.claims = ReadClaims();
     out.rules.required_claims = RequiredClaims();
     if (findings_.Given(path_ + ".types")) out.rules.types = Types();
@@ -106,58 +80,6 @@ class IssuerReader {
       }
     }
     return right;
-  }
-
-  void ReadKeys(Keys& out) {
-    const std::string path = path_ + ".keys";
-    const v1::Keys& keys = in_.keys();
-    switch (keys.source_case()) {
-      case v1::Keys::kJwksUrl: {
-        const std::string wrong = WrongUrl(keys.jwks_url());
-        if (!wrong.empty()) findings_.Wrong(path + ".jwks_url", wrong);
-        out = KeysUrl{.url = keys.jwks_url()};
-        return;
-      }
-      case v1::Keys::kJwksFile:
-        RequireText(keys.jwks_file(), path + ".jwks_file", findings_);
-        out = KeysFile{.path = Resolve(around_.folder, keys.jwks_file())};
-        return;
-      case v1::Keys::kSecretEnv:
-        if (!IsVariableName(keys.secret_env())) {
-          findings_.Wrong(path + ".secret_env",
-                          "must be the name of an environment variable (letters, digits and _); "
-                          "the secret itself has no place in this file");
-        }
-        out = KeysSecret{.current = {SecretPlace::Kind::kEnv, keys.secret_env()}};
-        return;
-      case v1::Keys::kSecretFile:
-        RequireText(keys.secret_file(), path + ".secret_file", findings_);
-        out = KeysSecret{
-            .current = {SecretPlace::Kind::kFile, Resolve(around_.folder, keys.secret_file())},
-            .previous = {}};
-        return;
-      case v1::Keys::kIssuerUrl:
-      case v1::Keys::SOURCE_NOT_SET:
-        findings_.Wrong(path, kOneKeySource);
-        return;
-    }
-  }
-
-  bool HasSecret() const { return in_.keys().has_secret_env() || in_.keys().has_secret_file(); }
-
-  // A public key's bytes never serve as an HMAC secret, and no key pair stands
-  // beside a secret.
-  void CheckSecretAgainst(const std::vector<Algorithm>& algorithms) {
-    if (in_.keys().source_case() == v1::Keys::SOURCE_NOT_SET) return;
-    const bool has_hmac = std::any_of(algorithms.begin(), algorithms.end(), jose::IsSymmetric);
-    const std::string path = path_ + ".algorithms";
-    if (HasSecret() && algorithms != std::vector{Algorithm::kHs256}) {
-      findings_.Wrong(path, "must be [HS256], since the issuer's key is a secret");
-    } else if (!HasSecret() && has_hmac) {
-      findings_.Wrong(path,
-                      "HS256 needs keys.secret_env or keys.secret_file; a JWKS holds public "
-                      "keys, and anybody could sign with those");
-    }
   }
 
   jose::ClaimPath ReadClaimPath(const std::string& path, const std::string& text) {

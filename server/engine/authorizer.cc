@@ -183,8 +183,8 @@ Examination Authorizer::VerifyParsed(const TokenKey& key, jose::UnverifiedJwt pa
   // A secret has no kid of its own, and is the only key there is.
   if (!parsed.kid().has_value() || jose::IsSymmetric(algorithm)) {
     candidates = keys->Candidates(algorithm);
-  } else if (auto found = keys->Find(*parsed.kid(), algorithm); found != nullptr) {
-    candidates.push_back(std::move(found));
+  } else {
+    candidates = keys->Candidates(*parsed.kid(), algorithm);
   }
   if (candidates.empty()) return MissingKey(issuer, ask.news, steps);
   if (steps.told()) steps.Pass("key", KeyWords(candidates, algorithm));
@@ -199,6 +199,8 @@ Examination Authorizer::VerifyParsed(const TokenKey& key, jose::UnverifiedJwt pa
     if (names_no_key && step == jose::VerifyStep::kSignature && ask.news != KeyNews::kFetched) {
       return MissingKey(issuer, ask.news, steps);
     }
+    // The keys may have lapsed meanwhile, which says nothing about the token.
+    if (issuer.keys->Current() == nullptr) return MissingKey(issuer, ask.news, steps);
     TellFault(key.text, candidates, algorithm, verified.status(), step, steps);
     const bool in_force = std::none_of(candidates.begin(), candidates.end(),
                                        [](const auto& one) { return one->retired(); });

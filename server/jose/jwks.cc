@@ -1,5 +1,6 @@
 #include "server/jose/jwks.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -68,18 +69,62 @@ std::vector<Key> KeySet::Candidates(Algorithm algorithm) const {
   return candidates;
 }
 
-KeySet KeySet::Succeed(const KeySet& before) const {
-  std::vector<Key> keys = keys_;
-  for (const Key& old : before.keys_) {
-    bool stays = false;
-    for (Key& key : keys) {
-      if (old->retired() || !IsSameKey(*key, *old)) continue;
-      key = old;
-      stays = true;
+std::vector<Key> KeySet::Candidates(absl::string_view kid, Algorithm algorithm) const {
+  std::vector<Key> candidates;
+  for (const Key& key : keys_) {
+    if (candidates.size() == kMaxCandidates) break;
+    if (key->algorithm() == algorithm && key->kid().has_value() && *key->kid() == kid) {
+      candidates.push_back(key);
     }
-    if (!stays) old->Retire();
   }
-  return KeySet(std::move(keys));
+  return candidates;
+}
+
+KeySet KeySet::Succeed(const KeySet& before) const {
+  KeySet next = Succeed(before, INT64_MIN).At(INT64_MAX);
+  before.RetireAllBut(next);
+  return next;
+}
+
+KeySet KeySet::Succeed(const KeySet& before, int64_t end) const {
+  KeySet next(keys_);
+  const size_t first_leaving = before.keys_.size() - before.leaving();
+  for (size_t i = 0; i < before.keys_.size(); ++i) {
+    const Key& old = before.keys_[i];
+    if (old->retired()) continue;
+    const auto own_end = next.keys_.begin() + static_cast<ptrdiff_t>(keys_.size());
+    const auto stays = std::find_if(next.keys_.begin(), own_end,
+                                    [&](const Key& key) { return IsSameKey(*key, *old); });
+    if (stays != own_end) {
+      *stays = old;
+      continue;
+    }
+    next.keys_.push_back(old);
+    next.ends_.push_back(i < first_leaving ? end : before.ends_[i - first_leaving]);
+  }
+  return next;
+}
+
+KeySet KeySet::At(int64_t now) const {
+  const size_t first_leaving = keys_.size() - leaving();
+  KeySet next({keys_.begin(), keys_.begin() + static_cast<ptrdiff_t>(first_leaving)});
+  for (size_t i = 0; i < ends_.size(); ++i) {
+    if (ends_[i] <= now) continue;
+    next.keys_.push_back(keys_[first_leaving + i]);
+    next.ends_.push_back(ends_[i]);
+  }
+  return next;
+}
+
+int64_t KeySet::NextEnd() const {
+  return ends_.empty() ? INT64_MAX : *std::min_element(ends_.begin(), ends_.end());
+}
+
+void KeySet::RetireAllBut(const KeySet& kept) const {
+  for (const Key& key : keys_) {
+    const auto& others = kept.keys_;
+    if (std::find(others.begin(), others.end(), key) == others.end()) key->Retire();
+  }
 }
 
 absl::StatusOr<ParsedKeySet> ParseJwks(absl::string_view json) {

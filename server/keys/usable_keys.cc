@@ -28,12 +28,12 @@ absl::StatusOr<UsableKeys> ReadUsableKeys(absl::string_view jwks,
                                                  " is not among the issuer's algorithms")});
     }
   }
-  if (good.empty()) {
-    return absl::InvalidArgumentError(
-        left_out.empty() ? std::string("holds no keys")
-                         : absl::StrCat("holds no key that can be used: ", Describe(left_out)));
-  }
   return UsableKeys{jose::KeySet(std::move(good)), std::move(left_out)};
+}
+
+std::string WhyNone(const UsableKeys& usable) {
+  if (usable.left_out.empty()) return "holds no keys";
+  return absl::StrCat("holds no key that can be used: ", Describe(usable.left_out));
 }
 
 std::string Describe(const std::vector<jose::RefusedKey>& left_out) {

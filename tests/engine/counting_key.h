@@ -12,15 +12,20 @@ namespace gatehouse::engine {
 class CountingKey final : public jose::VerificationKey {
  public:
   explicit CountingKey(const std::string& kid, const std::string& signature = "good")
-      : VerificationKey(kid, jose::Algorithm::kEdDsa, kid + signature), signature_(signature) {}
+      : VerificationKey({.kid = kid,
+                         .algorithms = {jose::Algorithm::kEdDsa},
+                         .thumbprint = kid + signature}),
+        signature_(signature) {}
 
-  bool Verify(absl::string_view /*signing_input*/, absl::string_view signature) const override {
-    ++count_;
-    return signature == signature_;
-  }
   int count() const { return count_; }
 
  private:
+  bool VerifyAccepted(jose::Algorithm /*algorithm*/, const jose::SigningInput& /*input*/,
+                      absl::string_view signature) const override {
+    ++count_;
+    return signature == signature_;
+  }
+
   const std::string signature_;
   mutable std::atomic<int> count_ = 0;
 };
