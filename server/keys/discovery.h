@@ -10,9 +10,9 @@
 namespace gatehouse::keys {
 
 struct DiscoveryRules {
-  std::string issuer;                   // must be the document's, byte by byte
-  std::string issuer_url;               // on whose host the key set must be
-  std::vector<std::string> jwks_hosts;  // or on one of these
+  std::string issuer;                        // must be the document's, byte by byte
+  std::string issuer_url;                    // on whose host the key set must be
+  std::vector<std::string> jwks_hosts = {};  // or on one of these
   bool http_behind_mesh = false;
 };
 

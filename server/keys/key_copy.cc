@@ -84,7 +84,10 @@ std::string Encode(const KeyCopy& copy) {
 
 bool Decode(absl::string_view text, KeyCopy& copy) {
   constexpr size_t kHashChars = 64;
-  if (!absl::ConsumePrefix(&text, kFirstLine) || text.size() <= kHashChars) return false;
+  if (!absl::ConsumePrefix(&text, kFirstLine) || text.size() <= kHashChars ||
+      text[kHashChars] != '\n') {
+    return false;
+  }
   const absl::string_view hash = text.substr(0, kHashChars);
   absl::string_view rest = text.substr(kHashChars + 1);
   std::string fetched;

@@ -153,8 +153,7 @@ TEST(HttpFetcher, AbortEndsTheRunningFetch) {
     server.WaitForRequests(1);
     fetcher.Abort();
   });
-  const auto answer =
-      Get(fetcher, server.Url(), {.timeout = absl::Hours(1), .max_bytes = 1000});
+  const auto answer = Get(fetcher, server.Url(), {.timeout = absl::Hours(1), .max_bytes = 1000});
   aborter.join();
   EXPECT_TRUE(absl::IsCancelled(answer.status())) << answer.status();
   EXPECT_TRUE(absl::IsCancelled(Get(fetcher, server.Url()).status()));

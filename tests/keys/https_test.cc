@@ -140,8 +140,7 @@ class CaFileTest : public ::testing::Test {
   }
   absl::Status Fetch(const TlsServer& server, const std::string& pem) {
     HttpFetcher fetcher;
-    return fetcher
-        .Get({.url = server.Url(), .limits = kLimits, .known = {}, .ca_file = Write(pem)})
+    return fetcher.Get({.url = server.Url(), .limits = kLimits, .known = {}, .ca_file = Write(pem)})
         .status();
   }
 
