@@ -89,7 +89,7 @@ struct Read {
     auto secret = place.kind == config::SecretPlace::Kind::kFile ? keys::ReadSecretFile(place.name)
                                                                  : keys::ReadSecretEnv(place.name);
     if (!secret.ok()) return secret.status();
-    auto key = jose::MakeHmacKey(*std::move(secret));
+    auto key = jose::MakeHmacKey(*std::move(secret), rules.algorithms);
     if (!key.ok()) return At(PlaceOf(place), key.status());
     return key;
   }

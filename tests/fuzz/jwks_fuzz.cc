@@ -16,15 +16,20 @@ void CheckKey(const jose::KeySet& set, const Key& key) {
   Must(!key->name().empty(), "a key has a name to be revoked by");
   const auto digest = jose::DecodeBase64Url(key->thumbprint());
   Must(digest.has_value() && digest->size() == 32, "a thumbprint is a SHA-256");
-  Must(!jose::IsSymmetric(key->algorithm()), "no secret comes out of a JWK Set");
   Must(!key->retired(), "a fresh key is in force");
-  if (key->kid().has_value()) {
-    Must(set.Find(*key->kid(), key->algorithm()) == key, "a kid names one key");
-  }
-  const auto candidates = set.Candidates(key->algorithm());
-  Must(!candidates.empty() && candidates.size() <= 4, "a key's algorithm has 1 to 4 candidates");
-  for (const size_t size : {size_t{0}, size_t{64}, size_t{96}, size_t{132}, size_t{256}}) {
-    Must(!key->Verify("header.payload", std::string(size, '\0')), "zeros are no signature");
+  const jose::SigningInput input("header.payload");
+  for (const jose::Algorithm algorithm : jose::Algorithms()) {
+    if (!key->Accepts(algorithm)) continue;
+    Must(!jose::IsSymmetric(algorithm), "no secret comes out of a JWK Set");
+    Must(jose::KindOf(algorithm) == key->kind(), "a key accepts algorithms of its kind alone");
+    if (key->kid().has_value()) {
+      Must(set.Find(*key->kid(), algorithm) == key, "a kid names one key");
+    }
+    const auto candidates = set.Candidates(algorithm);
+    Must(!candidates.empty() && candidates.size() <= 4, "an algorithm has 1 to 4 candidates");
+    for (const size_t size : {size_t{0}, size_t{64}, size_t{96}, size_t{132}, size_t{256}}) {
+      Must(!key->Verify(algorithm, input, std::string(size, '\0')), "zeros are no signature");
+    }
   }
 }
 
