@@ -60,35 +60,28 @@ JsonDocument& SpareDocument() {
 }  // namespace
 
 struct UnverifiedJwt::Parts {
-  explicit Parts(const CompactJws& jws)
-      : text(TextOf(jws)), input(absl::string_view(text).substr(0, jws.signing_input.size())) {}
+  explicit Parts(const CompactJws& jws) : input_bytes(jws.signing_input.size()) {
+    text.reserve(input_bytes + DecodedBase64UrlSize(jws.signature.size()));
+    text.assign(jws.signing_input.data(), input_bytes);
+  }
   ~Parts() { DropDocument(); }
   Parts(const Parts&) = delete;
   Parts& operator=(const Parts&) = delete;
 
-  std::string text;          // the signing input, then the decoded signature
-  const SigningInput input;  // points to `text`
+  const size_t input_bytes;
+  std::string text;                   // the signing input, then the decoded signature
+  std::optional<SigningInput> input;  // points to `text`; set when all else is parsed
   JwsHeader header;
   Claims claims;  // what ReadRegisteredClaims reads, and the json
   bool has_document = false;
   // Never moved from alone: what is left would still claim its capacity.
   JsonDocument document = std::exchange(SpareDocument(), JsonDocument());
 
-  static std::string TextOf(const CompactJws& jws) {
-    std::string text;
-    text.reserve(jws.signing_input.size() + DecodedBase64UrlSize(jws.signature.size()));
-    text.assign(jws.signing_input.data(), jws.signing_input.size());
-    return text;
-  }
-
   bool ReadSignature(absl::string_view encoded) {
-    const size_t begin = input.bytes().size();
-    text.resize(begin + DecodedBase64UrlSize(encoded.size()));  // within what is reserved
-    return DecodeBase64Url(encoded, text.data() + begin);
+    text.resize(input_bytes + DecodedBase64UrlSize(encoded.size()));
+    return DecodeBase64Url(encoded, text.data() + input_bytes);
   }
-  absl::string_view signature() const {
-    return absl::string_view(text).substr(input.bytes().size());
-  }
+  absl::string_view signature() const { return absl::string_view(text).substr(input_bytes); }
 
   void DropDocument() {
     has_document = false;
@@ -137,7 +130,7 @@ absl::StatusOr<Key> UnverifiedJwt::Parts::Choose(absl::Span<const Key> candidate
   for (const Key& key : candidates) {
     if (key == nullptr) continue;
     if (key->Accepts(header.algorithm) && !key->retired()) {
-      if (key->Verify(header.algorithm, input, signature())) return key;
+      if (key->Verify(header.algorithm, *input, signature())) return key;
       step = VerifyStep::kSignature;
       reason = "the signature is wrong";
     } else if (step == VerifyStep::kKey) {
@@ -156,7 +149,7 @@ absl::string_view UnverifiedJwt::issuer() const { return parts_->claims.issuer; 
 const std::optional<std::string>& UnverifiedJwt::kid() const { return parts_->header.kid; }
 Algorithm UnverifiedJwt::algorithm() const { return parts_->header.algorithm; }
 TokenType UnverifiedJwt::type() const { return parts_->header.type; }
-const std::array<uint8_t, 32>& UnverifiedJwt::identity() const { return parts_->input.sha256(); }
+const std::array<uint8_t, 32>& UnverifiedJwt::identity() const { return parts_->input->sha256(); }
 
 absl::StatusOr<UnverifiedJwt> UnverifiedJwt::Parse(absl::string_view token) {
   if (token.size() > kMaxTokenBytes) {
@@ -176,7 +169,7 @@ absl::StatusOr<UnverifiedJwt> UnverifiedJwt::Parse(absl::string_view token) {
   if (!object.ok()) return Invalid(absl::StrCat("claims: ", object.status().message()));
   GH_RETURN_IF_ERROR(ReadRegisteredClaims(*object, claims));
   if (size > kKeepDocumentBytes) parts->DropDocument();
-
+  parts->input.emplace(absl::string_view(parts->text).substr(0, parts->input_bytes));
   return UnverifiedJwt(std::move(parts));
 }
 
@@ -189,7 +182,7 @@ absl::StatusOr<VerifiedJwt> JwtVerifier::Verify(
   if (parts == nullptr) return absl::InternalError("the token was verified before");
   GH_RETURN_IF_ERROR(parts->Check(rules, step));
   GH_ASSIGN_OR_RETURN(std::shared_ptr<const VerificationKey> key, parts->Choose(candidates, step));
-  return VerifiedJwt(std::move(parts->claims), parts->input.sha256(), std::move(key));
+  return VerifiedJwt(std::move(parts->claims), parts->input->sha256(), std::move(key));
 }
 
 TimeVerdict JwtVerifier::CheckTime(const TokenTimes& times, const IssuerRules& rules,
