@@ -85,6 +85,16 @@ std::string RandomId() {
   return absl::StrFormat("%08x%08x%08x%08x", random(), random(), random(), random());
 }
 
+absl::Status SetAt(ClaimSet& claims, const jose::ClaimPath& path, const std::string& json) {
+  if (path.segments().size() == 1) {
+    claims.Set(path.segments()[0], json);
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat("the configuration reads the nested claim ", Printable(path.text()),
+                   "; give it whole with --claim name=JSON, such as --claim 'a={\"b\":[\"c\"]}'"));
+}
+
 absl::StatusOr<std::string> ClaimsOf(const Arguments& arguments, const jose::IssuerRules& rules) {
   const std::string& audience =
       arguments.audience.empty() ? rules.audiences.front() : arguments.audience;
@@ -96,14 +106,18 @@ absl::StatusOr<std::string> ClaimsOf(const Arguments& arguments, const jose::Iss
   claims.Set("iat", absl::StrCat(absl::ToUnixSeconds(now)));
   claims.Set("exp", absl::StrCat(absl::ToUnixSeconds(now + arguments.lifetime)));
   claims.Set("jti", JsonString(arguments.token_id.empty() ? RandomId() : arguments.token_id));
-  if (!arguments.session.empty()) claims.Set(rules.claims.session, JsonString(arguments.session));
-  if (!arguments.roles.empty()) claims.Set(rules.claims.roles, JsonStrings(arguments.roles));
+  if (!arguments.session.empty()) {
+    GH_RETURN_IF_ERROR(SetAt(claims, rules.claims.session, JsonString(arguments.session)));
+  }
+  if (!arguments.roles.empty()) {
+    GH_RETURN_IF_ERROR(SetAt(claims, rules.claims.roles, JsonStrings(arguments.roles)));
+  }
   if (!arguments.tenant.empty()) {
     if (rules.claims.tenant.empty()) {
       return absl::FailedPreconditionError(absl::StrCat(
           Printable(rules.issuer), " names no tenant claim: set `claims: {tenant: ...}`"));
     }
-    claims.Set(rules.claims.tenant, JsonString(arguments.tenant));
+    GH_RETURN_IF_ERROR(SetAt(claims, rules.claims.tenant, JsonString(arguments.tenant)));
   }
   for (const std::string& claim : arguments.claims) {
     GH_RETURN_IF_ERROR(claims.SetFromArgument(claim));
