@@ -1,6 +1,7 @@
 #include "server/jose/jwt_verifier.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -18,7 +19,7 @@ using Key = std::shared_ptr<const VerificationKey>;
 
 // A parsed document is ten times its text, and a token may wait for its key: the
 // document of a longer claims set is made again when it is needed.
-constexpr size_t kKeepDocumentBytes = 1024;
+constexpr size_t kKeepDocumentBytes = size_t{2} * 1024;
 
 JsonParser& ThreadParser() {
   thread_local JsonParser parser;
@@ -50,19 +51,43 @@ bool IsAddressed(const Claims& claims, const IssuerRules& rules) {
                      });
 }
 
+// A document that keeps its memory for this thread's next token.
+JsonDocument& SpareDocument() {
+  thread_local JsonDocument spare;
+  return spare;
+}
+
 }  // namespace
 
 struct UnverifiedJwt::Parts {
-  explicit Parts(const CompactJws& jws)
-      : text(jws.signing_input.data(), jws.signing_input.size()), input(text) {}
+  explicit Parts(const CompactJws& jws) : input_bytes(jws.signing_input.size()) {
+    text.reserve(input_bytes + DecodedBase64UrlSize(jws.signature.size()));
+    text.assign(jws.signing_input.data(), input_bytes);
+  }
+  ~Parts() { DropDocument(); }
+  Parts(const Parts&) = delete;
+  Parts& operator=(const Parts&) = delete;
 
-  const std::string text;
-  const SigningInput input;  // points to `text`
-  std::string signature;     // decoded
+  const size_t input_bytes;
+  std::string text;                   // the signing input, then the decoded signature
+  std::optional<SigningInput> input;  // points to `text`; set when all else is parsed
   JwsHeader header;
   Claims claims;  // what ReadRegisteredClaims reads, and the json
   bool has_document = false;
-  JsonDocument document;
+  // Never moved from alone: what is left would still claim its capacity.
+  JsonDocument document = std::exchange(SpareDocument(), JsonDocument());
+
+  bool ReadSignature(absl::string_view encoded) {
+    text.resize(input_bytes + DecodedBase64UrlSize(encoded.size()));
+    return DecodeBase64Url(encoded, text.data() + input_bytes);
+  }
+  absl::string_view signature() const { return absl::string_view(text).substr(input_bytes); }
+
+  void DropDocument() {
+    has_document = false;
+    JsonDocument dropped = std::exchange(document, JsonDocument());
+    if (SpareDocument().capacity() < dropped.capacity()) std::swap(SpareDocument(), dropped);
+  }
 
   // The claims set, parsed once more if its document was not kept.
   absl::StatusOr<JsonObject> ClaimsObject() {
@@ -105,7 +130,7 @@ absl::StatusOr<Key> UnverifiedJwt::Parts::Choose(absl::Span<const Key> candidate
   for (const Key& key : candidates) {
     if (key == nullptr) continue;
     if (key->Accepts(header.algorithm) && !key->retired()) {
-      if (key->Verify(header.algorithm, input, signature)) return key;
+      if (key->Verify(header.algorithm, *input, signature())) return key;
       step = VerifyStep::kSignature;
       reason = "the signature is wrong";
     } else if (step == VerifyStep::kKey) {
@@ -124,7 +149,7 @@ absl::string_view UnverifiedJwt::issuer() const { return parts_->claims.issuer; 
 const std::optional<std::string>& UnverifiedJwt::kid() const { return parts_->header.kid; }
 Algorithm UnverifiedJwt::algorithm() const { return parts_->header.algorithm; }
 TokenType UnverifiedJwt::type() const { return parts_->header.type; }
-const std::array<uint8_t, 32>& UnverifiedJwt::identity() const { return parts_->input.sha256(); }
+const std::array<uint8_t, 32>& UnverifiedJwt::identity() const { return parts_->input->sha256(); }
 
 absl::StatusOr<UnverifiedJwt> UnverifiedJwt::Parse(absl::string_view token) {
   if (token.size() > kMaxTokenBytes) {
@@ -132,10 +157,7 @@ absl::StatusOr<UnverifiedJwt> UnverifiedJwt::Parse(absl::string_view token) {
   }
   GH_ASSIGN_OR_RETURN(const CompactJws jws, SplitCompactJws(token));
   auto parts = std::make_unique<Parts>(jws);
-  parts->signature.resize(DecodedBase64UrlSize(jws.signature.size()));
-  if (!DecodeBase64Url(jws.signature, parts->signature.data())) {
-    return Invalid("signature: not base64url");
-  }
+  if (!parts->ReadSignature(jws.signature)) return Invalid("signature: not base64url");
   GH_ASSIGN_OR_RETURN(parts->header, ParseJwsHeader(jws.header));
 
   Claims& claims = parts->claims;
@@ -146,11 +168,8 @@ absl::StatusOr<UnverifiedJwt> UnverifiedJwt::Parse(absl::string_view token) {
   const absl::StatusOr<JsonObject> object = parts->ClaimsObject();
   if (!object.ok()) return Invalid(absl::StrCat("claims: ", object.status().message()));
   GH_RETURN_IF_ERROR(ReadRegisteredClaims(*object, claims));
-  if (size > kKeepDocumentBytes) {
-    parts->document = JsonDocument();
-    parts->has_document = false;
-  }
-
+  if (size > kKeepDocumentBytes) parts->DropDocument();
+  parts->input.emplace(absl::string_view(parts->text).substr(0, parts->input_bytes));
   return UnverifiedJwt(std::move(parts));
 }
 
@@ -163,7 +182,7 @@ absl::StatusOr<VerifiedJwt> JwtVerifier::Verify(
   if (parts == nullptr) return absl::InternalError("the token was verified before");
   GH_RETURN_IF_ERROR(parts->Check(rules, step));
   GH_ASSIGN_OR_RETURN(std::shared_ptr<const VerificationKey> key, parts->Choose(candidates, step));
-  return VerifiedJwt(std::move(parts->claims), parts->input.sha256(), std::move(key));
+  return VerifiedJwt(std::move(parts->claims), parts->input->sha256(), std::move(key));
 }
 
 TimeVerdict JwtVerifier::CheckTime(const TokenTimes& times, const IssuerRules& rules,

@@ -2,11 +2,10 @@
 // bare OpenSSL operation with its key prepared beforehand. Only the ratios of one
 // run mean something.
 
-#include <openssl/err.h>
 #include <openssl/rsa.h>
+#include <time.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
@@ -130,14 +129,21 @@ std::vector<Token> MakeTokens(const TokenMaker& maker) {
   return tokens;
 }
 
+// Of this thread: whoever else keeps the machine busy does not count.
+double CpuMicros() {
+  timespec now = {};
+  Must(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now) == 0, "clock_gettime");
+  return static_cast<double>(now.tv_sec) * 1e6 + static_cast<double>(now.tv_nsec) / 1e3;
+}
+
 // Microseconds for each token.
 double Time(const std::vector<Token>& tokens, const std::function<bool(const Token&)>& verify) {
-  const auto begin = std::chrono::steady_clock::now();
+  const double begin = CpuMicros();
   bool good = true;
   for (const Token& token : tokens) good = verify(token) && good;
-  const std::chrono::duration<double, std::micro> taken = std::chrono::steady_clock::now() - begin;
+  const double taken = CpuMicros() - begin;
   Must(good, "a signature");
-  return taken.count() / static_cast<double>(tokens.size());
+  return taken / static_cast<double>(tokens.size());
 }
 
 double Median(std::vector<double> values) {
@@ -187,7 +193,7 @@ void Measure(Algorithm algorithm) {
 }  // namespace gatehouse::bench
 
 int main() {
-  absl::PrintF("%d rounds of %d tokens, medians, us a token\n", gatehouse::bench::kRounds,
+  absl::PrintF("%d rounds of %d tokens, medians, us of CPU a token\n", gatehouse::bench::kRounds,
                gatehouse::bench::kTokens);
   absl::PrintF("%-6s %8s %8s %8s %8s %9s %8s %6s\n", "", "OpenSSL", "Parse", "+Verify", "rest",
                "ratio", "allowed", "used");

@@ -178,7 +178,7 @@ const Case kMeaning[] = {
      "g.yaml:28: issuers[2].algorithms: needs at least one of EdDSA, ES256, ES384"},
     {"AlgorithmUnknown", "[EdDSA, ES256, RS256]", "[EdDSA, ES256K]",
      "g.yaml:13: issuers[1].algorithms[1]: unknown algorithm \"ES256K\"; known are EdDSA, ES256, "
-     "RS256, HS256"},
+     "ES384"},
     {"AlgorithmNone", "[EdDSA, ES256, RS256]", "[none]",
      "g.yaml:13: issuers[1].algorithms[0]: unknown algorithm \"none\""},
     {"AlgorithmTwice", "[EdDSA, ES256, RS256]", "[EdDSA, ES256, ES256]",
