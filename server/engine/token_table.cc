@@ -1,5 +1,6 @@
 #include "server/engine/token_table.h"
 
+#include <algorithm>
 #include <atomic>
 #include <utility>
 

@@ -50,7 +50,7 @@ int Fail(const char* why) {
 
 [[noreturn]] void Die(const char* why) {
   std::fprintf(stderr, "gatehouse-engine-bench: %s\n", why);
-  std::exit(1);
+  std::abort();
 }
 
 // What Better Auth's JWT plugin issues with the claims that its users are told to
@@ -131,6 +131,7 @@ void BenchFirstSight(const TokenMaker& maker, const revocation::RevocationIndex&
   const auto tokens = Sign(maker, absl::GetFlag(FLAGS_tokens));
   const BareVerifier bare(maker);
   std::vector<BareInput> inputs;
+  inputs.reserve(tokens.size());
   for (const std::string& token : tokens) inputs.push_back(BareInputOf(token));
   std::vector<double> bares;
   std::vector<double> firsts;
