@@ -83,7 +83,7 @@ Examination Authorizer::Examine(absl::string_view token, const Ask& ask) {
   // Before anything is looked up, so that a reply never claims to have seen more
   // than it has.
   const int64_t revision = index_.revision();
-  Examination out = Look(token, ask, Steps(ask.trace));
+  Examination out = Look(token, ask, revision, Steps(ask.trace));
   out.revision = revision;
   return out;
 }
@@ -103,29 +103,31 @@ Examination Authorizer::Authorize(absl::string_view token, const policy::Questio
   return out;
 }
 
-Examination Authorizer::Look(absl::string_view token, const Ask& ask, const Steps& steps) {
+Examination Authorizer::Look(absl::string_view token, const Ask& ask, int64_t revision,
+                             const Steps& steps) {
   if (token.empty()) return Refused(steps, "form", Code::kTokenMissing, "no token was sent");
   if (token.size() > jose::kMaxTokenBytes) {
     return Refused(steps, "form", Code::kTokenInvalid, "the token is longer than 8 KiB");
   }
-  const absl::Time now = clock_.Now();
+  const Moment moment{revision, clock_.Now()};
   const TokenKey key(token);
   if (!steps.told()) {
-    cache_.Tick(now);
-    if (std::optional<Examination> known = Recall(key, ask, now)) return *std::move(known);
+    cache_.Tick(moment.now);
+    if (std::optional<Examination> known = Recall(key, ask, moment)) return *std::move(known);
   }
   if (ask.effort == Effort::kKnownOnly) {
     Examination out;
     out.kind = Examination::Kind::kUnknown;
     return out;
   }
-  return Verify(key, ask, now, steps);
+  return Verify(key, ask, moment, steps);
 }
 
-std::optional<Examination> Authorizer::Recall(const TokenKey& key, const Ask& ask, absl::Time now) {
+std::optional<Examination> Authorizer::Recall(const TokenKey& key, const Ask& ask,
+                                              const Moment& moment) {
   if (auto known = cache_.Find(key); known != nullptr) {
     if (!known->key->retired()) {
-      Examination out = Weigh(known, ask, now, Steps(nullptr));
+      Examination out = Weigh(known, ask, moment, Steps(nullptr));
       out.cache_hit = true;
       if (out.code == Code::kTokenExpired) cache_.Erase(key, *known);
       return out;
@@ -142,7 +144,7 @@ std::optional<Examination> Authorizer::Recall(const TokenKey& key, const Ask& as
   return std::nullopt;
 }
 
-Examination Authorizer::Verify(const TokenKey& key, const Ask& ask, absl::Time now,
+Examination Authorizer::Verify(const TokenKey& key, const Ask& ask, const Moment& moment,
                                const Steps& steps) {
   const absl::string_view token = key.text;
   if (absl::StartsWithIgnoreCase(token, "Bearer ")) {
@@ -161,7 +163,7 @@ Examination Authorizer::Verify(const TokenKey& key, const Ask& ask, absl::Time n
     out = Refused(steps, "issuer", Code::kTokenInvalid, "the issuer is not a trusted one");
   } else {
     steps.Pass("issuer", issuer->rules.issuer);
-    out = VerifyParsed(key, *std::move(parsed), *issuer, ask, now, steps);
+    out = VerifyParsed(key, *std::move(parsed), *issuer, ask, moment, steps);
   }
   out.identity = identity;
   out.issuer = issuer;
@@ -169,8 +171,8 @@ Examination Authorizer::Verify(const TokenKey& key, const Ask& ask, absl::Time n
 }
 
 Examination Authorizer::VerifyParsed(const TokenKey& key, jose::UnverifiedJwt parsed,
-                                     const TrustedIssuer& issuer, const Ask& ask, absl::Time now,
-                                     const Steps& steps) {
+                                     const TrustedIssuer& issuer, const Ask& ask,
+                                     const Moment& moment, const Steps& steps) {
   const jose::IssuerRules& rules = issuer.rules;
   const jose::Algorithm algorithm = parsed.algorithm();
   if (std::find(rules.algorithms.begin(), rules.algorithms.end(), algorithm) ==
@@ -216,11 +218,11 @@ Examination Authorizer::VerifyParsed(const TokenKey& key, jose::UnverifiedJwt pa
     steps.Pass("claims", "all that the issuer's rules ask for");
   }
   std::shared_ptr<const KnownToken> known = Know(key.text, *verified, issuer);
-  if (!steps.told() &&
-      jose::JwtVerifier::CheckTime(known->times(), rules, now) == jose::TimeVerdict::kInTime) {
-    cache_.Insert(key, known, now);
+  if (!steps.told() && jose::JwtVerifier::CheckTime(known->times(), rules, moment.now) ==
+                           jose::TimeVerdict::kInTime) {
+    cache_.Insert(key, known, moment.now);
   }
-  return Weigh(std::move(known), ask, now, steps);
+  return Weigh(std::move(known), ask, moment, steps);
 }
 
 AudienceMask Authorizer::MaskOf(const std::vector<std::string>& audiences) const {
@@ -242,8 +244,17 @@ std::shared_ptr<const KnownToken> Authorizer::Know(absl::string_view token,
                         rendered);
 }
 
+// The entry of a key's tag is looked for by everybody who has a token of it: as long
+// as nothing was revoked, nobody needs to take its lock.
+bool Authorizer::IsRevoked(const KnownToken& known, int64_t revision) const {
+  if (known.not_revoked_at.load(std::memory_order_relaxed) == revision) return false;
+  if (index_.IsRevoked(known.tags)) return true;
+  known.not_revoked_at.store(revision, std::memory_order_relaxed);
+  return false;
+}
+
 Examination Authorizer::Weigh(std::shared_ptr<const KnownToken> known, const Ask& ask,
-                              absl::Time now, const Steps& steps) const {
+                              const Moment& moment, const Steps& steps) const {
   Examination out;
   out.identity = Short(known->identity);
   out.issuer = known->issuer;
@@ -257,26 +268,26 @@ Examination Authorizer::Weigh(std::shared_ptr<const KnownToken> known, const Ask
   steps.Pass("audience", "one of the issuer's",
              ask.audiences != 0 ? " and one of the caller's" : "");
   const jose::TimeVerdict verdict =
-      jose::JwtVerifier::CheckTime(known->times(), known->rules(), now);
+      jose::JwtVerifier::CheckTime(known->times(), known->rules(), moment.now);
   if (verdict == jose::TimeVerdict::kNotYetValid) {
-    if (steps.told()) steps.Fail("time", TimeWords(*known, now));
+    if (steps.told()) steps.Fail("time", TimeWords(*known, moment.now));
     out.reason = "nbf, iat or (without iat) exp lies too far in the future";
     return out;
   }
   if (verdict == jose::TimeVerdict::kExpired) {
-    if (steps.told()) steps.Fail("time", TimeWords(*known, now));
+    if (steps.told()) steps.Fail("time", TimeWords(*known, moment.now));
     out.code = Code::kTokenExpired;
     out.reason = "exp has passed";
-  } else if (index_.IsRevoked(known->tags)) {
+  } else if (IsRevoked(*known, moment.revision)) {
     if (steps.told()) {
-      steps.Pass("time", TimeWords(*known, now));
+      steps.Pass("time", TimeWords(*known, moment.now));
       steps.Fail("revocation", RevocationWords(*known, index_));
     }
     out.code = Code::kTokenRevoked;
     out.reason = "a revocation is in force";
   } else {
     if (steps.told()) {
-      steps.Pass("time", TimeWords(*known, now));
+      steps.Pass("time", TimeWords(*known, moment.now));
       steps.Pass("revocation", "none in force");
     }
     out.code = Code::kOk;

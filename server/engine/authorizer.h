@@ -105,19 +105,27 @@ class Authorizer {
   const TokenCache& cache() const { return cache_; }
 
  private:
-  Examination Look(absl::string_view token, const Ask& ask, const Steps& steps);
+  // What a question is answered by, read once for each.
+  struct Moment {
+    int64_t revision;  // of the index, before anything was looked up
+    absl::Time now;
+  };
+
+  Examination Look(absl::string_view token, const Ask& ask, int64_t revision, const Steps& steps);
   // By the memory alone; nullopt if it knows nothing of the token.
-  std::optional<Examination> Recall(const TokenKey& key, const Ask& ask, absl::Time now);
-  Examination Verify(const TokenKey& key, const Ask& ask, absl::Time now, const Steps& steps);
+  std::optional<Examination> Recall(const TokenKey& key, const Ask& ask, const Moment& moment);
+  Examination Verify(const TokenKey& key, const Ask& ask, const Moment& moment, const Steps& steps);
   Examination VerifyParsed(const TokenKey& key, jose::UnverifiedJwt parsed,
-                           const TrustedIssuer& issuer, const Ask& ask, absl::Time now,
+                           const TrustedIssuer& issuer, const Ask& ask, const Moment& moment,
                            const Steps& steps);
   std::shared_ptr<const KnownToken> Know(absl::string_view token, const jose::VerifiedJwt& jwt,
                                          const TrustedIssuer& issuer) const;
   AudienceMask MaskOf(const std::vector<std::string>& audiences) const;
   // Audience, time and revocation, on every use.
-  Examination Weigh(std::shared_ptr<const KnownToken> known, const Ask& ask, absl::Time now,
+  Examination Weigh(std::shared_ptr<const KnownToken> known, const Ask& ask, const Moment& moment,
                     const Steps& steps) const;
+
+  bool IsRevoked(const KnownToken& known, int64_t revision) const;
 
   const std::vector<TrustedIssuer> issuers_;
   absl::flat_hash_map<std::string, const TrustedIssuer*> by_name_;  // constant after construction

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -17,9 +18,10 @@ namespace gatehouse::engine {
 using AudienceMask = uint64_t;
 inline constexpr size_t kMaxAudiences = 64;
 
-// A verified token, with all that an answer about it needs. Immutable. Whether it
-// is good now is asked anew on every use: its time, its key, its tags, the asker's
-// audiences. Lies in one piece of memory with all the text that it has views of.
+// A verified token, with all that an answer about it needs. Immutable but for what
+// is remembered of the last look at the revocations. Whether it is good now is asked
+// anew on every use: its time, its key, its tags, the asker's audiences. Lies in one
+// piece of memory with all the text that it has views of.
 struct KnownToken {
   jose::TokenTimes times() const {
     return {principal.expire_time, principal.issue_time, not_before};
@@ -38,6 +40,10 @@ struct KnownToken {
   absl::string_view token;     // as it was sent
   // What it takes of the heap, the allocator's own share included.
   size_t heap_bytes = 0;
+  // A revision of the index, read before the index was asked for the tags and had no
+  // entry that covers the token. While it is the index's revision still, nothing was
+  // acknowledged since, and the answer stands.
+  mutable std::atomic<int64_t> not_revoked_at = -1;
 };
 
 // What is kept of `jwt`, which was read from `token` and has passed `issuer`'s rules.

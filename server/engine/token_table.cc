@@ -1,5 +1,6 @@
 #include "server/engine/token_table.h"
 
+#include <algorithm>
 #include <atomic>
 #include <utility>
 
@@ -11,6 +12,15 @@ constexpr size_t kFirstPlaces = 8;
 bool IsOver(const KnownToken& known, absl::Time now) {
   return known.key->retired() || jose::JwtVerifier::CheckTime(known.times(), known.rules(), now) ==
                                      jose::TimeVerdict::kExpired;
+}
+
+// A token's text lies behind it. Of a hundred thousand most are in no cache: asked
+// for now, it arrives together with what says where it is.
+void FetchText(const KnownToken* known) {
+  constexpr size_t kLines = 6;
+  constexpr size_t kLineBytes = 64;
+  const char* const text = reinterpret_cast<const char*>(known + 1);
+  for (size_t line = 0; line < kLines; ++line) __builtin_prefetch(text + line * kLineBytes);
 }
 
 }  // namespace
@@ -32,7 +42,9 @@ size_t TokenTable::PlaceOf(const TokenKey& key) const {
     const uint32_t mark =
         std::atomic_ref(const_cast<uint32_t&>(marks_[place])).load(std::memory_order_relaxed);
     if (mark == 0) return kNowhere;
-    if ((mark & ~kUsed) == wanted && entries_[place]->token == key.text) return place;
+    if ((mark & ~kUsed) != wanted) continue;
+    FetchText(entries_[place].get());
+    if (entries_[place]->token == key.text) return place;
   }
 }
 

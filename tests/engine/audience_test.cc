@@ -86,6 +86,7 @@ TEST_F(AudienceTest, ATokenForAnotherIsInvalidAlsoWhenItIsExpiredOrRevoked) {
 
 TEST_F(AudienceTest, TheLastOfSixtyFourHasItsBitAndOneMoreHasNone) {
   std::vector<std::string> audiences;
+  audiences.reserve(65);
   for (int i = 0; i < 65; ++i) audiences.push_back(absl::StrCat("a", i));
   Build({RulesFor(kIssuer)}, audiences);
   sources_[0]->Set(SetOf({&maker_}));

@@ -179,11 +179,14 @@ TEST_F(SameAnswerTest, WhenTheKeysChange) {
 // An authorizer that has seen everything and one that has seen nothing agree.
 TEST_F(SameAnswerTest, WhateverWasAskedBefore) {
   CompareAll("before");
+  const std::vector<Sample> samples = Samples();
   std::vector<std::string> seen;
-  for (const Sample& sample : Samples()) seen.push_back(Text(authorizer_->Examine(sample.token)));
+  seen.reserve(samples.size());
+  for (const Sample& sample : samples) seen.push_back(Text(authorizer_->Examine(sample.token)));
   Rebuild();
   std::vector<std::string> fresh;
-  for (const Sample& sample : Samples()) fresh.push_back(Text(authorizer_->Examine(sample.token)));
+  fresh.reserve(samples.size());
+  for (const Sample& sample : samples) fresh.push_back(Text(authorizer_->Examine(sample.token)));
   EXPECT_EQ(seen, fresh);
 }
 

@@ -28,7 +28,9 @@ class TokenCacheTest : public ::testing::Test {
 
   Known Make(const std::string& token, const std::string& subject = "ada",
              absl::Time expiry = kNow + absl::Hours(1)) const {
-    auto text = std::make_shared<Text>(Text{token, subject, {}});
+    auto text = std::make_shared<Text>();
+    text->token = token;
+    text->subject = subject;
     text->known.token = text->token;
     text->known.principal.subject = text->subject;
     text->known.principal.expire_time = expiry;
