@@ -44,7 +44,8 @@ class CallerTable {
       Secret value;
       const Caller* caller = nullptr;
     };
-    std::array<Entry, 16> entries_;
+    // By a hash of the value; far more than callers, so that few share a place.
+    std::vector<Entry> entries_ = std::vector<Entry>(1024);
   };
 
   // Reads the token files (ReadCallerTokens), and refuses a token that two callers

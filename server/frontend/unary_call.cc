@@ -155,8 +155,9 @@ void UnaryCall::GoCold(ColdWork::Lane lane) {
 void UnaryCall::RunCold() {
   worker().metrics->SetColdCalls(worker().cold.size());
   state_ = State::kHandling;
-  if (gone_) return Fail(grpc::Status::CANCELLED);
+  // Before the look at `gone_`, which a deadline that passes sets too.
   if (IsPastDeadline()) return Refuse(Refusal::kDeadline);
+  if (gone_) return Fail(grpc::Status::CANCELLED);
   cold_ = true;
   pool_.handler_(*this);
 }

@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 
+import flood
 import profiling
 import report
 import servers
@@ -23,6 +24,7 @@ examples:
   scripts/bench                    everything, about five minutes
   scripts/bench --quick            the same with short rounds: only to see it work
   scripts/bench --yardstick-only   completion queue against callback API, no server
+  scripts/bench --flood            one caller floods, another is measured
   scripts/bench --profile          where the time of a Verify goes
 """
 
@@ -51,6 +53,8 @@ def arguments():
                              "server uses (default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help="2 rounds of 0.2 s, 500 tokens")
     parser.add_argument("--yardstick-only", action="store_true", help="leave the server out")
+    parser.add_argument("--flood", action="store_true",
+                        help="only what one caller feels of another's flood of forged tokens")
     parser.add_argument("--profile", action="store_true", help="profile Verify of one token")
     parser.add_argument("--profiler", choices=["auto", "perf", "callgrind"], default="auto")
     options = parser.parse_args()
@@ -203,15 +207,25 @@ def run(options, bench):
         profiling.run(bench, options)
         return
     measurement = Measurement(bench, options)
-    measurement.full_and_half_load()
-    if not options.yardstick_only:
+    flooded = None
+    if not options.flood:
+        measurement.full_and_half_load()
+    if not options.flood and not options.yardstick_only:
         measurement.first_sight()
         measurement.revocations()
-    measurement.print_tables()
+    if not options.yardstick_only:
+        flooded = flood.Flood(bench, options.rounds, options.seconds).run(measurement.note)
+    if not options.flood:
+        measurement.print_tables()
+    if flooded is not None:
+        print()
+        flooded.print_table()
     written = {"machine": about, "command": shlex.join(["scripts/bench", *sys.argv[1:]]),
                "rounds": options.rounds, "seconds": options.seconds, "tokens": options.tokens,
                "api": options.api, "memory_kib": measurement.memory,
                "cases": measurement.figures()}
+    if flooded is not None:
+        written["flood"] = flooded.figures()
     path = pathlib.Path(options.json)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(written, indent=2) + "\n")

@@ -57,16 +57,20 @@ std::vector<std::string> Lines(const TokenMaker& maker, const std::string& issue
   return lines;
 }
 
-// The same tokens, each with another's signature: well formed, of a known kid, and to
-// be found out by nothing but the check of the signature.
+// The same tokens with the signatures of others, kForgeries of each: well formed, of a
+// known kid, and to be found out by nothing but the check of the signature.
 std::vector<std::string> Forged(const std::vector<std::string>& lines) {
-  std::vector<std::string> forged(lines.size());
-  for (size_t i = 0; i < lines.size(); ++i) {
-    const std::string& other = lines[(i + 1) % lines.size()];
-    const size_t dot = lines[i].rfind('.', lines[i].find(' '));
-    const size_t from = other.rfind('.', other.find(' '));
-    forged[i] = lines[i].substr(0, dot) + other.substr(from, other.find(' ') - from) +
-                lines[i].substr(lines[i].find(' '));
+  constexpr size_t kForgeries = 4;
+  std::vector<std::string> forged;
+  for (size_t shift = 1; shift <= kForgeries; ++shift) {
+    for (size_t i = 0; i < lines.size(); ++i) {
+      const std::string& line = lines[i];
+      const std::string& other = lines[(i + shift) % lines.size()];
+      const size_t space = line.find(' ');
+      const size_t from = other.rfind('.', other.find(' '));
+      forged.push_back(line.substr(0, line.rfind('.', space)) +
+                       other.substr(from, other.find(' ') - from) + line.substr(space));
+    }
   }
   return forged;
 }
@@ -97,9 +101,10 @@ int Run() {
     const auto lines = Lines(*maker, absl::GetFlag(FLAGS_issuer), count + 1, threads);
     // The one that is repeated is not among the distinct ones, so that a server
     // can be warmed up with it.
+    const auto forged = Forged(lines);
     if (!Write(path + "-one", lines, 0, 1) ||
         !Write(path + "-many", lines, 1, static_cast<size_t>(count)) ||
-        !Write(path + "-forged", Forged(lines), 0, lines.size())) {
+        !Write(path + "-forged", forged, 0, forged.size())) {
       return Fail(path + ": cannot be written");
     }
   }
