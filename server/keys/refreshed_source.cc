@@ -165,8 +165,12 @@ class RefreshedSource final : public KeySource {
                  {{"issuer", options_.issuer},
                   {"from", options_.place},
                   {"max_age", absl::FormatDuration(options_.max_age)}});
-    } else {
-      log::Info("keys have ended", {{"issuer", options_.issuer}, {"kids", Kids(*before, left)}});
+      return;
+    }
+    log::Info("keys have ended", {{"issuer", options_.issuer}, {"kids", Kids(*before, left)}});
+    if (left.empty()) {
+      log::Error("no key is in force: the issuer's set has none",
+                 {{"issuer", options_.issuer}, {"from", options_.place}});
     }
   }
 

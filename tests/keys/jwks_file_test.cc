@@ -102,7 +102,8 @@ TEST_F(JwksFileTest, AReplacedFileAndASwappedFolderAreSeen) {
 
   Write(a_.Jwks(), "..2/next");
   fs::rename(folder_ + "/..2/next", folder_ + "/..2/keys");
-  Pass(absl::Minutes(2));
+  Pass(absl::Seconds(1));
+  Pass(absl::Minutes(1));
   EXPECT_NE(KeyOf(*source, a_), nullptr);
   EXPECT_EQ(KeyOf(*source, b_), nullptr);
 }

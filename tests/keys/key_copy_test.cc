@@ -20,6 +20,7 @@ class KeyCopyTest : public ::testing::Test {
  protected:
   KeyCopyTest() : folder_(::testing::TempDir() + "gatehouse_copy_XXXXXX") {
     if (mkdtemp(folder_.data()) == nullptr) std::abort();
+    path_ = KeyCopyPath(folder_, "https://issuer.example");
   }
   ~KeyCopyTest() override { std::filesystem::remove_all(folder_); }
 
@@ -40,7 +41,7 @@ class KeyCopyTest : public ::testing::Test {
   }
 
   std::string folder_;
-  const std::string path_ = KeyCopyPath(folder_, "https://issuer.example");
+  std::string path_;
   const KeyCopy copy_{"https://issuer.example", "https://issuer.example/jwks?a=b\n1 2",
                       absl::FromUnixSeconds(1'795'216'315), std::string("{\"keys\":[]}\n\0", 13)};
 };

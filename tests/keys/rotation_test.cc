@@ -37,7 +37,7 @@ TEST_F(RotationTest, AKeyThatHasLeftVerifiesForItsGraceAndIsThenRetired) {
   const auto source = Started(OptionsFor(server));
   const auto old = KeyOf(*source, a_);
   server.SetReply({.body = b_.Jwks()});
-  ASSERT_TRUE(Refetch(*source));  // two seconds
+  ASSERT_TRUE(Refetch(*source));
   EXPECT_EQ(KeyOf(*source, a_), old);
   EXPECT_TRUE(Verifies(*source, a_));
   EXPECT_TRUE(Verifies(*source, b_));

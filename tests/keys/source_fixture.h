@@ -69,11 +69,12 @@ class SourceTest : public ::testing::Test {
     clock_.Advance(time);
     clock_.AwaitIdle();
   }
-  // A fetch that a waiter asked for has ended; whether it succeeded.
+  // Two seconds later, when the cooldown is over, a fetch that a waiter asked for has
+  // ended; whether it succeeded.
   bool Refetch(KeySource& source) {
+    Pass(absl::Seconds(2));
     Answers answers;
     source.AwaitFetch(answers.Waiter());
-    clock_.Advance(absl::Seconds(2));  // the cooldown
     answers.WaitFor(1);
     clock_.AwaitIdle();
     return answers.succeeded() == 1;

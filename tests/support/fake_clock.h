@@ -29,7 +29,7 @@ class FakeClock final : public Clock {
     {
       MutexLock lock(mu_);
       if (steady_ >= until) return;
-      self = waiting_.insert(waiting_.end(), {&mu, &changed, until});
+      self = waiting_.insert(waiting_.end(), {&mu, &changed, until, false});
       arrived_.NotifyAll();
     }
     changed.Wait(mu);
@@ -44,7 +44,10 @@ class FakeClock final : public Clock {
       MutexLock lock(mu_);
       now_ += d;
       steady_ += absl::ToInt64Nanoseconds(d);
-      wake.assign(waiting_.begin(), waiting_.end());
+      for (Waiting& waiting : waiting_) {
+        waiting.woken = true;
+        wake.push_back(waiting);
+      }
     }
     for (const Waiting& waiting : wake) {
       // Under their lock: they have taken their place before they sleep.
@@ -58,8 +61,8 @@ class FakeClock final : public Clock {
     now_ = now;
   }
 
-  // Returns when `count` threads wait for a time that has not come: all that was
-  // due has been done, unless they were woken by something else than time.
+  // Returns when `count` threads have looked at the time since it was moved last, and
+  // wait for one that has not come: all that was due then has been done.
   void AwaitIdle(size_t count = 1) const {
     MutexLock lock(mu_);
     while (Idle() < count) arrived_.Wait(mu_);
@@ -70,11 +73,13 @@ class FakeClock final : public Clock {
     Mutex* mu;
     CondVar* changed;
     int64_t until;
+    bool woken;
   };
 
   size_t Idle() const GH_REQUIRES(mu_) {
     size_t idle = 0;
-    for (const Waiting& waiting : waiting_) idle += waiting.until > steady_ ? 1 : 0;
+    for (const Waiting& waiting : waiting_)
+      idle += !waiting.woken && waiting.until > steady_ ? 1 : 0;
     return idle;
   }
 
