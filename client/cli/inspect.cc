@@ -40,6 +40,9 @@ class FixedClock final : public Clock {
   explicit FixedClock(absl::Time now) : now_(now) {}
   absl::Time Now() const override { return now_; }
   int64_t SteadyNanos() const override { return 0; }
+  void WaitUntil(Mutex& mu, CondVar& changed, int64_t until) const override GH_REQUIRES(mu) {
+    SystemClock().WaitUntil(mu, changed, until);
+  }
 
  private:
   const absl::Time now_;

@@ -206,7 +206,7 @@ Examination Authorizer::VerifyParsed(const TokenKey& key, jose::UnverifiedJwt pa
     TellFault(key.text, candidates, algorithm, verified.status(), step, steps);
     const bool in_force = std::none_of(candidates.begin(), candidates.end(),
                                        [](const auto& one) { return one->retired(); });
-    if (!steps.told() && in_force && step == jose::VerifyStep::kSignature) {
+    if (!steps.told() && in_force && !names_no_key && step == jose::VerifyStep::kSignature) {
       refusals_.Insert(key, {&issuer, identity}, keys);
     }
     Examination out;

@@ -34,7 +34,7 @@ std::string Wrong(absl::string_view token) {
     return absl::StrCat("a token has ", kMinToken, " to ", kMaxToken, " characters, and not ",
                         token.size(), kAdvice);
   }
-  if (!jose::CheckHmacSecret(token).ok()) {
+  if (!jose::CheckHmacSecret(token, jose::Algorithm::kHs256).ok()) {
     return absl::StrCat("this token can be guessed: it is a pattern or a well-known example",
                         kAdvice);
   }

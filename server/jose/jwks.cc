@@ -73,7 +73,7 @@ std::vector<Key> KeySet::Candidates(absl::string_view kid, Algorithm algorithm) 
   std::vector<Key> candidates;
   for (const Key& key : keys_) {
     if (candidates.size() == kMaxCandidates) break;
-    if (key->algorithm() == algorithm && key->kid().has_value() && *key->kid() == kid) {
+    if (key->Accepts(algorithm) && key->kid().has_value() && *key->kid() == kid) {
       candidates.push_back(key);
     }
   }

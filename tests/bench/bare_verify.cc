@@ -81,7 +81,7 @@ BareVerifier::BareVerifier(const TokenMaker& maker)
   }
   verify_.reset(EVP_PKEY_CTX_new_from_pkey(nullptr, key_.get(), nullptr));
   Must(verify_ != nullptr && EVP_PKEY_verify_init(verify_.get()) == 1 &&
-           EVP_PKEY_CTX_set_signature_md(verify_.get(), jose::Sha256Method()) == 1,
+           EVP_PKEY_CTX_set_signature_md(verify_.get(), jose::HashMethod(jose::Hash::kSha256)) == 1,
        "EVP_PKEY_verify_init");
 }
 
@@ -96,7 +96,7 @@ bool BareVerifier::Verify(const BareInput& input) const {
   }
   std::array<unsigned char, 32> digest;
   unsigned int size = 0;
-  return EVP_DigestInit_ex2(digest_.get(), jose::Sha256Method(), nullptr) == 1 &&
+  return EVP_DigestInit_ex2(digest_.get(), jose::HashMethod(jose::Hash::kSha256), nullptr) == 1 &&
          EVP_DigestUpdate(digest_.get(), text, input.signing_input.size()) == 1 &&
          EVP_DigestFinal_ex(digest_.get(), digest.data(), &size) == 1 &&
          EVP_PKEY_verify(verify_.get(), signature, input.signature.size(), digest.data(), size) ==

@@ -134,7 +134,7 @@ TEST_F(TraceTest, ASecretHasNoNameToTell) {
   rules.algorithms = {jose::Algorithm::kHs256};
   Build({rules});
   const TokenMaker secret(jose::Algorithm::kHs256);
-  const auto key = jose::MakeHmacKey(Secret(secret.secret()));
+  const auto key = jose::MakeHmacKey(Secret(secret.secret()), rules.algorithms);
   ASSERT_TRUE(key.ok()) << key.status();
   sources_[0]->Set(jose::KeySet({*key}));
   EXPECT_THAT(StepsOf(secret.Sign(R"({"alg":"HS256","kid":"foreign"})", Claims())),
