@@ -21,7 +21,7 @@ struct Options {
   std::string target = "127.0.0.1:7070";
   absl::Duration timeout = absl::Seconds(6);  // the server waits up to 2 s for keys
   Output output = Output::kText;
-  std::string caller_token_file = {};  // empty: no token is sent
+  std::string caller_token_file;  // empty: no token is sent
 };
 
 // Runs a subcommand whose arguments were parsed. Returns the exit code.

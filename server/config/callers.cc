@@ -160,7 +160,7 @@ class CallersReader {
 
 Endpoint ReadEndpoint(const std::string& text, const std::string& path, uint16_t standard_port,
                       Findings& findings) {
-  const Endpoint standard{.host = "127.0.0.1", .port = standard_port};
+  Endpoint standard{.host = "127.0.0.1", .port = standard_port};
   if (!findings.Given(path)) return standard;
   auto endpoint = ParseEndpoint(text);
   if (endpoint.ok()) return *std::move(endpoint);

@@ -223,7 +223,10 @@ void AuthorizationService::Authorize(UnaryCall& call) {
   const bool token_is_good =
       examined.code == Code::kOk || examined.code == Code::kInsufficientPermissions;
   Answer(call, examined,
-         {.method = Method::kAuthorize, .show_principal = token_is_good, .trace = wanted});
+         {.method = Method::kAuthorize,
+          .show_principal = token_is_good,
+          .claims_of = {},
+          .trace = wanted});
 }
 
 void AuthorizationService::Revoke(UnaryCall& call) {

@@ -42,7 +42,7 @@ class AuthorizationService {
     Method method = Method::kVerify;
     bool show_principal = false;
     // The token whose claims are asked for, or empty.
-    absl::string_view claims_of = {};
+    absl::string_view claims_of;
     // Null unless the steps are asked for.
     const engine::Trace* trace = nullptr;
   };

@@ -41,6 +41,7 @@ void UnaryCall::Accept() {
   cold_ = false;
   waited_ = false;
   gone_ = false;
+  elsewhere_ = false;
   status_ = grpc::StatusCode::OK;
   news_ = KeyNews::kNone;
   caller_ = nullptr;
@@ -111,6 +112,7 @@ bool UnaryCall::IsPastDeadline() const {
 // that: its place must not be missed until then.
 void UnaryCall::End(grpc::StatusCode status) {
   status_ = status;
+  if (!elsewhere_) pool_.Count(*this);
   request_.Clear();
   MakeRoom();
   ending_since_nanos_.store(pool_.clock_.SteadyNanos(), std::memory_order_relaxed);
@@ -118,6 +120,7 @@ void UnaryCall::End(grpc::StatusCode status) {
 }
 
 void UnaryCall::Defer() {
+  elsewhere_ = true;
   request_.Clear();
   MakeRoom();
 }
@@ -214,9 +217,7 @@ void CallPool::TopUp() {
 }
 
 void CallPool::Return(UnaryCall& call) {
-  if (call.status_ != grpc::StatusCode::OK) worker_.metrics->CountFailure(method_);
-  worker_.metrics->CountCall(
-      call.caller_ != nullptr ? call.caller_->number : ThreadMetrics::kUnknownCaller, call.status_);
+  if (call.elsewhere_) Count(call);
   call.ending_since_nanos_.store(0, std::memory_order_relaxed);
   // An idle place keeps nothing of its last call.
   call.request_.Clear();
@@ -225,6 +226,12 @@ void CallPool::Return(UnaryCall& call) {
   idle_.push_back(&call);
   TopUp();
   Land();
+}
+
+void CallPool::Count(const UnaryCall& call) {
+  if (call.status_ != grpc::StatusCode::OK) worker_.metrics->CountFailure(method_);
+  worker_.metrics->CountCall(
+      call.caller_ != nullptr ? call.caller_->number : ThreadMetrics::kUnknownCaller, call.status_);
 }
 
 void CallPool::CancelOldest() {

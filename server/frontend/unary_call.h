@@ -122,6 +122,8 @@ class UnaryCall final : public QueueEvent, public ColdItem {
   bool cold_ = false;
   bool waited_ = false;
   bool gone_ = false;
+  // Ended by another thread, which must leave this one's counters alone.
+  bool elsewhere_ = false;
   // Events to come.
   int pending_ = 0;
   grpc::StatusCode status_ = grpc::StatusCode::OK;
@@ -172,6 +174,8 @@ class CallPool {
   // `call` has ended.
   void Return(UnaryCall& call);
   void CancelOldest();
+  // How `call` has ended.
+  void Count(const UnaryCall& call);
   // One call fewer is in flight.
   void Land();
 

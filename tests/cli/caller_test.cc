@@ -119,8 +119,7 @@ TEST_F(CallerTest, AMissingRightIsToldWithWhatToDo) {
   };
   const Result result = server_.Run({"verify"});
   EXPECT_EQ(result.code, 2);
-  EXPECT_THAT(result.err,
-              AllOf(HasSubstr("caller a has no right \"verify\""), HasSubstr("`may`")));
+  EXPECT_THAT(result.err, AllOf(HasSubstr("caller a has no right \"verify\""), HasSubstr("`may`")));
 }
 
 TEST_F(CallerTest, ExplainShowsTheSteps) {

@@ -10,6 +10,7 @@ from support.client import Client, assert_allowed, assert_denied, messages, stat
 from support.issuers import URL
 from support.places import program
 from support.server import run
+from support.waiting import wait_until
 
 UNAUTHENTICATED = grpc.StatusCode.UNAUTHENTICATED
 PERMISSION_DENIED = grpc.StatusCode.PERMISSION_DENIED
@@ -51,6 +52,14 @@ def error_of(call) -> grpc.RpcError:
     with pytest.raises(grpc.RpcError) as caught:
         call()
     return caught.value
+
+
+def wait_for_line(server, *parts: str):
+    """Lines come through a pipe, behind the answer that they are about."""
+    wait_until(
+        lambda: any(all(part in line for part in parts) for line in server.log.splitlines()),
+        f"a line with {parts}",
+    )
 
 
 def test_known_caller_is_answered(connect, asker, hmac_issuer):
@@ -96,8 +105,7 @@ def test_missing_right_is_denied_and_named(connect, guarded, asker, admin, hmac_
         assert error.code() == PERMISSION_DENIED
         caller = admin.name if right == "authorize" else asker.name
         assert f'caller {caller} has no right "{right}"' in error.details()
-        assert any(f'caller="{caller}"' in line and right in line
-                   for line in guarded.log.splitlines() if " refused " in line)  # fmt: skip
+        wait_for_line(guarded, " refused ", f'caller="{caller}"', right)
 
 
 def test_health_and_http_stay_open(guarded):
@@ -117,9 +125,8 @@ def test_revocations_and_log_lines_name_who_asked(connect, guarded, asker, admin
     connect(asker).revoke_token(hmac_issuer.token())
     assert [one.actor for one in connect(admin).revocations()] == [asker.name, admin.name]
     assert_denied(connect(asker).verify("a.b.c"), "TOKEN_INVALID")
-    lines = guarded.log.splitlines()
     for event, caller in ((" revoked ", admin.name), (" denied ", asker.name)):
-        assert any(event in line and f'caller="{caller}"' in line for line in lines), guarded.log
+        wait_for_line(guarded, event, f'caller="{caller}"')
     guarded.restart()
     listed = Client(guarded.grpc, admin.metadata)
     assert [one.actor for one in listed.revocations()] == [asker.name, admin.name]
