@@ -12,9 +12,8 @@ namespace gatehouse::engine {
 class CountingKey final : public jose::VerificationKey {
  public:
   explicit CountingKey(const std::string& kid, const std::string& signature = "good")
-      : VerificationKey({.kid = kid,
-                         .algorithms = {jose::Algorithm::kEdDsa},
-                         .thumbprint = kid + signature}),
+      : VerificationKey(
+            {.kid = kid, .algorithms = {jose::Algorithm::kEdDsa}, .thumbprint = kid + signature}),
         signature_(signature) {}
 
   int count() const { return count_; }
