@@ -60,6 +60,26 @@ uint8_t* WriteBytesField(int number, absl::string_view value, uint8_t* out) {
   return out + value.size();
 }
 
+void AppendField(int number, absl::string_view value, std::string& out) {
+  const size_t size = out.size();
+  out.resize(size + BytesFieldSize(value.size()));
+  WriteBytesField(number, value, reinterpret_cast<uint8_t*>(&out[size]));
+}
+
+// An empty text is not sent.
+void AppendText(int number, absl::string_view value, std::string& out) {
+  if (!value.empty()) AppendField(number, value, out);
+}
+
+void AppendTime(int number, absl::Time time, std::string& out) {
+  google::protobuf::Timestamp stamp;
+  SetTimestamp(time, stamp);
+  std::array<uint8_t, 32> bytes{};
+  const size_t size = stamp.ByteSizeLong();
+  stamp.SerializeWithCachedSizesToArray(bytes.data());
+  AppendField(number, {reinterpret_cast<const char*>(bytes.data()), size}, out);
+}
+
 }  // namespace
 
 const CodeRow& RowOf(Code code) { return kRows[static_cast<size_t>(code)]; }
@@ -91,10 +111,22 @@ void FillPrincipal(const policy::Principal& principal, v1::Principal& out) {
 }
 
 std::string RenderPrincipal(const policy::Principal& principal) {
-  thread_local v1::Principal message;  // keeps its fields' memory
-  message.Clear();
-  FillPrincipal(principal, message);
-  return message.SerializeAsString();
+  using P = v1::Principal;
+  const policy::Principal& p = principal;
+  std::string out;
+  out.reserve(256);
+  AppendText(P::kIssuerFieldNumber, p.issuer, out);
+  AppendText(P::kSubjectFieldNumber, p.subject, out);
+  AppendText(P::kTenantFieldNumber, p.tenant, out);
+  for (const absl::string_view role : p.roles) AppendField(P::kRolesFieldNumber, role, out);
+  for (const absl::string_view scope : p.scopes) AppendField(P::kScopesFieldNumber, scope, out);
+  AppendText(P::kSessionIdFieldNumber, p.session_id, out);
+  AppendText(P::kTokenIdFieldNumber, p.token_id, out);
+  AppendText(P::kClientIdFieldNumber, p.client_id, out);
+  AppendText(P::kEmailFieldNumber, p.email, out);
+  if (p.issue_time.has_value()) AppendTime(P::kIssueTimeFieldNumber, *p.issue_time, out);
+  AppendTime(P::kExpireTimeFieldNumber, p.expire_time, out);
+  return out;
 }
 
 grpc::ByteBuffer EncodeReply(Code code, absl::string_view id, absl::string_view rendered,
