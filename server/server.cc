@@ -7,9 +7,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "server/base/cpus.h"
 #include "server/base/log.h"
 #include "server/base/status_macros.h"
+#include "server/config/issuer.h"
 #include "server/engine/authorizer.h"
 #include "server/engine/revoker.h"
 #include "server/frontend/authorization_service.h"
@@ -242,6 +244,14 @@ std::vector<std::string> Warnings(const config::Config& config) {
     if (issuer.development_key_file.has_value()) {
       warnings.push_back(
           absl::StrCat("issuer ", name, " is one for development: never in production"));
+    }
+    const jose::ClaimNames& claims = issuer.rules.claims;
+    for (const jose::ClaimPath* path :
+         {&claims.roles, &claims.scopes, &claims.tenant, &claims.session, &claims.client}) {
+      if (!config::LooksLikeDottedPath(path->text())) continue;
+      warnings.push_back(absl::StrCat("issuer ", name, ": ", path->text(),
+                                      " is the name of one claim; if a path is meant, write /",
+                                      absl::StrReplaceAll(path->text(), {{".", "/"}})));
     }
     if (issuer.rules.allow_missing_iat) {
       warnings.push_back(absl::StrCat("issuer ", name, ": tokens without iat are accepted"));

@@ -61,8 +61,7 @@ MetricFamily Single(const char* name, const char* help, MetricType type, double 
   return family;
 }
 
-void AddKeySets(const engine::Authorizer& authorizer, const Clock& clock,
-                std::vector<MetricFamily>& out) {
+void AddKeySets(const engine::Authorizer& authorizer, std::vector<MetricFamily>& out) {
   MetricFamily keys = Family("gatehouse_keys", "Keys in force, by issuer.", MetricType::Gauge);
   MetricFamily age = Family("gatehouse_keys_age_seconds",
                             "Since an issuer's keys were last read; absent if they never were.",
@@ -73,8 +72,8 @@ void AddKeySets(const engine::Authorizer& authorizer, const Clock& clock,
     const keys::KeySourceState state = issuer.keys->State();
     const std::string& name = issuer.rules.issuer;
     AddValue(keys, static_cast<double>(state.key_count), {{"issuer", name}});
-    if (state.last_success != absl::InfinitePast()) {
-      AddValue(age, absl::ToDoubleSeconds(clock.Now() - state.last_success), {{"issuer", name}});
+    if (state.age.has_value()) {
+      AddValue(age, absl::ToDoubleSeconds(*state.age), {{"issuer", name}});
     }
     AddValue(fetches, static_cast<double>(state.succeeded_fetches),
              {{"issuer", name}, {"result", "ok"}});
@@ -216,7 +215,7 @@ std::vector<MetricFamily> Metrics::Collect() const {
         static_cast<double>(index_.size()));
   gauge("gatehouse_revocation_revision", "Of the list of revocations.",
         static_cast<double>(index_.revision()));
-  AddKeySets(authorizer_, clock_, out);
+  AddKeySets(authorizer_, out);
   MetricFamily build = Family("gatehouse_build_info", "Which build this is.", MetricType::Gauge);
   AddValue(build, 1, {{"version", kVersion}});
   out.push_back(std::move(build));

@@ -117,7 +117,8 @@ class UnaryCall final : public QueueEvent, public ColdItem {
 
   CallPool& pool_;
   Done done_{*this};
-  State state_ = State::kAccepting;
+  // Set by whoever ends the call, perhaps on another thread; events come on the queue's.
+  std::atomic<State> state_ = State::kAccepting;
   bool deferred_ = false;
   bool cold_ = false;
   bool waited_ = false;
