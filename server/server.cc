@@ -145,7 +145,7 @@ class RunningServer final : public Server {
                     policy::Policy::Default(static_cast<int>(config.issuers.size())), index_, clock,
                     {.audiences = callers_.audiences(), .render = frontend::RenderPrincipal}),
         revoker_(authorizer_, config.keep, clock),
-        metrics_(authorizer_, index_, clock, callers_.names()),
+        metrics_(authorizer_, index_, callers_.names()),
         readiness_(authorizer_) {}
 
   absl::Status Start(const config::Config& config, const Clock& clock,

@@ -12,7 +12,6 @@
 #include <utility>
 #include <vector>
 
-#include "server/base/clock.h"
 #include "server/base/mutex.h"
 #include "server/engine/authorizer.h"
 #include "server/policy/decision.h"
@@ -80,8 +79,8 @@ class Metrics final : public prometheus::Collectable {
  public:
   // All outlive this. `callers`: their names.
   Metrics(const engine::Authorizer& authorizer, const revocation::RevocationIndex& index,
-          const Clock& clock, std::vector<std::string> callers)
-      : authorizer_(authorizer), index_(index), clock_(clock), callers_(std::move(callers)) {}
+          std::vector<std::string> callers)
+      : authorizer_(authorizer), index_(index), callers_(std::move(callers)) {}
 
   // A serving thread's own counters; they live as long as this.
   ThreadMetrics* AddThread();
@@ -96,7 +95,6 @@ class Metrics final : public prometheus::Collectable {
  private:
   const engine::Authorizer& authorizer_;
   const revocation::RevocationIndex& index_;
-  const Clock& clock_;
   const std::vector<std::string> callers_;
   std::atomic<uint64_t> revocations_ = 0;
   std::atomic<uint64_t> repeated_revocations_ = 0;

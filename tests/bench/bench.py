@@ -203,10 +203,11 @@ class Measurement:
 
 def in_process(bench, options):
     """What needs no server: the two programs print their own tables."""
-    quick = ["--rounds=3", "--tokens=100", "--many=2000"] if options.quick else []
-    for program, flags in (("gatehouse-engine-bench", quick), ("gatehouse-jose-bench", [])):
-        print(f"\n{program}", flush=True)
-        subprocess.run([servers.binary(options.build_dir, program), *flags], check=True)
+    flags = [f"--rounds={min(21, 4 * options.rounds)}", f"--tokens={min(500, options.tokens)}",
+             f"--many={min(100_000, 10 * options.tokens)}"]
+    for command in (["gatehouse-engine-bench", *flags], ["gatehouse-jose-bench"]):
+        print(f"\n{shlex.join(command)}", flush=True)
+        subprocess.run([servers.binary(options.build_dir, command[0]), *command[1:]], check=True)
 
 
 def run(options, bench):
