@@ -64,6 +64,11 @@ void AddGlobalOptions(CLI::App& app, Options& options) {
       ->type_name("ADDRESS")
       ->take_last()
       ->check(CLI::Validator(CheckText, ""));
+  app.add_option("--caller-token-file", options.caller_token_file,
+                 "The file that holds the token by which the server knows who calls")
+      ->envname("GATEHOUSE_CALLER_TOKEN_FILE")
+      ->type_name("FILE")
+      ->take_last();
   AddDuration(app, "--timeout", options.timeout, "How long to wait for an answer")->take_last();
   app.add_option_function<std::string>(
          "--output",
@@ -83,7 +88,7 @@ void AddExamples(CLI::App& subcommand, const std::string& examples, absl::string
   subcommand.fallthrough();
   subcommand.footer(absl::StrCat("Examples:\n", examples, "\nExit codes: ", exit_codes,
                                  ".\nThe options of `gatehouse --help` (--target, --timeout, "
-                                 "--output) may stand here too.\n"));
+                                 "--caller-token-file, --output) may stand here too.\n"));
 }
 
 std::string ExplainExtras(const std::vector<std::string>& extras) {

@@ -15,6 +15,7 @@ struct Arguments {
   std::string owner;
   std::string action;
   std::string tenant;
+  bool explain = false;
 };
 
 int Authorize(const Arguments& arguments, const Options& options) {
@@ -26,6 +27,7 @@ int Authorize(const Arguments& arguments, const Options& options) {
   request.set_owner(arguments.owner);
   request.set_action(arguments.action);
   request.set_tenant(arguments.tenant);
+  request.set_explain(arguments.explain);
   const auto reply = Connection(options).Call(&v1::AuthorizationService::Stub::Authorize, request);
   if (!reply.has_value()) return kUnknown;
   return PrintReply(*reply, reply->decision(), reply->principal(), options.output);
@@ -43,6 +45,7 @@ void AddAuthorize(CLI::App& app, Action& action) {
   AddText(*command, "--owner", arguments->owner, "The subject that owns the resource");
   AddText(*command, "--action", arguments->action, "What is to be done, such as read");
   AddText(*command, "--tenant", arguments->tenant, "The tenant that the resource belongs to");
+  AddExplain(*command, arguments->explain);
   AddExamples(*command,
               "  gatehouse authorize --resource task/7 --owner ada --token-file ada.token\n"
               "  gatehouse authorize --resource task/7 --owner ada --action delete < ada.token\n"

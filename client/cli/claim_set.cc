@@ -2,6 +2,9 @@
 
 #include <simdjson.h>
 
+#include <memory>
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -29,14 +32,37 @@ std::string JsonStrings(const std::vector<std::string>& texts) {
   return absl::StrCat("[", absl::StrJoin(texts, ",", append), "]");
 }
 
-void ClaimSet::Set(absl::string_view name, std::string json) {
-  for (auto& [known, value] : claims_) {
-    if (known == name) {
-      value = std::move(json);
-      return;
-    }
+struct ClaimSet::Claim {
+  std::string name;
+  std::string json;  // of no meaning where there is an `inner`
+  std::unique_ptr<ClaimSet> inner;
+};
+
+ClaimSet::ClaimSet() = default;
+ClaimSet::~ClaimSet() = default;
+
+ClaimSet::Claim& ClaimSet::At(absl::string_view name) {
+  for (Claim& claim : claims_) {
+    if (claim.name == name) return claim;
   }
-  claims_.emplace_back(std::string(name), std::move(json));
+  return claims_.emplace_back(Claim{std::string(name), "", nullptr});
+}
+
+void ClaimSet::Set(absl::string_view name, std::string json) {
+  Claim& claim = At(name);
+  claim.json = std::move(json);
+  claim.inner.reset();
+}
+
+void ClaimSet::SetAt(const jose::ClaimPath& path, std::string json) {
+  ClaimSet* set = this;
+  const std::vector<std::string>& names = path.segments();
+  for (size_t i = 0; i + 1 < names.size(); ++i) {
+    Claim& claim = set->At(names[i]);
+    if (claim.inner == nullptr) claim.inner = std::make_unique<ClaimSet>();
+    set = claim.inner.get();
+  }
+  set->Set(names.back(), std::move(json));
 }
 
 absl::Status ClaimSet::SetFromArgument(const std::string& argument) {
@@ -57,8 +83,9 @@ absl::Status ClaimSet::SetFromArgument(const std::string& argument) {
 }
 
 std::string ClaimSet::ToJson() const {
-  const auto append = [](std::string* out, const auto& claim) {
-    absl::StrAppend(out, JsonString(claim.first), ":", claim.second);
+  const auto append = [](std::string* out, const Claim& claim) {
+    absl::StrAppend(out, JsonString(claim.name), ":",
+                    claim.inner != nullptr ? claim.inner->ToJson() : claim.json);
   };
   return absl::StrCat("{", absl::StrJoin(claims_, ",", append), "}");
 }

@@ -1,11 +1,11 @@
 #pragma once
 
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "server/jose/claim_path.h"
 
 namespace gatehouse::cli {
 
@@ -18,8 +18,14 @@ std::string JsonStrings(const std::vector<std::string>& texts);
 // their first setting.
 class ClaimSet {
  public:
+  ClaimSet();
+  ~ClaimSet();
+
   // Sets or replaces a claim. `json` is its value, as JSON.
   void Set(absl::string_view name, std::string json);
+
+  // The same for a claim within objects, which are made where they are missing.
+  void SetAt(const jose::ClaimPath& path, std::string json);
 
   // Sets a claim from "name=JSON". INVALID_ARGUMENT if it is not that.
   absl::Status SetFromArgument(const std::string& argument);
@@ -27,7 +33,10 @@ class ClaimSet {
   std::string ToJson() const;
 
  private:
-  std::vector<std::pair<std::string, std::string>> claims_;
+  struct Claim;
+  Claim& At(absl::string_view name);
+
+  std::vector<Claim> claims_;
 };
 
 }  // namespace gatehouse::cli

@@ -21,6 +21,7 @@ struct Options {
   std::string target = "127.0.0.1:7070";
   absl::Duration timeout = absl::Seconds(6);  // the server waits up to 2 s for keys
   Output output = Output::kText;
+  std::string caller_token_file;  // empty: no token is sent
 };
 
 // Runs a subcommand whose arguments were parsed. Returns the exit code.
@@ -34,6 +35,7 @@ void AddRevoke(CLI::App& app, Action& action);
 void AddRevocations(CLI::App& app, Action& action);
 void AddPolicy(CLI::App& app, Action& action);
 void AddDevToken(CLI::App& app, Action& action);
+void AddToken(CLI::App& app, Action& action);
 
 // Parses the command line and runs what it names. Returns the exit code.
 int Run(int argc, const char* const* argv);

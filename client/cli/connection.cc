@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "client/cli/caller_token.h"
 #include "client/cli/target.h"
 
 namespace gatehouse::cli {
@@ -69,12 +70,16 @@ std::string ExplainUnavailable(const std::string& target, const std::string& sai
 }  // namespace
 
 Connection::Connection(const Options& options)
-    : options_(options), stub_(v1::AuthorizationService::NewStub(Connect(options.target))) {
+    : options_(options),
+      caller_token_(ReadCallerToken(options.caller_token_file)),
+      stub_(v1::AuthorizationService::NewStub(Connect(options.target))) {
   WarnIfOthersCanRead(options.target);
 }
 
-void Connection::SetDeadline(grpc::ClientContext& context) const {
+void Connection::Prepare(grpc::ClientContext& context) const {
   context.set_deadline(absl::ToChronoTime(absl::Now() + options_.timeout));
+  if (caller_token_->empty()) return;
+  context.AddMetadata("authorization", absl::StrCat("Bearer ", caller_token_->Reveal()));
 }
 
 std::string Connection::Explain(const grpc::Status& status) const {
@@ -92,6 +97,18 @@ std::string Connection::Explain(const grpc::Status& status) const {
                           "\nTry again, or allow more time with --timeout.");
     case grpc::StatusCode::INVALID_ARGUMENT:
       return absl::StrCat("the server refused the request: ", said);
+    case grpc::StatusCode::UNAUTHENTICATED:
+      return absl::StrCat(
+          "the server at ", target, " does not know who calls: ", said,
+          options_.caller_token_file.empty()
+              ? "\nName the file that holds a caller's token with --caller-token-file FILE or "
+                "GATEHOUSE_CALLER_TOKEN_FILE."
+              : absl::StrCat("\nThe token in ", Printable(options_.caller_token_file),
+                             " is in no token_file of the server's callers."));
+    case grpc::StatusCode::PERMISSION_DENIED:
+      return absl::StrCat("the server at ", target, " does not let this caller ask that: ", said,
+                          "\nAdd the right to the caller's `may` in the server's configuration, or "
+                          "call with the token of another caller.");
     case grpc::StatusCode::RESOURCE_EXHAUSTED:
       if (absl::StrContains(said, "larger than max")) {
         return absl::StrCat("the request or its answer is too large: ", said);

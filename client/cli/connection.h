@@ -5,9 +5,11 @@
 #include <memory>
 #include <optional>
 
+#include "absl/status/statusor.h"
 #include "client/cli/commands.h"
 #include "client/cli/output.h"
 #include "gatehouse/v1/authorization_service.grpc.pb.h"
+#include "server/base/secret.h"
 
 namespace gatehouse::cli {
 
@@ -23,8 +25,12 @@ class Connection {
   std::optional<Reply> Call(grpc::Status (v1::AuthorizationService::Stub::*method)(
                                 grpc::ClientContext*, const Request&, Reply*),
                             const Request& request) {
+    if (!caller_token_.ok()) {
+      Fail(caller_token_.status().message());
+      return std::nullopt;
+    }
     grpc::ClientContext context;
-    SetDeadline(context);
+    Prepare(context);
     Reply reply;
     const grpc::Status status = (*stub_.*method)(&context, request, &reply);
     if (status.ok()) return reply;
@@ -33,10 +39,12 @@ class Connection {
   }
 
  private:
-  void SetDeadline(grpc::ClientContext& context) const;
+  // Sets the deadline, and who calls.
+  void Prepare(grpc::ClientContext& context) const;
   std::string Explain(const grpc::Status& status) const;
 
   const Options options_;
+  const absl::StatusOr<Secret> caller_token_;
   const std::unique_ptr<v1::AuthorizationService::Stub> stub_;
 };
 

@@ -96,14 +96,14 @@ absl::StatusOr<std::string> ClaimsOf(const Arguments& arguments, const jose::Iss
   claims.Set("iat", absl::StrCat(absl::ToUnixSeconds(now)));
   claims.Set("exp", absl::StrCat(absl::ToUnixSeconds(now + arguments.lifetime)));
   claims.Set("jti", JsonString(arguments.token_id.empty() ? RandomId() : arguments.token_id));
-  if (!arguments.session.empty()) claims.Set(rules.claims.session, JsonString(arguments.session));
-  if (!arguments.roles.empty()) claims.Set(rules.claims.roles, JsonStrings(arguments.roles));
+  if (!arguments.session.empty()) claims.SetAt(rules.claims.session, JsonString(arguments.session));
+  if (!arguments.roles.empty()) claims.SetAt(rules.claims.roles, JsonStrings(arguments.roles));
   if (!arguments.tenant.empty()) {
     if (rules.claims.tenant.empty()) {
       return absl::FailedPreconditionError(absl::StrCat(
           Printable(rules.issuer), " names no tenant claim: set `claims: {tenant: ...}`"));
     }
-    claims.Set(rules.claims.tenant, JsonString(arguments.tenant));
+    claims.SetAt(rules.claims.tenant, JsonString(arguments.tenant));
   }
   for (const std::string& claim : arguments.claims) {
     GH_RETURN_IF_ERROR(claims.SetFromArgument(claim));

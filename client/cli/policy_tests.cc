@@ -20,11 +20,12 @@ void PrintDifference(const LoadedPolicy& loaded, const PolicyTest& test, const s
             << "      " << Printable(file) << ":" << test.line << ": expected "
             << Coloured(Colour::kGreen, Word(test.expect_allow)) << ", but the policy says "
             << Coloured(Colour::kRed, Word(allowed)) << "\n";
+  const policy::Principal who = test.who.ToPrincipal();
   test.With([&](const policy::Question& question) {
     if (!allowed) {
-      std::cout << "      " << loaded.policy.WhyDenied(test.who, question) << "\n";
+      std::cout << "      " << loaded.policy.WhyDenied(who, question) << "\n";
     }
-    for (const policy::RuleVerdict& rule : loaded.policy.Explain(test.who, question)) {
+    for (const policy::RuleVerdict& rule : loaded.policy.Explain(who, question)) {
       std::cout << "      " << Printable(rule.rule) << ": "
                 << (rule.truth == policy::Truth::kTrue ? "holds" : Printable(rule.lacking)) << "\n";
     }
@@ -39,8 +40,9 @@ int RunPolicyTests(const LoadedPolicy& loaded, const std::string& file, Output o
   if (!tests.ok()) return Fail(Printable(tests.status().message()));
   size_t failed = 0;
   for (const PolicyTest& test : *tests) {
+    const policy::Principal who = test.who.ToPrincipal();
     const bool allowed = test.With([&](const policy::Question& question) {
-      return loaded.policy.Decide(test.who, question) == policy::Code::kOk;
+      return loaded.policy.Decide(who, question) == policy::Code::kOk;
     });
     const bool good = allowed == test.expect_allow;
     failed += good ? 0 : 1;

@@ -63,6 +63,7 @@ int Run(int argc, const char* const* argv) {
   AddRevocations(app, action);
   AddPolicy(app, action);
   AddDevToken(app, action);
+  AddToken(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {

@@ -1,5 +1,6 @@
 #include "client/cli/verdict.h"
 
+#include <algorithm>
 #include <iostream>
 
 #include "absl/strings/str_cat.h"
@@ -38,6 +39,18 @@ void PrintPrincipal(const v1::Principal& principal, const std::string& decision_
   PrintRows(rows);
 }
 
+// "ok   key        EdDSA, kid 7" for each step of the way.
+void PrintExplanation(const v1::Decision& decision) {
+  constexpr size_t kNameWidth = 10;
+  for (const v1::Step& step : decision.explanation()) {
+    std::string name = Printable(step.name());
+    name.resize(std::max(name.size(), kNameWidth), ' ');
+    std::cout << (step.passed() ? Coloured(Colour::kGreen, "ok") + "  "
+                                : Coloured(Colour::kRed, "FAIL"))
+              << " " << name << " " << Printable(step.detail()) << "\n";
+  }
+}
+
 void PrintText(const v1::Decision& decision, const v1::Principal& principal, int verdict) {
   if (verdict == kYes) {
     std::cout << Coloured(Colour::kGreen, "allowed") << "\n";
@@ -47,6 +60,7 @@ void PrintText(const v1::Decision& decision, const v1::Principal& principal, int
     std::cout << "\n";
   }
   PrintPrincipal(principal, decision.id());
+  PrintExplanation(decision);
 }
 
 }  // namespace
@@ -58,6 +72,12 @@ int ExitCodeOf(const v1::Decision& decision) {
       !ok && decision.code() != v1::CODE_UNSPECIFIED && v1::Code_IsValid(decision.code());
   if (decision.effect() == v1::EFFECT_DENY && reason) return kNo;
   return kUnknown;
+}
+
+void AddExplain(CLI::App& subcommand, bool& explain) {
+  subcommand.add_flag("--explain", explain,
+                      "Also show how the decision was reached, step by step; needs the right "
+                      "`explain`");
 }
 
 int PrintReply(const google::protobuf::Message& reply, const v1::Decision& decision,

@@ -2,6 +2,8 @@
 
 #include <google/protobuf/message.h>
 
+#include <CLI/App.hpp>
+
 #include "client/cli/commands.h"
 #include "gatehouse/v1/decision.pb.h"
 
@@ -11,6 +13,9 @@ namespace gatehouse::cli {
 // reason, kUnknown for everything else: nothing said, values of another version, or
 // two that contradict each other.
 int ExitCodeOf(const v1::Decision& decision);
+
+// Adds --explain.
+void AddExplain(CLI::App& subcommand, bool& explain);
 
 // Writes `reply`, whose decision and principal these are, as `output` says. Returns
 // the decision's exit code, kUnknown if the reply could not be written; kUnknown is

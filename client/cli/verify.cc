@@ -12,6 +12,7 @@ namespace {
 struct Arguments {
   std::string token_file;
   bool claims = false;
+  bool explain = false;
 };
 
 int Verify(const Arguments& arguments, const Options& options) {
@@ -20,6 +21,7 @@ int Verify(const Arguments& arguments, const Options& options) {
   v1::VerifyRequest request;
   request.set_token(*std::move(token));
   request.set_with_claims(arguments.claims);
+  request.set_explain(arguments.explain);
   const auto reply = Connection(options).Call(&v1::AuthorizationService::Stub::Verify, request);
   if (!reply.has_value()) return kUnknown;
   return PrintReply(*reply, reply->decision(), reply->principal(), options.output);
@@ -33,9 +35,11 @@ void AddVerify(CLI::App& app, Action& action) {
       app.add_subcommand("verify", "Ask whether a token is good now, and whose it is");
   AddTokenFile(*command, arguments->token_file);
   command->add_flag("--claims", arguments->claims, "Also show all claims of the token");
+  AddExplain(*command, arguments->explain);
   AddExamples(*command,
               "  gatehouse verify --token-file ada.token\n"
               "  gatehouse verify --claims < ada.token\n"
+              "  gatehouse verify --explain --caller-token-file admin.token < ada.token\n"
               "  GATEHOUSE_TOKEN=$(cat ada.token) gatehouse verify --output json\n",
               kCodesOfAQuestion);
   command->callback([arguments, &action] {

@@ -7,46 +7,19 @@
 #include "absl/strings/str_cat.h"
 #include "gatehouse/config/v1/config.pb.h"
 #include "server/base/status_macros.h"
-#include "server/config/endpoint.h"
+#include "server/config/callers.h"
 #include "server/config/findings.h"
 #include "server/config/issuer.h"
 #include "server/config/policy.h"
 #include "server/config/yaml_to_message.h"
 #include "server/config/yaml_tree.h"
 #include "server/keys/read_file.h"
-#include "server/keys/url.h"
 
 namespace gatehouse::config {
 namespace {
 
 constexpr absl::Duration kDefaultKeep = absl::Hours(720);
 constexpr absl::Duration kLeastKeep = absl::Minutes(1);
-
-Endpoint ReadEndpoint(const std::string& text, const std::string& path, uint16_t standard_port,
-                      Findings& findings) {
-  Endpoint standard{.host = "127.0.0.1", .port = standard_port};
-  if (!findings.Given(path)) return standard;
-  const auto endpoint = ParseEndpoint(text);
-  if (!endpoint.ok()) {
-    findings.Wrong(path, endpoint.status().message());
-    return standard;
-  }
-  if (!keys::IsLoopbackHost(endpoint->host)) {
-    findings.Wrong(path,
-                   "must be on a loopback address (127.0.0.0/8, [::1] or localhost): callers "
-                   "cannot be told apart yet, so everybody who reaches the port has all rights");
-  }
-  return *endpoint;
-}
-
-void ReadListen(const v1::Listen& in, Config& out, Findings& findings) {
-  out.grpc = ReadEndpoint(in.grpc(), "listen.grpc", 7070, findings);
-  out.http = ReadEndpoint(in.http(), "listen.http", 7071, findings);
-  if (out.grpc.port == out.http.port && out.grpc.port != 0) {
-    findings.Wrong(findings.Given("listen.http") ? "listen.http" : "listen.grpc",
-                   absl::StrCat("listen.grpc and listen.http must not share port ", out.grpc.port));
-  }
-}
 
 // Nullopt if it is wrong.
 std::optional<absl::Duration> ReadKeep(const v1::Revocations& in, Findings& findings) {
@@ -101,10 +74,11 @@ absl::StatusOr<Config> ParseConfig(absl::string_view yaml, const std::string& na
   YamlToMessage(*root, message, findings);
 
   Config config;
-  ReadListen(message.listen(), config, findings);
+  ReadListen(message, config, findings);
   const auto keep = ReadKeep(message.revocations(), findings);
   const std::string folder = std::filesystem::path(name).parent_path().string();
   config.issuers = ReadIssuers(message, {.folder = folder, .keep = keep}, findings);
+  config.callers = ReadCallers(message, folder, findings);
   if (message.has_policy()) {
     std::vector<std::string> issuers;
     for (const Issuer& issuer : config.issuers) issuers.push_back(issuer.rules.issuer);

@@ -22,7 +22,9 @@ struct Endpoint {
   std::string ToString() const;  // "127.0.0.1:7070", "[::1]:7070"
 };
 
-// Paths are absolute or as the configuration file's folder makes them.
+// Paths are absolute or as the configuration file's folder makes them. A place is
+// where the field stands, "gatehouse.yaml:6: issuers[0].keys.jwks_file", for what is
+// found out about its file later.
 
 // A JWK Set behind a URL, or found by OpenID Connect discovery.
 struct KeysUrl {
@@ -31,11 +33,13 @@ struct KeysUrl {
   std::vector<std::string> jwks_hosts = {};  // further ones that a discovered set may be on
   bool http_behind_mesh = false;
   std::optional<std::string> ca_file = {};
+  std::string ca_file_place = {};
   absl::Duration max_age = absl::Hours(24);
   absl::Duration grace = absl::Minutes(1);
 };
 struct KeysFile {
   std::string path = {};
+  std::string place = {};
   absl::Duration grace = absl::Minutes(1);
 };
 // Where a secret stands: an environment variable's name, or a file's path.
@@ -43,6 +47,7 @@ struct SecretPlace {
   enum class Kind { kEnv, kFile };
   Kind kind = Kind::kEnv;
   std::string name = {};
+  std::string place = {};
 };
 struct KeysSecret {
   SecretPlace current = {};
@@ -60,6 +65,7 @@ struct Issuer {
 
 // What a caller may ask for.
 enum class Right { kVerify, kAuthorize, kExplain, kRevoke, kList };
+inline constexpr size_t kRights = 5;
 
 struct Caller {
   std::string name;

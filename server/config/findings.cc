@@ -34,6 +34,10 @@ int Findings::LineOf(absl::string_view path) const {
   }
 }
 
+std::string Findings::PlaceOf(const std::string& path) const {
+  return absl::StrCat(file_, ":", LineOf(path), ": ", path);
+}
+
 void Findings::Malformed(int line, const std::string& path, absl::string_view what) {
   malformed_.insert(path);
   mistakes_.emplace(line, absl::StrCat(path, path.empty() ? "" : ": ", what));

@@ -21,6 +21,9 @@ class Findings {
   // The field's line, or that of what should have held it.
   int LineOf(absl::string_view path) const;
 
+  // "file:line: field", for what is said about the field later.
+  std::string PlaceOf(const std::string& path) const;
+
   // A mistake of form: what was written under `path` could not be taken over.
   void Malformed(int line, const std::string& path, absl::string_view what);
   // A mistake of meaning. Dropped where a mistake of form is the cause: at this

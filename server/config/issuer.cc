@@ -1,15 +1,12 @@
 #include "server/config/issuer.h"
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "server/base/log.h"
-#include "server/keys/url.h"
+#include "server/config/issuer_keys.h"
 
 namespace gatehouse::config {
 namespace {
@@ -17,38 +14,6 @@ namespace {
 using jose::Algorithm;
 
 constexpr absl::Duration kMaxSkew = absl::Seconds(60);
-constexpr std::array kAlgorithms = {Algorithm::kEdDsa, Algorithm::kEs256, Algorithm::kRs256,
-                                    Algorithm::kHs256};
-constexpr absl::string_view kOneKeySource =
-    "needs exactly one of jwks_url, jwks_file, secret_env, secret_file";
-
-std::string KnownAlgorithms() {
-  return absl::StrJoin(kAlgorithms, ", ", [](std::string* out, Algorithm algorithm) {
-    absl::StrAppend(out, jose::NameOf(algorithm));
-  });
-}
-
-// What is wrong with the URL of a key set; empty if nothing. Does not show the
-// URL, which may hold a password.
-std::string WrongUrl(const std::string& text) {
-  const auto url = keys::ParseUrl(text);
-  if (!url.ok()) return std::string(url.status().message());
-  if (url->scheme != "https" && url->scheme != "http") return "must begin with https://";
-  if (url->has_credentials) return "must not hold a user name or password";
-  if (url->has_fragment) return "must not hold a fragment (#...)";
-  if (url->host.empty()) return "names no host";
-  if (url->scheme == "http" && !keys::IsLoopbackHost(url->host)) {
-    return "must be https, since whoever can change the keys on their way can mint tokens; http "
-           "is accepted only for 127.0.0.0/8, [::1] and localhost";
-  }
-  return "";
-}
-
-bool IsVariableName(absl::string_view name) {
-  return !name.empty() && !absl::ascii_isdigit(static_cast<unsigned char>(name[0])) &&
-         std::all_of(name.begin(), name.end(),
-                     [](unsigned char c) { return absl::ascii_isalnum(c) || c == '_'; });
-}
 
 class IssuerReader {
  public:
@@ -62,9 +27,11 @@ class IssuerReader {
     out.rules.issuer = in_.issuer();
     out.rules.audiences = Audiences();
     const bool algorithms_known = ReadAlgorithms(out.rules.algorithms);
-    ReadKeys(out.keys);
-    if (algorithms_known) CheckSecretAgainst(out.rules.algorithms);
+    out.keys = ReadKeys(in_.keys(), path_ + ".keys", around_, findings_);
+    if (algorithms_known) CheckAlgorithmsOf(in_.keys(), out.rules.algorithms, path_, findings_);
     out.rules.claims = ReadClaims();
+    out.rules.required_claims = RequiredClaims();
+    if (findings_.Given(path_ + ".types")) out.rules.types = Types();
     out.rules.max_token_lifetime = MaxTokenLifetime(out.rules.max_token_lifetime);
     out.rules.skew = Skew(out.rules.skew);
     out.rules.allow_missing_iat = in_.allow_missing_iat();
@@ -90,7 +57,8 @@ class IssuerReader {
   bool ReadAlgorithms(std::vector<Algorithm>& out) {
     const std::string path = path_ + ".algorithms";
     if (in_.algorithms().empty()) {
-      findings_.Wrong(path, absl::StrCat("needs at least one of ", KnownAlgorithms()));
+      findings_.Wrong(path,
+                      absl::StrCat("needs at least one of ", jose::Describe(jose::Algorithms())));
       return false;
     }
     bool right = true;
@@ -100,7 +68,7 @@ class IssuerReader {
       if (!algorithm.has_value()) {
         findings_.Wrong(inner,
                         absl::StrCat("unknown algorithm \"", log::Escape(in_.algorithms(i), 64),
-                                     "\"; known are ", KnownAlgorithms()));
+                                     "\"; known are ", jose::Describe(jose::Algorithms())));
         right = false;
       } else if (std::find(out.begin(), out.end(), *algorithm) != out.end()) {
         findings_.Wrong(
@@ -115,75 +83,69 @@ class IssuerReader {
     return right;
   }
 
-  void ReadKeys(Keys& out) {
-    const std::string path = path_ + ".keys";
-    const v1::Keys& keys = in_.keys();
-    switch (keys.source_case()) {
-      case v1::Keys::kJwksUrl: {
-        const std::string wrong = WrongUrl(keys.jwks_url());
-        if (!wrong.empty()) findings_.Wrong(path + ".jwks_url", wrong);
-        out = KeysUrl{.url = keys.jwks_url()};
-        return;
-      }
-      case v1::Keys::kJwksFile:
-        RequireText(keys.jwks_file(), path + ".jwks_file", findings_);
-        out = KeysFile{.path = Resolve(around_.folder, keys.jwks_file())};
-        return;
-      case v1::Keys::kSecretEnv:
-        if (!IsVariableName(keys.secret_env())) {
-          findings_.Wrong(path + ".secret_env",
-                          "must be the name of an environment variable (letters, digits and _); "
-                          "the secret itself has no place in this file");
-        }
-        out = KeysSecret{.current = {SecretPlace::Kind::kEnv, keys.secret_env()}};
-        return;
-      case v1::Keys::kSecretFile:
-        RequireText(keys.secret_file(), path + ".secret_file", findings_);
-        out = KeysSecret{
-            .current = {SecretPlace::Kind::kFile, Resolve(around_.folder, keys.secret_file())},
-            .previous = {}};
-        return;
-      case v1::Keys::kIssuerUrl:
-      case v1::Keys::SOURCE_NOT_SET:
-        findings_.Wrong(path, kOneKeySource);
-        return;
-    }
-  }
-
-  bool HasSecret() const { return in_.keys().has_secret_env() || in_.keys().has_secret_file(); }
-
-  // A public key's bytes never serve as an HMAC secret, and no key pair stands
-  // beside a secret.
-  void CheckSecretAgainst(const std::vector<Algorithm>& algorithms) {
-    if (in_.keys().source_case() == v1::Keys::SOURCE_NOT_SET) return;
-    const bool has_hmac = std::any_of(algorithms.begin(), algorithms.end(), jose::IsSymmetric);
-    const std::string path = path_ + ".algorithms";
-    if (HasSecret() && algorithms != std::vector{Algorithm::kHs256}) {
-      findings_.Wrong(path, "must be [HS256], since the issuer's key is a secret");
-    } else if (!HasSecret() && has_hmac) {
-      findings_.Wrong(path,
-                      "HS256 needs keys.secret_env or keys.secret_file; a JWKS holds public "
-                      "keys, and anybody could sign with those");
-    }
+  jose::ClaimPath ReadClaimPath(const std::string& path, const std::string& text) {
+    absl::StatusOr<jose::ClaimPath> claim = jose::ClaimPath::Parse(text);
+    if (claim.ok()) return *std::move(claim);
+    findings_.Wrong(path, claim.status().message());
+    return {};
   }
 
   jose::ClaimNames ReadClaims() {
     jose::ClaimNames names;
     const std::string path = path_ + ".claims";
-    const auto take = [&](absl::string_view field, const std::string& value, std::string& name) {
+    const auto take = [&](absl::string_view field, const std::string& value,
+                          jose::ClaimPath& name) {
       const std::string inner = absl::StrCat(path, ".", field);
       if (!findings_.Given(inner)) return;
       if (value.empty()) {
-        findings_.Wrong(inner, absl::StrCat("must not be empty; leave it out for \"", name, "\""));
+        findings_.Wrong(inner,
+                        absl::StrCat("must not be empty; leave it out for \"", name.text(), "\""));
       }
-      name = value;
+      name = ReadClaimPath(inner, value);
     };
     take("roles", in_.claims().roles(), names.roles);
     take("scopes", in_.claims().scopes(), names.scopes);
     take("session", in_.claims().session(), names.session);
     take("client", in_.claims().client(), names.client);
-    names.tenant = in_.claims().tenant();
+    if (findings_.Given(path + ".scopes")) names.scopes_fallback = {};
+    names.tenant = ReadClaimPath(path + ".tenant", in_.claims().tenant());
     return names;
+  }
+
+  std::vector<jose::ClaimPath> RequiredClaims() {
+    std::vector<jose::ClaimPath> required;
+    for (int i = 0; i < in_.required_claims_size(); ++i) {
+      const std::string inner = absl::StrCat(path_, ".required_claims[", i, "]");
+      const std::string& text = in_.required_claims(i);
+      if (!RequireText(text, inner, findings_)) continue;
+      if (std::any_of(required.begin(), required.end(),
+                      [&](const jose::ClaimPath& other) { return other == text; })) {
+        findings_.Wrong(inner, absl::StrCat("\"", log::Escape(text, 64), "\" is listed twice"));
+      }
+      required.push_back(ReadClaimPath(inner, text));
+    }
+    return required;
+  }
+
+  std::vector<jose::TokenType> Types() {
+    std::vector<jose::TokenType> types;
+    const std::string path = path_ + ".types";
+    if (in_.types().empty()) {
+      findings_.Wrong(path, "must not be empty; leave it out for [JWT, at+jwt]");
+    }
+    for (int i = 0; i < in_.types_size(); ++i) {
+      const std::string inner = absl::StrCat(path, "[", i, "]");
+      const std::optional<jose::TokenType> type = jose::TokenTypeFromName(in_.types(i));
+      if (!type.has_value()) {
+        findings_.Wrong(inner, absl::StrCat("must be JWT or at+jwt, not \"",
+                                            log::Escape(in_.types(i), 64), "\""));
+      } else if (std::find(types.begin(), types.end(), *type) != types.end()) {
+        findings_.Wrong(inner, absl::StrCat(jose::NameOf(*type), " is listed twice"));
+      } else {
+        types.push_back(*type);
+      }
+    }
+    return types;
   }
 
   absl::Duration MaxTokenLifetime(absl::Duration standard) {
@@ -239,6 +201,10 @@ class IssuerReader {
 Issuer ReadIssuer(const v1::Issuer& in, const std::string& path, const Surroundings& around,
                   Findings& findings) {
   return IssuerReader(in, path, around, findings).Read();
+}
+
+bool LooksLikeDottedPath(absl::string_view name) {
+  return absl::StrContains(name, '.') && !absl::StrContains(name, '/');
 }
 
 absl::Duration ToDuration(const google::protobuf::Duration& duration) {

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "gatehouse/config/v1/config.pb.h"
 #include "server/config/config.h"
@@ -20,6 +21,10 @@ struct Surroundings {
 // the value is of no use.
 Issuer ReadIssuer(const v1::Issuer& in, const std::string& path, const Surroundings& around,
                   Findings& findings);
+
+// Whether the name of a claim is perhaps meant as a path: "realm_access.roles" is
+// the name of one claim, "/realm_access/roles" a path.
+bool LooksLikeDottedPath(absl::string_view name);
 
 absl::Duration ToDuration(const google::protobuf::Duration& duration);
 

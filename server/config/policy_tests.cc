@@ -49,7 +49,7 @@ class TestReader {
   }
 
  private:
-  void ReadUser(const v1::PolicyUser& in, const std::string& path, policy::Principal& out) {
+  void ReadUser(const v1::PolicyUser& in, const std::string& path, PolicyUser& out) {
     RequireText(in.subject(), path + ".subject", findings_);
     out.subject = in.subject();
     out.issuer = in.issuer();
@@ -69,6 +69,17 @@ class TestReader {
 };
 
 }  // namespace
+
+policy::Principal PolicyUser::ToPrincipal() const {
+  policy::Principal out;
+  out.subject = subject;
+  out.issuer = issuer;
+  out.tenant = tenant;
+  out.roles.assign(roles.begin(), roles.end());
+  out.scopes.assign(scopes.begin(), scopes.end());
+  out.claims.assign(claims.begin(), claims.end());
+  return out;
+}
 
 absl::StatusOr<std::vector<PolicyTest>> LoadPolicyTests(const std::string& path,
                                                         const std::vector<std::string>& issuers) {

@@ -10,13 +10,26 @@
 
 namespace gatehouse::config {
 
+// Whom a token speaks for: what a policy::Principal has views of.
+struct PolicyUser {
+  std::string subject;
+  std::string issuer;
+  std::string tenant;
+  std::vector<std::string> roles;
+  std::vector<std::string> scopes;
+  std::vector<std::pair<std::string, std::string>> claims;
+
+  // Lives as long as this.
+  policy::Principal ToPrincipal() const;
+};
+
 // One line of a table of who, what and expected. Owns what its question looks at.
 class PolicyTest {
  public:
   std::string name;
   int line = 0;
   bool expect_allow = false;
-  policy::Principal who;
+  PolicyUser who;
   std::string resource;
   std::string action;
   std::string owner;

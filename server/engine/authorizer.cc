@@ -5,13 +5,19 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "server/engine/words.h"
 
 namespace gatehouse::engine {
 namespace {
 
 using policy::Code;
 
-Examination Refused(Code code, absl::string_view reason) {
+constexpr absl::string_view kWrongSignature = "the signature is wrong";
+
+// Refused at `step`, for `reason`.
+Examination Refused(const Steps& steps, absl::string_view step, Code code,
+                    absl::string_view reason) {
+  steps.Fail(step, reason);
   Examination out;
   out.code = code;
   out.reason = std::string(reason);
@@ -20,44 +26,33 @@ Examination Refused(Code code, absl::string_view reason) {
 
 // A key is missing. Only a set that was fetched after the call arrived proves that
 // the issuer has no such key; an issuer that cannot be asked proves nothing.
-Examination MissingKey(const TrustedIssuer& issuer, KeyNews news) {
+Examination MissingKey(const TrustedIssuer& issuer, KeyNews news, const Steps& steps) {
   Examination out;
   switch (news) {
     case KeyNews::kNone:
+      steps.Fail("key", "not among the issuer's keys, which are to be fetched");
       out.kind = Examination::Kind::kNeedsKeys;
       out.wait_for = issuer.keys.get();
       return out;
     case KeyNews::kFetched:
       if (issuer.keys->Current() != nullptr) {
-        return Refused(Code::kTokenInvalid, "the issuer has no key of this kid and algorithm");
+        return Refused(steps, "key", Code::kTokenInvalid,
+                       "the issuer has no key of this kid and algorithm");
       }
       [[fallthrough]];
     case KeyNews::kFailed:
       out.kind = Examination::Kind::kUnavailable;
       out.reason = absl::StrCat("the keys of issuer ", issuer.rules.issuer, " cannot be had now");
+      steps.Fail("key", out.reason);
       return out;
   }
   return out;
 }
 
-revocation::TokenTags TagsOf(const jose::VerifiedJwt& jwt) {
-  using revocation::MakeTag;
-  using revocation::TagKind;
-  const jose::Claims& claims = jwt.claims();
-  revocation::TokenTags out;
-  out.tags.push_back(revocation::TokenTag(jwt.identity()));
-  const auto add = [&](TagKind kind, absl::string_view value) {
-    if (!value.empty()) out.tags.push_back(MakeTag(kind, claims.issuer, value));
-  };
-  add(TagKind::kTokenId, claims.token_id);
-  add(TagKind::kSession, claims.session_id);
-  add(TagKind::kSubject, claims.subject);
-  add(TagKind::kTenant, claims.tenant);
-  add(TagKind::kClient, claims.client_id);
-  add(TagKind::kKey, jwt.key()->name());
-  if (claims.issue_time.has_value()) {
-    out.issued_at = absl::ToUnixSeconds(*claims.issue_time);  // rounds down
-  }
+template <typename Bytes>
+std::array<uint8_t, 4> Short(const Bytes& identity) {
+  std::array<uint8_t, 4> out;
+  std::copy_n(identity.begin(), out.size(), out.begin());
   return out;
 }
 
@@ -71,8 +66,12 @@ Authorizer::Authorizer(std::vector<TrustedIssuer> issuers, policy::Policy policy
       index_(index),
       clock_(clock),
       options_(std::move(options)),
-      cache_(options_.cache_bytes) {
+      cache_(options_.cache_bytes),
+      refusals_(clock) {
   for (const TrustedIssuer& issuer : issuers_) by_name_.emplace(issuer.rules.issuer, &issuer);
+  for (size_t i = 0; i < std::min(options_.audiences.size(), kMaxAudiences); ++i) {
+    audience_bits_[options_.audiences[i]] |= AudienceMask{1} << i;
+  }
 }
 
 const TrustedIssuer* Authorizer::FindIssuer(absl::string_view name) const {
@@ -84,121 +83,214 @@ Examination Authorizer::Examine(absl::string_view token, const Ask& ask) {
   // Before anything is looked up, so that a reply never claims to have seen more
   // than it has.
   const int64_t revision = index_.revision();
-  Examination out = Look(token, ask);
+  Examination out = Look(token, ask, revision, Steps(ask.trace));
   out.revision = revision;
   return out;
 }
 
-Examination Authorizer::Look(absl::string_view token, const Ask& ask) {
-  if (token.empty()) return Refused(Code::kTokenMissing, "no token was sent");
-  if (token.size() > jose::kMaxTokenBytes) {
-    return Refused(Code::kTokenInvalid, "the token is longer than 8 KiB");
+Examination Authorizer::Authorize(absl::string_view token, const policy::Question& question,
+                                  const Ask& ask) {
+  Examination out = Examine(token, ask);
+  if (out.kind != Examination::Kind::kDecided || out.code != Code::kOk) return out;
+  out.code = policy_.Decide(out.token->principal, question);
+  if (out.code != Code::kOk) {
+    out.reason = std::string(policy_.WhyDenied(out.token->principal, question));
   }
-  if (auto known = cache_.Find(token); known != nullptr) {
-    if (!known->key->retired()) {
-      Examination out = Weigh(std::move(known));
-      out.cache_hit = true;
-      return out;
-    }
-    cache_.Erase(token);
+  if (ask.trace != nullptr) {
+    const bool passed = out.code == Code::kOk;
+    ask.trace->push_back({"policy", passed, passed ? "a rule allows it" : out.reason});
+  }
+  return out;
+}
+
+Examination Authorizer::Look(absl::string_view token, const Ask& ask, int64_t revision,
+                             const Steps& steps) {
+  if (token.empty()) return Refused(steps, "form", Code::kTokenMissing, "no token was sent");
+  if (token.size() > jose::kMaxTokenBytes) {
+    return Refused(steps, "form", Code::kTokenInvalid, "the token is longer than 8 KiB");
+  }
+  const Moment moment{revision, clock_.Now()};
+  const TokenKey key(token);
+  if (!steps.told()) {
+    cache_.Tick(moment.now);
+    if (std::optional<Examination> known = Recall(key, ask, moment)) return *std::move(known);
   }
   if (ask.effort == Effort::kKnownOnly) {
     Examination out;
     out.kind = Examination::Kind::kUnknown;
     return out;
   }
-  return Verify(token, ask.news);
+  return Verify(key, ask, moment, steps);
 }
 
-Examination Authorizer::Authorize(absl::string_view token, const policy::Question& question,
-                                  const Ask& ask) {
-  Examination out = Examine(token, ask);
-  if (out.kind == Examination::Kind::kDecided && out.code == Code::kOk) {
-    out.code = policy_.Decide(out.token->principal, question);
-    if (out.code != Code::kOk) {
-      out.reason = std::string(policy_.WhyDenied(out.token->principal, question));
+std::optional<Examination> Authorizer::Recall(const TokenKey& key, const Ask& ask,
+                                              const Moment& moment) {
+  if (auto known = cache_.Find(key); known != nullptr) {
+    if (!known->key->retired()) {
+      Examination out = Weigh(known, ask, moment, Steps(nullptr));
+      out.cache_hit = true;
+      if (out.code == Code::kTokenExpired) cache_.Erase(key, *known);
+      return out;
     }
+    cache_.Erase(key, *known);
   }
-  return out;
+  if (const auto refusal = refusals_.Find(key); refusal.has_value()) {
+    Examination out = Refused(Steps(nullptr), "signature", Code::kTokenInvalid, kWrongSignature);
+    out.identity = refusal->identity;
+    out.issuer = refusal->issuer;
+    out.cache_hit = true;
+    return out;
+  }
+  return std::nullopt;
 }
 
-Examination Authorizer::Verify(absl::string_view token, KeyNews news) {
+Examination Authorizer::Verify(const TokenKey& key, const Ask& ask, const Moment& moment,
+                               const Steps& steps) {
+  const absl::string_view token = key.text;
   if (absl::StartsWithIgnoreCase(token, "Bearer ")) {
-    return Refused(Code::kTokenInvalid, "begins with \"Bearer \": send the token alone");
+    return Refused(steps, "form", Code::kTokenInvalid,
+                   "begins with \"Bearer \": send the token alone");
   }
   auto parsed = jose::UnverifiedJwt::Parse(token);
-  if (!parsed.ok()) return Refused(Code::kTokenInvalid, parsed.status().message());
-  std::array<uint8_t, 4> identity;
-  std::copy_n(parsed->identity().begin(), identity.size(), identity.begin());
+  if (!parsed.ok()) {
+    return Refused(steps, "form", Code::kTokenInvalid, parsed.status().message());
+  }
+  steps.Pass("form", "a signed token, alg ", jose::NameOf(parsed->algorithm()));
+  const std::array<uint8_t, 4> identity = Short(parsed->identity());
   const TrustedIssuer* issuer = FindIssuer(parsed->issuer());
-  Examination out = issuer == nullptr
-                        ? Refused(Code::kTokenInvalid, "the issuer is not a trusted one")
-                        : VerifyParsed(token, *std::move(parsed), *issuer, news);
+  Examination out;
+  if (issuer == nullptr) {
+    out = Refused(steps, "issuer", Code::kTokenInvalid, "the issuer is not a trusted one");
+  } else {
+    steps.Pass("issuer", issuer->rules.issuer);
+    out = VerifyParsed(key, *std::move(parsed), *issuer, ask, moment, steps);
+  }
   out.identity = identity;
   out.issuer = issuer;
   return out;
 }
 
-Examination Authorizer::VerifyParsed(absl::string_view token, jose::UnverifiedJwt parsed,
-                                     const TrustedIssuer& issuer, KeyNews news) {
+Examination Authorizer::VerifyParsed(const TokenKey& key, jose::UnverifiedJwt parsed,
+                                     const TrustedIssuer& issuer, const Ask& ask,
+                                     const Moment& moment, const Steps& steps) {
   const jose::IssuerRules& rules = issuer.rules;
   const jose::Algorithm algorithm = parsed.algorithm();
   if (std::find(rules.algorithms.begin(), rules.algorithms.end(), algorithm) ==
       rules.algorithms.end()) {
-    return Refused(Code::kTokenInvalid, "the algorithm is not on the issuer's list");
+    return Refused(steps, "key", Code::kTokenInvalid, "the algorithm is not on the issuer's list");
   }
   const std::shared_ptr<const jose::KeySet> keys = issuer.keys->Current();
-  if (keys == nullptr) return MissingKey(issuer, news);
-  std::vector<std::shared_ptr<const jose::VerificationKey>> candidates;
+  if (keys == nullptr) return MissingKey(issuer, ask.news, steps);
+  Candidates candidates;
   // A secret has no kid of its own, and is the only key there is.
   if (!parsed.kid().has_value() || jose::IsSymmetric(algorithm)) {
     candidates = keys->Candidates(algorithm);
-  } else if (auto key = keys->Find(*parsed.kid(), algorithm); key != nullptr) {
-    candidates.push_back(std::move(key));
+  } else {
+    candidates = keys->Candidates(*parsed.kid(), algorithm);
   }
-  if (candidates.empty()) return MissingKey(issuer, news);
+  if (candidates.empty()) return MissingKey(issuer, ask.news, steps);
+  if (steps.told()) steps.Pass("key", KeyWords(candidates, algorithm));
 
-  auto verified = jose::JwtVerifier::Verify(std::move(parsed), rules, candidates);
-  if (!verified.ok()) return Refused(Code::kTokenInvalid, verified.status().message());
-  return Weigh(Remember(token, *verified, rules));
+  const std::array<uint8_t, 4> identity = Short(parsed.identity());
+  const bool names_no_key = !parsed.kid().has_value() && !jose::IsSymmetric(algorithm);
+  jose::VerifyStep step{};
+  const auto verified = jose::JwtVerifier::Verify(std::move(parsed), rules, candidates, &step);
+  if (!verified.ok()) {
+    // The issuer may have a new key that this token was signed with: without a kid
+    // that shows in no other way.
+    if (names_no_key && step == jose::VerifyStep::kSignature && ask.news != KeyNews::kFetched) {
+      return MissingKey(issuer, ask.news, steps);
+    }
+    // The keys may have lapsed meanwhile, which says nothing about the token.
+    if (issuer.keys->Current() == nullptr) return MissingKey(issuer, ask.news, steps);
+    TellFault(key.text, candidates, algorithm, verified.status(), step, steps);
+    const bool in_force = std::none_of(candidates.begin(), candidates.end(),
+                                       [](const auto& one) { return one->retired(); });
+    if (!steps.told() && in_force && !names_no_key && step == jose::VerifyStep::kSignature) {
+      refusals_.Insert(key, {&issuer, identity}, keys);
+    }
+    Examination out;
+    out.reason = std::string(verified.status().message());
+    return out;
+  }
+  if (steps.told()) {
+    steps.Pass("signature", "right, by ", NameOf(*verified->key()));
+    steps.Pass("claims", "all that the issuer's rules ask for");
+  }
+  std::shared_ptr<const KnownToken> known = Know(key.text, *verified, issuer);
+  if (!steps.told() && jose::JwtVerifier::CheckTime(known->times(), rules, moment.now) ==
+                           jose::TimeVerdict::kInTime) {
+    cache_.Insert(key, known, moment.now);
+  }
+  return Weigh(std::move(known), ask, moment, steps);
 }
 
-std::shared_ptr<const KnownToken> Authorizer::Remember(absl::string_view token,
-                                                       const jose::VerifiedJwt& jwt,
-                                                       const jose::IssuerRules& rules) {
-  auto known = std::make_shared<KnownToken>();
-  known->times = jwt.claims();
-  known->principal = policy::PrincipalOf(jwt);
-  known->rendered = options_.render(known->principal);
-  known->tags = TagsOf(jwt);
-  known->identity = jwt.identity();
-  known->key = jwt.key();
-  known->rules = &rules;
-  if (jose::JwtVerifier::CheckTime(known->times, rules, clock_.Now()) ==
-      jose::TimeVerdict::kInTime) {
-    cache_.Insert(token, known);
+AudienceMask Authorizer::MaskOf(const std::vector<std::string>& audiences) const {
+  AudienceMask mask = 0;
+  if (audience_bits_.empty()) return mask;
+  for (const std::string& audience : audiences) {
+    const auto bit = audience_bits_.find(audience);
+    if (bit != audience_bits_.end() && !audience.empty()) mask |= bit->second;
   }
-  return known;
+  return mask;
 }
 
-Examination Authorizer::Weigh(std::shared_ptr<const KnownToken> known) const {
+std::shared_ptr<const KnownToken> Authorizer::Know(absl::string_view token,
+                                                   const jose::VerifiedJwt& jwt,
+                                                   const TrustedIssuer& issuer) const {
+  policy::Principal principal = policy::PrincipalOf(jwt);
+  const std::string rendered = options_.render(principal);
+  return MakeKnownToken(token, jwt, issuer, MaskOf(jwt.claims().audiences), std::move(principal),
+                        rendered);
+}
+
+// The entry of a key's tag is looked for by everybody who has a token of it: as long
+// as nothing was revoked, nobody needs to take its lock.
+bool Authorizer::IsRevoked(const KnownToken& known, int64_t revision) const {
+  if (known.not_revoked_at.load(std::memory_order_relaxed) == revision) return false;
+  if (index_.IsRevoked(known.tags)) return true;
+  known.not_revoked_at.store(revision, std::memory_order_relaxed);
+  return false;
+}
+
+Examination Authorizer::Weigh(std::shared_ptr<const KnownToken> known, const Ask& ask,
+                              const Moment& moment, const Steps& steps) const {
   Examination out;
-  switch (jose::JwtVerifier::CheckTime(known->times, *known->rules, clock_.Now())) {
-    case jose::TimeVerdict::kNotYetValid:
-      return Refused(Code::kTokenInvalid,
-                     "nbf, iat or (without iat) exp lies too far in the future");
-    case jose::TimeVerdict::kExpired:
-      out.code = Code::kTokenExpired;
-      out.reason = "exp has passed";
-      break;
-    case jose::TimeVerdict::kInTime:
-      if (index_.IsRevoked(known->tags)) {
-        out.code = Code::kTokenRevoked;
-        out.reason = "a revocation is in force";
-      } else {
-        out.code = Code::kOk;
-      }
-      break;
+  out.identity = Short(known->identity);
+  out.issuer = known->issuer;
+  // Before time and revocation: a token for somebody else is invalid, whatever else
+  // is wrong with it.
+  if (ask.audiences != 0 && (ask.audiences & known->audiences) == 0) {
+    out.reason = "claim aud holds none of the caller's audiences";
+    steps.Fail("audience", out.reason);
+    return out;
+  }
+  steps.Pass("audience", "one of the issuer's",
+             ask.audiences != 0 ? " and one of the caller's" : "");
+  const jose::TimeVerdict verdict =
+      jose::JwtVerifier::CheckTime(known->times(), known->rules(), moment.now);
+  if (verdict == jose::TimeVerdict::kNotYetValid) {
+    if (steps.told()) steps.Fail("time", TimeWords(*known, moment.now));
+    out.reason = "nbf, iat or (without iat) exp lies too far in the future";
+    return out;
+  }
+  if (verdict == jose::TimeVerdict::kExpired) {
+    if (steps.told()) steps.Fail("time", TimeWords(*known, moment.now));
+    out.code = Code::kTokenExpired;
+    out.reason = "exp has passed";
+  } else if (IsRevoked(*known, moment.revision)) {
+    if (steps.told()) {
+      steps.Pass("time", TimeWords(*known, moment.now));
+      steps.Fail("revocation", RevocationWords(*known, index_));
+    }
+    out.code = Code::kTokenRevoked;
+    out.reason = "a revocation is in force";
+  } else {
+    if (steps.told()) {
+      steps.Pass("time", TimeWords(*known, moment.now));
+      steps.Pass("revocation", "none in force");
+    }
+    out.code = Code::kOk;
   }
   out.token = std::move(known);
   return out;

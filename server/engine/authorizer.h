@@ -11,8 +11,12 @@
 #include "absl/strings/string_view.h"
 #include "server/base/clock.h"
 #include "server/engine/known_token.h"
+#include "server/engine/refusals.h"
+#include "server/engine/steps.h"
 #include "server/engine/token_cache.h"
+#include "server/engine/token_key.h"
 #include "server/engine/trace.h"
+#include "server/engine/trusted_issuer.h"
 #include "server/jose/jwt_verifier.h"
 #include "server/keys/key_source.h"
 #include "server/policy/decision.h"
@@ -20,12 +24,6 @@
 #include "server/revocation/index.h"
 
 namespace gatehouse::engine {
-
-// An issuer whose tokens are accepted, and where its keys come from.
-struct TrustedIssuer {
-  jose::IssuerRules rules;
-  std::unique_ptr<keys::KeySource> keys;
-};
 
 // What came of the wait for an issuer's keys that an earlier Examination asked for.
 enum class KeyNews {
@@ -40,10 +38,6 @@ enum class Effort {
   kFull,       // the signature is verified: up to a hundred microseconds
 };
 
-// Which of the audiences in Authorizer::Options are meant, bit by bit.
-using AudienceMask = uint64_t;
-inline constexpr size_t kMaxAudiences = 64;
-
 // How a token is to be looked at.
 struct Ask {
   KeyNews news = KeyNews::kNone;
@@ -51,7 +45,9 @@ struct Ask {
   // The asker's own audiences: a token's `aud` must hold one of these, beside one of
   // its issuer's. Zero: the asker has none, and the issuer's are enough.
   AudienceMask audiences = 0;
-  // If not null: every step is gone through anew, past the memory, and told here.
+  // If not null: every step is gone through anew, past the memory and without leaving
+  // anything there, and told here. What it holds before is dropped. With kKnownOnly
+  // the answer is kUnknown, unless it needs no look at a token.
   Trace* trace = nullptr;
 };
 
@@ -68,7 +64,7 @@ struct Examination {
   // Set for kOk, kTokenExpired, kTokenRevoked and kInsufficientPermissions.
   std::shared_ptr<const KnownToken> token;
   // For the log: the first bytes of the token's identity, and its issuer if that is
-  // a trusted one. Set as soon as they are known.
+  // a trusted one. Set as soon as they are known, from the memory too.
   std::optional<std::array<uint8_t, 4>> identity;
   const TrustedIssuer* issuer = nullptr;
   // Of the index, read before it was consulted.
@@ -109,14 +105,27 @@ class Authorizer {
   const TokenCache& cache() const { return cache_; }
 
  private:
-  Examination Look(absl::string_view token, const Ask& ask);
-  Examination Verify(absl::string_view token, KeyNews news);
-  Examination VerifyParsed(absl::string_view token, jose::UnverifiedJwt parsed,
-                           const TrustedIssuer& issuer, KeyNews news);
-  std::shared_ptr<const KnownToken> Remember(absl::string_view token, const jose::VerifiedJwt& jwt,
-                                             const jose::IssuerRules& rules);
-  // Time and revocation, on every use.
-  Examination Weigh(std::shared_ptr<const KnownToken> known) const;
+  // What a question is answered by, read once for each.
+  struct Moment {
+    int64_t revision;  // of the index, before anything was looked up
+    absl::Time now;
+  };
+
+  Examination Look(absl::string_view token, const Ask& ask, int64_t revision, const Steps& steps);
+  // By the memory alone; nullopt if it knows nothing of the token.
+  std::optional<Examination> Recall(const TokenKey& key, const Ask& ask, const Moment& moment);
+  Examination Verify(const TokenKey& key, const Ask& ask, const Moment& moment, const Steps& steps);
+  Examination VerifyParsed(const TokenKey& key, jose::UnverifiedJwt parsed,
+                           const TrustedIssuer& issuer, const Ask& ask, const Moment& moment,
+                           const Steps& steps);
+  std::shared_ptr<const KnownToken> Know(absl::string_view token, const jose::VerifiedJwt& jwt,
+                                         const TrustedIssuer& issuer) const;
+  AudienceMask MaskOf(const std::vector<std::string>& audiences) const;
+  // Audience, time and revocation, on every use.
+  Examination Weigh(std::shared_ptr<const KnownToken> known, const Ask& ask, const Moment& moment,
+                    const Steps& steps) const;
+
+  bool IsRevoked(const KnownToken& known, int64_t revision) const;
 
   const std::vector<TrustedIssuer> issuers_;
   absl::flat_hash_map<std::string, const TrustedIssuer*> by_name_;  // constant after construction
@@ -124,7 +133,9 @@ class Authorizer {
   const revocation::RevocationIndex& index_;
   const Clock& clock_;
   const Options options_;
+  absl::flat_hash_map<std::string, AudienceMask> audience_bits_;  // constant after construction
   TokenCache cache_;
+  Refusals refusals_;
 };
 
 }  // namespace gatehouse::engine

@@ -78,10 +78,10 @@ absl::StatusOr<NewFact> Revoker::Token(const Examination& examined, Note note) c
   NewFact fact;
   fact.tag = revocation::TokenTag(token.identity);
   fact.kind = TagKind::kToken;
-  fact.issuer = token.principal.issuer;
+  fact.issuer = token.issuer->rules.issuer;
   fact.target = absl::BytesToHexString(absl::string_view(
       reinterpret_cast<const char*>(token.identity.data()), token.identity.size()));
-  fact.end_time = token.times.expire_time + kMargin;
+  fact.end_time = token.principal.expire_time + kMargin;
   fact.actor = std::move(note.actor);
   fact.reason = std::move(note.reason);
   return fact;

@@ -3,9 +3,11 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "gatehouse/v1/authorization_service.pb.h"
 #include "server/base/log.h"
 #include "server/base/status_macros.h"
+#include "server/config/callers.h"
 #include "server/frontend/reply.h"
 #include "server/frontend/wire.h"
 #include "server/jose/base64url.h"
@@ -14,12 +16,21 @@
 namespace gatehouse::frontend {
 namespace {
 
+using config::Right;
+using engine::Effort;
 using engine::Examination;
 using policy::Code;
 using revocation::NewFact;
 
-// Until callers are told apart, nobody is anybody.
-constexpr char kActor[] = "anonymous";
+constexpr int kMaxAppendsOfACaller = 2048;
+constexpr int kMaxListsOfACaller = 64;
+
+// One text for everything that can be wrong: whoever guesses learns nothing.
+grpc::Status UnknownCaller() {
+  return {grpc::StatusCode::UNAUTHENTICATED,
+          "the calling service is unknown: it must send its own token, once, in the metadata "
+          "\"authorization: Bearer <token>\""};
+}
 
 // The claims set of a token that was verified, as it stands in it.
 std::string ClaimsOf(absl::string_view token) {
@@ -27,8 +38,9 @@ std::string ClaimsOf(absl::string_view token) {
   return jws.ok() ? jose::DecodeBase64Url(jws->payload).value_or("") : "";
 }
 
-absl::StatusOr<NewFact> ToFact(const engine::Revoker& revoker, const v1::RevokeRequest& request) {
-  engine::Revoker::Note note{kActor, request.reason()};
+absl::StatusOr<NewFact> ToFact(const engine::Revoker& revoker, const v1::RevokeRequest& request,
+                               const std::string& actor) {
+  engine::Revoker::Note note{actor, request.reason()};
   switch (request.target_case()) {
     case v1::RevokeRequest::kTokenId:
       return revoker.TokenId(request.token_id().issuer(), request.token_id().token_id(),
@@ -55,39 +67,116 @@ absl::StatusOr<NewFact> ToFact(const engine::Revoker& revoker, const v1::RevokeR
 
 }  // namespace
 
-void AuthorizationService::Answer(UnaryCall& call, Method method, const Examination& examined,
-                                  bool show_principal, absl::string_view claims_of) {
+AuthorizationService::AuthorizationService(engine::Authorizer& authorizer,
+                                           const engine::Revoker& revoker,
+                                           revocation::RevocationStore& store,
+                                           const CallerTable& callers, Metrics& metrics,
+                                           const Clock& clock)
+    : authorizer_(authorizer),
+      revoker_(revoker),
+      store_(store),
+      callers_(callers),
+      metrics_(metrics),
+      clock_(clock),
+      denials_(clock),
+      appends_(callers.callers().size(), kMaxAppendsOfACaller),
+      lists_(callers.callers().size(), kMaxListsOfACaller) {}
+
+bool AuthorizationService::Admit(UnaryCall& call, std::optional<Right> right) {
+  const Caller* const caller = callers_.open() ? callers_.callers().data()
+                                               : callers_.Identify(call.context().client_metadata(),
+                                                                   call.worker().known_callers);
+  if (caller == nullptr) {
+    int64_t left_out = 0;
+    if (denials_.Admit("unknown caller", left_out)) {
+      log::Info(
+          "refused",
+          {{"reason", "unknown caller"}, {"peer", call.context().peer()}, {"left_out", left_out}});
+    }
+    call.Fail(UnknownCaller());
+    return false;
+  }
+  call.set_caller(*caller);
+  if (call.IsPastDeadline()) {
+    call.Refuse(Refusal::kDeadline);
+    return false;
+  }
+  if (!right.has_value() || caller->May(*right)) return true;
+  DenyRight(call, *right);
+  return false;
+}
+
+void AuthorizationService::DenyRight(UnaryCall& call, Right right) {
+  const std::string& caller = call.caller()->name;
+  const absl::string_view name = config::NameOf(right);
+  int64_t left_out = 0;
+  if (denials_.Admit(absl::StrCat("no right ", name), left_out)) {
+    log::Info("refused", {{"reason", absl::StrCat("no right \"", name, "\"")},
+                          {"caller", caller},
+                          {"left_out", left_out}});
+  }
+  call.Fail({grpc::StatusCode::PERMISSION_DENIED,
+             absl::StrCat("caller ", caller, " has no right \"", name,
+                          "\"; the server's configuration lists its rights under `may`")});
+}
+
+bool AuthorizationService::MayExplain(UnaryCall& call) {
+  if (!call.caller()->May(Right::kExplain)) {
+    DenyRight(call, Right::kExplain);
+    return false;
+  }
+  if (call.effort() == Effort::kFull) return true;
+  call.GoCold(ColdWork::Lane::kQuestions);
+  return false;
+}
+
+bool AuthorizationService::PutOff(UnaryCall& call, const Examination& examined,
+                                  ColdWork::Lane lane) {
   switch (examined.kind) {
+    case Examination::Kind::kDecided:
+      return false;
     case Examination::Kind::kUnknown:
-      return call.Fail({grpc::StatusCode::INTERNAL, "the token was not looked at"});
+      if (call.effort() == Effort::kFull) {
+        call.Fail({grpc::StatusCode::INTERNAL, "the token was not looked at"});
+      } else {
+        call.GoCold(lane);
+      }
+      return true;
     case Examination::Kind::kNeedsKeys:
       call.WaitForKeys(*examined.wait_for);
-      return;
+      return true;
     case Examination::Kind::kUnavailable:
       call.Fail(ToGrpc(absl::UnavailableError(examined.reason)));
-      return;
-    case Examination::Kind::kDecided:
-      break;
+      return true;
   }
+  return true;
+}
+
+void AuthorizationService::Answer(UnaryCall& call, const Examination& examined, const Form& form) {
+  if (PutOff(call, examined, ColdWork::Lane::kQuestions)) return;
   Worker& worker = call.worker();
   const absl::string_view id = worker.ids.Next();
   std::string with_claims;
   absl::string_view rendered;
-  if (show_principal && examined.token != nullptr) {
+  if (form.show_principal && examined.token != nullptr) {
     rendered = examined.token->rendered;
-    if (!claims_of.empty()) {
+    if (!form.claims_of.empty()) {
       v1::Principal claims;  // appended fields are merged
-      claims.set_claims(ClaimsOf(claims_of));
-      with_claims = examined.token->rendered + claims.SerializeAsString();
+      claims.set_claims(ClaimsOf(form.claims_of));
+      with_claims = absl::StrCat(examined.token->rendered, claims.SerializeAsString());
       rendered = with_claims;
     }
   }
   if (examined.code != Code::kOk) {
-    denials_.Write(method == Method::kVerify ? "Verify" : "Authorize", id, examined);
+    denials_.Write(form.method == Method::kVerify ? "Verify" : "Authorize", call.caller()->name, id,
+                   examined);
   }
   const grpc::ByteBuffer reply =
-      EncodeReply(examined.code, id, rendered, examined.revision, store_.store_id());
-  worker.metrics->CountDecision(method, examined.code, examined.cache_hit,
+      form.trace == nullptr
+          ? EncodeReply(examined.code, id, rendered, examined.revision, store_.store_id())
+          : EncodeExplained(examined.code, id, rendered, examined.revision, store_.store_id(),
+                            *form.trace);
+  worker.metrics->CountDecision(form.method, examined.code, examined.cache_hit,
                                 clock_.SteadyNanos() - call.started_nanos());
   call.Finish(reply);
 }
@@ -97,9 +186,20 @@ void AuthorizationService::Verify(UnaryCall& call) {
   if (const absl::Status status = Parse(call.request(), request); !status.ok()) {
     return call.Fail(ToGrpc(status));
   }
-  const Examination examined = authorizer_.Examine(request.token(), {.news = call.news()});
-  Answer(call, Method::kVerify, examined, examined.code == Code::kOk,
-         request.with_claims() ? absl::string_view(request.token()) : absl::string_view());
+  if (request.explain() && !MayExplain(call)) return;
+  engine::Trace trace;
+  engine::Trace* const wanted = request.explain() ? &trace : nullptr;
+  const Examination examined =
+      authorizer_.Examine(request.token(), {.news = call.news(),
+                                            .effort = call.effort(),
+                                            .audiences = call.caller()->audiences,
+                                            .trace = wanted});
+  Answer(call, examined,
+         {.method = Method::kVerify,
+          .show_principal = examined.code == Code::kOk,
+          .claims_of =
+              request.with_claims() ? absl::string_view(request.token()) : absl::string_view(),
+          .trace = wanted});
 }
 
 void AuthorizationService::Authorize(UnaryCall& call) {
@@ -112,10 +212,21 @@ void AuthorizationService::Authorize(UnaryCall& call) {
   if (const absl::Status status = policy::CheckQuestion(question); !status.ok()) {
     return call.Fail(ToGrpc(status));
   }
-  const Examination examined = authorizer_.Authorize(request.token(), question, {.news = call.news()});
+  if (request.explain() && !MayExplain(call)) return;
+  engine::Trace trace;
+  engine::Trace* const wanted = request.explain() ? &trace : nullptr;
+  const Examination examined = authorizer_.Authorize(request.token(), question,
+                                                     {.news = call.news(),
+                                                      .effort = call.effort(),
+                                                      .audiences = call.caller()->audiences,
+                                                      .trace = wanted});
   const bool token_is_good =
       examined.code == Code::kOk || examined.code == Code::kInsufficientPermissions;
-  Answer(call, Method::kAuthorize, examined, token_is_good, {});
+  Answer(call, examined,
+         {.method = Method::kAuthorize,
+          .show_principal = token_is_good,
+          .claims_of = {},
+          .trace = wanted});
 }
 
 void AuthorizationService::Revoke(UnaryCall& call) {
@@ -123,50 +234,58 @@ void AuthorizationService::Revoke(UnaryCall& call) {
   if (const absl::Status status = Parse(call.request(), request); !status.ok()) {
     return call.Fail(ToGrpc(status));
   }
+  const std::string& actor = call.caller()->name;
   absl::StatusOr<NewFact> fact;
   if (request.target_case() == v1::RevokeRequest::kToken) {
-    const Examination examined = authorizer_.Examine(request.token(), {.news = call.news()});
-    if (examined.kind == Examination::Kind::kNeedsKeys) {
-      return call.WaitForKeys(*examined.wait_for);
-    }
-    if (examined.kind == Examination::Kind::kUnavailable) {
-      return call.Fail(ToGrpc(absl::UnavailableError(examined.reason)));
-    }
-    fact = revoker_.Token(examined, {kActor, request.reason()});
+    // Whoever holds a token may revoke it, whatever audience it is for.
+    const Examination examined =
+        authorizer_.Examine(request.token(), {.news = call.news(), .effort = call.effort()});
+    if (PutOff(call, examined, ColdWork::Lane::kRevocations)) return;
+    fact = revoker_.Token(examined, {actor, request.reason()});
+  } else if (!call.caller()->May(Right::kRevoke)) {
+    return DenyRight(call, Right::kRevoke);
   } else {
-    fact = ToFact(revoker_, request);
+    fact = ToFact(revoker_, request, actor);
   }
   if (!fact.ok()) return call.Fail(ToGrpc(fact.status()));
+  Append(call, *std::move(fact));
+}
 
+void AuthorizationService::Append(UnaryCall& call, NewFact fact) {
+  const size_t caller = call.caller()->number;
+  if (!appends_.Enter(caller)) return call.Refuse(Refusal::kOverload);
   // Ends on the store's thread; nothing here is touched after Append.
   call.Defer();
-  store_.Append(*std::move(fact), [this, &call](absl::StatusOr<revocation::AppendResult> result) {
-    if (!result.ok()) {
-      metrics_.CountFailedRevocation();
-      int64_t left_out = 0;
-      if (denials_.Admit("revocation failed", left_out)) {
-        log::Error("revocation failed",
-                   {{"reason", std::string(result.status().message())}, {"left_out", left_out}});
-      }
-      return call.Fail(ToGrpc(result.status()));
-    }
-    metrics_.CountRevocation(result->existed);
-    int64_t left_out = 0;
-    if (denials_.Admit("revoked", left_out)) {
-      log::Info("revoked", {{"id", result->fact.id},
-                            {"issuer", result->fact.issuer},
-                            {"actor", result->fact.actor},
-                            {"reason", result->fact.reason},
-                            {"revision", result->fact.revision},
-                            {"existed", result->existed ? "yes" : "no"},
-                            {"left_out", left_out}});
-    }
-    v1::RevokeResponse response;
-    FillRevocation(result->fact, *response.mutable_revocation());
-    response.set_revision(result->revision);
-    response.set_store_id(store_.store_id());
-    call.Finish(Serialize(response));
-  });
+  store_.Append(
+      std::move(fact), [this, &call, caller](absl::StatusOr<revocation::AppendResult> result) {
+        appends_.Leave(caller);
+        if (!result.ok()) {
+          metrics_.CountFailedRevocation();
+          int64_t left_out = 0;
+          if (denials_.Admit("revocation failed", left_out)) {
+            log::Error("revocation failed", {{"reason", std::string(result.status().message())},
+                                             {"caller", call.caller()->name},
+                                             {"left_out", left_out}});
+          }
+          return call.Fail(ToGrpc(result.status()));
+        }
+        metrics_.CountRevocation(result->existed);
+        int64_t left_out = 0;
+        if (denials_.Admit("revoked", left_out)) {
+          log::Info("revoked", {{"id", result->fact.id},
+                                {"issuer", result->fact.issuer},
+                                {"caller", call.caller()->name},
+                                {"reason", result->fact.reason},
+                                {"revision", result->fact.revision},
+                                {"existed", result->existed ? "yes" : "no"},
+                                {"left_out", left_out}});
+        }
+        v1::RevokeResponse response;
+        FillRevocation(result->fact, *response.mutable_revocation());
+        response.set_revision(result->revision);
+        response.set_store_id(store_.store_id());
+        call.Finish(Serialize(response));
+      });
 }
 
 void AuthorizationService::ListRevocations(UnaryCall& call) {
@@ -177,8 +296,11 @@ void AuthorizationService::ListRevocations(UnaryCall& call) {
   const absl::StatusOr<revocation::ListQuery> query = ToQuery(request);
   if (!query.ok()) return call.Fail(ToGrpc(query.status()));
 
+  const size_t caller = call.caller()->number;
+  if (!lists_.Enter(caller)) return call.Refuse(Refusal::kOverload);
   call.Defer();
-  store_.List(*query, [this, &call](absl::StatusOr<revocation::ListResult> result) {
+  store_.List(*query, [this, &call, caller](absl::StatusOr<revocation::ListResult> result) {
+    lists_.Leave(caller);
     if (!result.ok()) return call.Fail(ToGrpc(result.status()));
     v1::ListRevocationsResponse response;
     for (const revocation::Fact& fact : result->facts) {

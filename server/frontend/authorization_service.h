@@ -1,12 +1,15 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "server/base/clock.h"
 #include "server/engine/authorizer.h"
 #include "server/engine/revoker.h"
+#include "server/frontend/callers.h"
 #include "server/frontend/denial_log.h"
 #include "server/frontend/metrics.h"
+#include "server/frontend/shares.h"
 #include "server/frontend/unary_call.h"
 #include "server/revocation/store.h"
 
@@ -18,13 +21,15 @@ class AuthorizationService {
  public:
   // All outlive the service.
   AuthorizationService(engine::Authorizer& authorizer, const engine::Revoker& revoker,
-                       revocation::RevocationStore& store, Metrics& metrics, const Clock& clock)
-      : authorizer_(authorizer),
-        revoker_(revoker),
-        store_(store),
-        metrics_(metrics),
-        clock_(clock),
-        denials_(clock) {}
+                       revocation::RevocationStore& store, const CallerTable& callers,
+                       Metrics& metrics, const Clock& clock);
+
+  // Finds out who calls, once, before the method: the caller is known, it has `right`
+  // (unless that is left to the method), and the call's deadline has not passed. False:
+  // the call has been ended.
+  bool Admit(UnaryCall& call, std::optional<config::Right> right);
+
+  const CallerTable& callers() const { return callers_; }
 
   void Verify(UnaryCall& call);
   void Authorize(UnaryCall& call);
@@ -32,17 +37,37 @@ class AuthorizationService {
   void ListRevocations(UnaryCall& call);
 
  private:
-  // Ends `call` with what was found out, or puts it off. `claims_of`: the token
-  // whose claims are asked for, or empty.
-  void Answer(UnaryCall& call, Method method, const engine::Examination& examined,
-              bool show_principal, absl::string_view claims_of);
+  // How an answer is to be given.
+  struct Form {
+    Method method = Method::kVerify;
+    bool show_principal = false;
+    // The token whose claims are asked for, or empty.
+    absl::string_view claims_of;
+    // Null unless the steps are asked for.
+    const engine::Trace* trace = nullptr;
+  };
+
+  // Ends `call` with what was found out, or puts it off.
+  void Answer(UnaryCall& call, const engine::Examination& examined, const Form& form);
+  // Puts `call` off where it is undecided but not hopeless, and fails it where it is.
+  // False: it is decided.
+  static bool PutOff(UnaryCall& call, const engine::Examination& examined, ColdWork::Lane lane);
+  // Whether the steps may be told; false: the call has been ended or put off.
+  bool MayExplain(UnaryCall& call);
+  void DenyRight(UnaryCall& call, config::Right right);
+  void Append(UnaryCall& call, revocation::NewFact fact);
 
   engine::Authorizer& authorizer_;
   const engine::Revoker& revoker_;
   revocation::RevocationStore& store_;
+  const CallerTable& callers_;
   Metrics& metrics_;
   const Clock& clock_;
   DenialLog denials_;
+  // On the store's thread. More than a store takes in while a client waits, so that
+  // others' still get in.
+  Shares appends_;
+  Shares lists_;
 };
 
 }  // namespace gatehouse::frontend

@@ -32,7 +32,7 @@ bool DenialLog::Admit(absl::string_view reason, int64_t& left_out) {
   return true;
 }
 
-void DenialLog::Write(absl::string_view method, absl::string_view id,
+void DenialLog::Write(absl::string_view method, absl::string_view caller, absl::string_view id,
                       const engine::Examination& examined) {
   int64_t left_out = 0;
   if (!Admit(examined.reason, left_out)) return;
@@ -49,6 +49,7 @@ void DenialLog::Write(absl::string_view method, absl::string_view id,
          examined.issuer != nullptr ? examined.issuer->rules.issuer : "unknown");
   }
   log::Info("denied", {{"method", method},
+                       {"caller", caller},
                        {"code", RowOf(examined.code).name},
                        {"reason", examined.reason},
                        {"token", token},

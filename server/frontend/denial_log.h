@@ -21,8 +21,9 @@ class DenialLog {
 
   explicit DenialLog(const Clock& clock) : clock_(clock) {}
 
-  // `examined` was decided and is not kOk.
-  void Write(absl::string_view method, absl::string_view id, const engine::Examination& examined);
+  // `examined` was decided and is not kOk. `caller` has asked.
+  void Write(absl::string_view method, absl::string_view caller, absl::string_view id,
+             const engine::Examination& examined);
 
   // Whether a line for `reason` may be written now; `left_out` is then how many
   // were not since the last one.

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -26,6 +27,13 @@ using RawService = Rpc::WithRawMethod_Verify<Rpc::WithRawMethod_Authorize<
 
 constexpr int kMaxRequestBytes = 1024 * 1024;
 
+// How long a connection may take to say what it is: one that never speaks would
+// keep the server from ending.
+constexpr int kHandshakeMillis = 5'000;
+
+// Half of the places that a source of keys has.
+constexpr size_t kMaxWaitsOfACaller = 2048;
+
 // Calls of one method that a queue holds ready. More than come between two looks at
 // the queue are of no use, and each event costs a search among them.
 constexpr int kReady = 32;
@@ -33,7 +41,10 @@ constexpr int kReady = 32;
 class CompletionQueueServer final : public GrpcServer {
  public:
   CompletionQueueServer(AuthorizationService& service, Metrics& metrics, const Clock& clock)
-      : service_(service), metrics_(metrics), clock_(clock) {}
+      : service_(service),
+        metrics_(metrics),
+        clock_(clock),
+        waits_(service.callers().callers().size(), kMaxWaitsOfACaller) {}
 
   ~CompletionQueueServer() override = default;
 
@@ -48,6 +59,7 @@ class CompletionQueueServer final : public GrpcServer {
     builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 1000);
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
+    builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMillis);
     builder.RegisterService(&raw_);
     builder.RegisterAsyncGenericService(&builtin_.generic());
     for (int i = 0; i < options.threads; ++i) queues_.push_back(builder.AddCompletionQueue());
@@ -62,7 +74,7 @@ class CompletionQueueServer final : public GrpcServer {
                                                  ": is the port in use by another program?"));
     }
     SetServing("", false);
-    Serve();
+    StartThreads();
     return absl::OkStatus();
   }
 
@@ -94,8 +106,38 @@ class CompletionQueueServer final : public GrpcServer {
     }
   }
 
+  // Looks for an event without waiting. One look may be in vain: a queue that took in
+  // the end of a call on this very thread comes back from the next look without having
+  // read from any connection.
+  static bool IsReady(grpc::ServerCompletionQueue& queue, void*& tag, bool& ok) {
+    return queue.AsyncNext(&tag, &ok, gpr_time_0(GPR_CLOCK_MONOTONIC)) ==
+           grpc::CompletionQueue::GOT_EVENT;
+  }
+
+  // What a thread does until its queue is shut down, when no call is left. Cold work
+  // waits while other events are ready, but not for ever.
+  static void Serve(Worker& worker) {
+    void* tag = nullptr;
+    bool ok = false;
+    ColdTurns turns;
+    while (true) {
+      bool had_event = true;
+      if (worker.cold.empty()) {
+        if (!worker.queue->Next(&tag, &ok)) return;
+      } else {
+        had_event = IsReady(*worker.queue, tag, ok) || IsReady(*worker.queue, tag, ok);
+      }
+      if (had_event) QueueEvent::FromTag(tag).OnEvent(ok);
+      if (!turns.IsDue(had_event)) continue;
+      if (ColdItem* const item = worker.cold.Pop(); item != nullptr) {
+        static_cast<UnaryCall*>(item)->RunCold();
+      }
+    }
+  }
+
+  // `right`: what a call needs, unless the method sees to that.
   template <typename Request>
-  void AddPool(Worker& worker, Method which, Request request,
+  void AddPool(Worker& worker, Method which, std::optional<config::Right> right, Request request,
                void (AuthorizationService::*method)(UnaryCall&)) {
     auto accept = [this, request](grpc::ServerContext* context, grpc::ByteBuffer* bytes,
                                   UnaryCall::Responder* responder,
@@ -105,33 +147,36 @@ class CompletionQueueServer final : public GrpcServer {
     pools_
         .emplace_back(std::make_unique<CallPool>(
             worker, which, std::move(accept),
-            [this, method](UnaryCall& call) { (service_.*method)(call); }, clock_, in_flight_))
+            [this, method, right](UnaryCall& call) {
+              if (call.caller() == nullptr && !service_.Admit(call, right)) return;
+              (service_.*method)(call);
+            },
+            clock_, in_flight_))
         ->Start(kReady);
   }
 
-  void Serve() {
+  void StartThreads() {
+    using config::Right;
     using Service = AuthorizationService;
     for (auto& queue : queues_) {
-      Worker& worker = workers_.emplace_back();
-      worker.queue = queue.get();
-      worker.metrics = metrics_.AddThread();
-      AddPool(worker, Method::kVerify, &RawService::RequestVerify, &Service::Verify);
-      AddPool(worker, Method::kAuthorize, &RawService::RequestAuthorize, &Service::Authorize);
-      AddPool(worker, Method::kRevoke, &RawService::RequestRevoke, &Service::Revoke);
-      AddPool(worker, Method::kListRevocations, &RawService::RequestListRevocations,
+      Worker& worker = workers_.emplace_back(*queue, *metrics_.AddThread(), waits_,
+                                             service_.callers().callers().size());
+      AddPool(worker, Method::kVerify, Right::kVerify, &RawService::RequestVerify,
+              &Service::Verify);
+      AddPool(worker, Method::kAuthorize, Right::kAuthorize, &RawService::RequestAuthorize,
+              &Service::Authorize);
+      AddPool(worker, Method::kRevoke, std::nullopt, &RawService::RequestRevoke, &Service::Revoke);
+      AddPool(worker, Method::kListRevocations, Right::kList, &RawService::RequestListRevocations,
               &Service::ListRevocations);
       builtin_.Start(*queue);
-      threads_.emplace_back([&queue] {
-        void* tag = nullptr;
-        bool ok = false;
-        while (queue->Next(&tag, &ok)) QueueEvent::FromTag(tag).OnEvent(ok);
-      });
+      threads_.emplace_back([&worker] { Serve(worker); });
     }
   }
 
   AuthorizationService& service_;
   Metrics& metrics_;
   const Clock& clock_;
+  FairWaits waits_;
   RawService raw_;
   int port_ = 0;
   std::atomic<int64_t> in_flight_ = 0;

@@ -20,6 +20,26 @@ using Labels = std::vector<std::pair<std::string, std::string>>;
 constexpr std::array<const char*, kMethods> kMethodNames = {"Verify", "Authorize", "Revoke",
                                                             "ListRevocations"};
 
+constexpr std::array<const char*, kStatuses> kStatusNames = {
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+};
+
 MetricFamily Family(const char* name, const char* help, MetricType type) {
   MetricFamily family;
   family.name = name;
@@ -41,8 +61,7 @@ MetricFamily Single(const char* name, const char* help, MetricType type, double 
   return family;
 }
 
-void AddKeySets(const engine::Authorizer& authorizer, const Clock& clock,
-                std::vector<MetricFamily>& out) {
+void AddKeySets(const engine::Authorizer& authorizer, std::vector<MetricFamily>& out) {
   MetricFamily keys = Family("gatehouse_keys", "Keys in force, by issuer.", MetricType::Gauge);
   MetricFamily age = Family("gatehouse_keys_age_seconds",
                             "Since an issuer's keys were last read; absent if they never were.",
@@ -53,8 +72,8 @@ void AddKeySets(const engine::Authorizer& authorizer, const Clock& clock,
     const keys::KeySourceState state = issuer.keys->State();
     const std::string& name = issuer.rules.issuer;
     AddValue(keys, static_cast<double>(state.key_count), {{"issuer", name}});
-    if (state.last_success != absl::InfinitePast()) {
-      AddValue(age, absl::ToDoubleSeconds(clock.Now() - state.last_success), {{"issuer", name}});
+    if (state.age.has_value()) {
+      AddValue(age, absl::ToDoubleSeconds(*state.age), {{"issuer", name}});
     }
     AddValue(fetches, static_cast<double>(state.succeeded_fetches),
              {{"issuer", name}, {"result", "ok"}});
@@ -78,9 +97,14 @@ void ThreadMetrics::CountDecision(Method method, policy::Code code, bool cache_h
 
 void ThreadMetrics::CountFailure(Method method) { Add(failures_[static_cast<size_t>(method)]); }
 
+void ThreadMetrics::CountCall(size_t caller, grpc::StatusCode status) {
+  const auto code = std::min(static_cast<size_t>(status), size_t{kStatuses - 1});
+  Add(calls_[std::min(caller, calls_.size() - 1)][code]);
+}
+
 ThreadMetrics* Metrics::AddThread() {
   MutexLock lock(mu_);
-  return threads_.emplace_back(std::make_unique<ThreadMetrics>()).get();
+  return threads_.emplace_back(std::make_unique<ThreadMetrics>(callers_.size())).get();
 }
 
 void Metrics::CountRevocation(bool existed) {
@@ -88,7 +112,7 @@ void Metrics::CountRevocation(bool existed) {
 }
 
 std::vector<MetricFamily> Metrics::Collect() const {
-  ThreadMetrics sum;
+  ThreadMetrics sum(callers_.size());
   {
     MutexLock lock(mu_);
     const auto add = [](auto& to, const auto& from) {
@@ -99,6 +123,9 @@ std::vector<MetricFamily> Metrics::Collect() const {
     for (const auto& thread : threads_) {
       for (size_t m = 0; m < kMethods; ++m) add(sum.decisions_[m], thread->decisions_[m]);
       add(sum.failures_, thread->failures_);
+      add(sum.refusals_, thread->refusals_);
+      for (size_t c = 0; c < sum.calls_.size(); ++c) add(sum.calls_[c], thread->calls_[c]);
+      ThreadMetrics::Add(sum.cold_calls_, thread->cold_calls_);
       add(sum.latency_, thread->latency_);
       ThreadMetrics::Add(sum.latency_sum_nanos_, thread->latency_sum_nanos_);
       ThreadMetrics::Add(sum.cache_hits_, thread->cache_hits_);
@@ -127,6 +154,26 @@ std::vector<MetricFamily> Metrics::Collect() const {
   }
   out.push_back(std::move(failures));
 
+  MetricFamily refusals = Family("gatehouse_refused_total", "Calls that were not begun, by reason.",
+                                 MetricType::Counter);
+  AddValue(refusals, static_cast<double>(sum.refusals_[static_cast<size_t>(Refusal::kOverload)]),
+           {{"reason", "overload"}});
+  AddValue(refusals, static_cast<double>(sum.refusals_[static_cast<size_t>(Refusal::kDeadline)]),
+           {{"reason", "deadline"}});
+  out.push_back(std::move(refusals));
+
+  MetricFamily calls = Family("gatehouse_calls_total",
+                              "Calls, by caller and gRPC status; caller \"\" is an unknown one.",
+                              MetricType::Counter);
+  for (size_t c = 0; c < sum.calls_.size(); ++c) {
+    for (size_t s = 0; s < kStatuses; ++s) {
+      if (sum.calls_[c][s] == 0 && s != 0) continue;
+      AddValue(calls, static_cast<double>(sum.calls_[c][s]),
+               {{"caller", c < callers_.size() ? callers_[c] : ""}, {"code", kStatusNames[s]}});
+    }
+  }
+  out.push_back(std::move(calls));
+
   MetricFamily latency = Family("gatehouse_decision_duration_seconds",
                                 "From a request's arrival in the server to its reply's hand-over.",
                                 MetricType::Histogram);
@@ -149,6 +196,8 @@ std::vector<MetricFamily> Metrics::Collect() const {
   const auto gauge = [&](const char* name, const char* help, double value) {
     out.push_back(Single(name, help, MetricType::Gauge, value));
   };
+  gauge("gatehouse_cold_calls", "Calls that wait for their turn to have a token verified.",
+        static_cast<double>(sum.cold_calls_));
   counter("gatehouse_token_cache_hits_total", "Decisions on a token that was verified before.",
           sum.cache_hits_);
   counter("gatehouse_token_cache_misses_total", "Decisions on a token that was not.",
@@ -166,7 +215,7 @@ std::vector<MetricFamily> Metrics::Collect() const {
         static_cast<double>(index_.size()));
   gauge("gatehouse_revocation_revision", "Of the list of revocations.",
         static_cast<double>(index_.revision()));
-  AddKeySets(authorizer_, clock_, out);
+  AddKeySets(authorizer_, out);
   MetricFamily build = Family("gatehouse_build_info", "Which build this is.", MetricType::Gauge);
   AddValue(build, 1, {{"version", kVersion}});
   out.push_back(std::move(build));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <grpcpp/support/status.h>
 #include <prometheus/collectable.h>
 
 #include <array>
@@ -8,9 +9,9 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "server/base/clock.h"
 #include "server/base/mutex.h"
 #include "server/engine/authorizer.h"
 #include "server/policy/decision.h"
@@ -21,6 +22,16 @@ namespace gatehouse::frontend {
 enum class Method { kVerify, kAuthorize, kRevoke, kListRevocations };
 inline constexpr int kMethods = 4;
 
+// Why a call was not begun.
+enum class Refusal {
+  kOverload,  // too much at once, from its caller or from all
+  kDeadline,  // its deadline had passed
+};
+inline constexpr int kRefusals = 2;
+
+// gRPC's statuses, OK to UNAUTHENTICATED.
+inline constexpr int kStatuses = 17;
+
 // Counters of one serving thread: written by it alone, read by whoever scrapes.
 // Relaxed atomics, no lock and no shared cache line on the path of a decision.
 class alignas(64) ThreadMetrics {
@@ -30,9 +41,19 @@ class alignas(64) ThreadMetrics {
       1'000,   2'500,   5'000,     10'000,    25'000,     50'000,
       100'000, 250'000, 1'000'000, 5'000'000, 25'000'000, 100'000'000};
 
+  // Of `callers` known ones.
+  explicit ThreadMetrics(size_t callers) : calls_(callers + 1) {}
+
   void CountDecision(Method method, policy::Code code, bool cache_hit, int64_t nanos);
   // No decision was made: any gRPC status but OK.
   void CountFailure(Method method);
+  // A call has ended, of the caller of this number; kUnknownCaller for none.
+  void CountCall(size_t caller, grpc::StatusCode status);
+  void CountRefusal(Refusal reason) { Add(refusals_[static_cast<size_t>(reason)]); }
+  // How many calls wait for their turn to be verified.
+  void SetColdCalls(size_t calls) { cold_calls_.store(calls, std::memory_order_relaxed); }
+
+  static constexpr size_t kUnknownCaller = ~size_t{0};
 
  private:
   friend class Metrics;
@@ -43,6 +64,10 @@ class alignas(64) ThreadMetrics {
 
   std::array<std::array<Counter, policy::kCodes>, kMethods> decisions_{};
   std::array<Counter, kMethods> failures_{};
+  std::array<Counter, kRefusals> refusals_{};
+  Counter cold_calls_ = 0;
+  // By caller; the last are those of unknown ones.
+  std::vector<std::array<Counter, kStatuses>> calls_;
   std::array<Counter, kBuckets.size() + 1> latency_{};
   Counter latency_sum_nanos_ = 0;
   Counter cache_hits_ = 0;
@@ -52,10 +77,10 @@ class alignas(64) ThreadMetrics {
 // What /metrics shows. Thread-safe.
 class Metrics final : public prometheus::Collectable {
  public:
-  // All outlive this.
+  // All outlive this. `callers`: their names.
   Metrics(const engine::Authorizer& authorizer, const revocation::RevocationIndex& index,
-          const Clock& clock)
-      : authorizer_(authorizer), index_(index), clock_(clock) {}
+          std::vector<std::string> callers)
+      : authorizer_(authorizer), index_(index), callers_(std::move(callers)) {}
 
   // A serving thread's own counters; they live as long as this.
   ThreadMetrics* AddThread();
@@ -70,7 +95,7 @@ class Metrics final : public prometheus::Collectable {
  private:
   const engine::Authorizer& authorizer_;
   const revocation::RevocationIndex& index_;
-  const Clock& clock_;
+  const std::vector<std::string> callers_;
   std::atomic<uint64_t> revocations_ = 0;
   std::atomic<uint64_t> repeated_revocations_ = 0;
   std::atomic<uint64_t> failed_revocations_ = 0;

@@ -58,6 +58,10 @@ std::string Readiness::Text() const {
     absl::StrAppend(&text, "issuer ", log::Escape(issuer.rules.issuer), ": ");
     if (state.has_keys) {
       absl::StrAppend(&text, state.key_count, state.key_count == 1 ? " key" : " keys");
+      if (state.from_disk) {
+        absl::StrAppend(&text, " from the copy on disk, fetched ",
+                        absl::FormatTime(state.last_success, absl::UTCTimeZone()));
+      }
     } else {
       absl::StrAppend(&text, "no keys yet");
     }

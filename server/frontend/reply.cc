@@ -60,6 +60,26 @@ uint8_t* WriteBytesField(int number, absl::string_view value, uint8_t* out) {
   return out + value.size();
 }
 
+void AppendField(int number, absl::string_view value, std::string& out) {
+  const size_t size = out.size();
+  out.resize(size + BytesFieldSize(value.size()));
+  WriteBytesField(number, value, reinterpret_cast<uint8_t*>(&out[size]));
+}
+
+// An empty text is not sent.
+void AppendText(int number, absl::string_view value, std::string& out) {
+  if (!value.empty()) AppendField(number, value, out);
+}
+
+void AppendTime(int number, absl::Time time, std::string& out) {
+  google::protobuf::Timestamp stamp;
+  SetTimestamp(time, stamp);
+  std::array<uint8_t, 32> bytes{};
+  const size_t size = stamp.ByteSizeLong();
+  stamp.SerializeWithCachedSizesToArray(bytes.data());
+  AppendField(number, {reinterpret_cast<const char*>(bytes.data()), size}, out);
+}
+
 }  // namespace
 
 const CodeRow& RowOf(Code code) { return kRows[static_cast<size_t>(code)]; }
@@ -76,24 +96,37 @@ void FillDecision(Code code, absl::string_view id, v1::Decision& decision) {
 }
 
 void FillPrincipal(const policy::Principal& principal, v1::Principal& out) {
-  out.set_issuer(principal.issuer);
-  out.set_subject(principal.subject);
-  out.set_tenant(principal.tenant);
-  for (const std::string& role : principal.roles) out.add_roles(role);
-  for (const std::string& scope : principal.scopes) out.add_scopes(scope);
-  out.set_session_id(principal.session_id);
-  out.set_token_id(principal.token_id);
-  out.set_client_id(principal.client_id);
-  out.set_email(principal.email);
-  if (principal.issue_time.has_value())
-    SetTimestamp(*principal.issue_time, *out.mutable_issue_time());
-  SetTimestamp(principal.expire_time, *out.mutable_expire_time());
+  const auto& p = principal;
+  out.set_issuer(p.issuer.data(), p.issuer.size());
+  out.set_subject(p.subject.data(), p.subject.size());
+  out.set_tenant(p.tenant.data(), p.tenant.size());
+  for (const absl::string_view role : p.roles) out.add_roles(role.data(), role.size());
+  for (const absl::string_view scope : p.scopes) out.add_scopes(scope.data(), scope.size());
+  out.set_session_id(p.session_id.data(), p.session_id.size());
+  out.set_token_id(p.token_id.data(), p.token_id.size());
+  out.set_client_id(p.client_id.data(), p.client_id.size());
+  out.set_email(p.email.data(), p.email.size());
+  if (p.issue_time.has_value()) SetTimestamp(*p.issue_time, *out.mutable_issue_time());
+  SetTimestamp(p.expire_time, *out.mutable_expire_time());
 }
 
 std::string RenderPrincipal(const policy::Principal& principal) {
-  v1::Principal message;
-  FillPrincipal(principal, message);
-  return message.SerializeAsString();
+  using P = v1::Principal;
+  const policy::Principal& p = principal;
+  std::string out;
+  out.reserve(256);
+  AppendText(P::kIssuerFieldNumber, p.issuer, out);
+  AppendText(P::kSubjectFieldNumber, p.subject, out);
+  AppendText(P::kTenantFieldNumber, p.tenant, out);
+  for (const absl::string_view role : p.roles) AppendField(P::kRolesFieldNumber, role, out);
+  for (const absl::string_view scope : p.scopes) AppendField(P::kScopesFieldNumber, scope, out);
+  AppendText(P::kSessionIdFieldNumber, p.session_id, out);
+  AppendText(P::kTokenIdFieldNumber, p.token_id, out);
+  AppendText(P::kClientIdFieldNumber, p.client_id, out);
+  AppendText(P::kEmailFieldNumber, p.email, out);
+  if (p.issue_time.has_value()) AppendTime(P::kIssueTimeFieldNumber, *p.issue_time, out);
+  AppendTime(P::kExpireTimeFieldNumber, p.expire_time, out);
+  return out;
 }
 
 grpc::ByteBuffer EncodeReply(Code code, absl::string_view id, absl::string_view rendered,
@@ -126,6 +159,23 @@ grpc::ByteBuffer EncodeReply(Code code, absl::string_view id, absl::string_view 
 
   const grpc::Slice owned(slice, grpc::Slice::STEAL_REF);
   return grpc::ByteBuffer(&owned, 1);
+}
+
+grpc::ByteBuffer EncodeExplained(Code code, absl::string_view id, absl::string_view rendered,
+                                 int64_t revision, absl::string_view store_id,
+                                 const engine::Trace& trace) {
+  v1::VerifyResponse response;
+  FillDecision(code, id, *response.mutable_decision());
+  for (const engine::Step& step : trace) {
+    v1::Step& out = *response.mutable_decision()->add_explanation();
+    out.set_name(std::string(step.name));
+    out.set_passed(step.passed);
+    out.set_detail(step.detail);
+  }
+  if (!rendered.empty()) response.mutable_principal()->ParseFromString(std::string(rendered));
+  response.set_revision(revision);
+  response.set_store_id(std::string(store_id));
+  return Serialize(response);
 }
 
 DecisionIds::DecisionIds() { Renew(); }

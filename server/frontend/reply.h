@@ -7,6 +7,7 @@
 
 #include "absl/strings/string_view.h"
 #include "gatehouse/v1/decision.pb.h"
+#include "server/engine/trace.h"
 #include "server/policy/decision.h"
 #include "server/policy/principal.h"
 
@@ -37,6 +38,11 @@ std::string RenderPrincipal(const policy::Principal& principal);
 // a serialized Principal; empty for none.
 grpc::ByteBuffer EncodeReply(policy::Code code, absl::string_view id, absl::string_view rendered,
                              int64_t revision, absl::string_view store_id);
+
+// The same fields with the steps of how it came to that: slowly, as a message.
+grpc::ByteBuffer EncodeExplained(policy::Code code, absl::string_view id,
+                                 absl::string_view rendered, int64_t revision,
+                                 absl::string_view store_id, const engine::Trace& trace);
 
 // Unique names for decisions. Not thread-safe: one for each thread.
 class DecisionIds {

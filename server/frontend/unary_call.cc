@@ -8,11 +8,29 @@ namespace gatehouse::frontend {
 
 using engine::KeyNews;
 
+namespace {
+
+// What a call may hold on to while it waits: a token and a question are far smaller.
+constexpr size_t kMaxKeptBytes = size_t{64} * 1024;
+
+}  // namespace
+
 // Shared with the key source, which may call long after this call's place has been
 // given to another: the alarm is then a spent one.
 struct UnaryCall::Wait {
+  enum class Outcome { kTimeUp, kFetched, kFailed, kCrowdedOut };
+
+  // The first one counts, and ends the wait.
+  void End(Outcome how) {
+    auto none = Outcome::kTimeUp;
+    if (outcome.compare_exchange_strong(none, how, std::memory_order_acq_rel)) alarm.Cancel();
+  }
+
   grpc::Alarm alarm;
-  std::atomic<KeyNews> news = KeyNews::kFailed;
+  std::atomic<Outcome> outcome = Outcome::kTimeUp;
+  keys::KeySource* source = nullptr;
+  keys::KeySource::Ticket ticket = keys::KeySource::kNone;
+  FairWaits::Ticket share = 0;
 };
 
 Worker& UnaryCall::worker() { return pool_.worker_; }
@@ -20,11 +38,18 @@ Worker& UnaryCall::worker() { return pool_.worker_; }
 void UnaryCall::Accept() {
   state_ = State::kAccepting;
   deferred_ = false;
+  cold_ = false;
+  waited_ = false;
+  gone_ = false;
+  elsewhere_ = false;
+  status_ = grpc::StatusCode::OK;
   news_ = KeyNews::kNone;
+  caller_ = nullptr;
   started_nanos_ = 0;
   context_.emplace();
   responder_.emplace(&*context_);
   pool_.in_flight_.fetch_add(1, std::memory_order_relaxed);
+  context_->AsyncNotifyWhenDone(done_.tag());
   pool_.accept_(&*context_, &request_, &*responder_, pool_.worker_.queue, tag());
 }
 
@@ -32,38 +57,62 @@ void UnaryCall::OnEvent(bool ok) {
   switch (state_) {
     case State::kAccepting:
       if (!ok) return pool_.Land();  // the server is shutting down: no call came
+      pending_ = 2;                  // the end of the reply, and Done
       started_nanos_ = pool_.clock_.SteadyNanos();
       state_ = State::kHandling;
       pool_.handler_(*this);
       return;
     case State::kWaiting:
-      news_ = wait_->news.load(std::memory_order_acquire);
-      wait_.reset();
-      state_ = State::kHandling;
-      pool_.handler_(*this);
-      return;
+      return OnWaited();
     case State::kEnding:
-      pool_.Return(*this);
-      return;
+      return CameIn();
     case State::kHandling:
+    case State::kCold:
       return;
   }
 }
 
+void UnaryCall::OnDone() {
+  gone_ = true;
+  // Nobody waits for the answer: the places that this one holds are for others.
+  if (state_ == State::kWaiting) wait_->End(Wait::Outcome::kTimeUp);
+  CameIn();
+}
+
+void UnaryCall::CameIn() {
+  if (--pending_ == 0) pool_.Return(*this);
+}
+
 void UnaryCall::Finish(const grpc::ByteBuffer& reply) {
-  End();
+  End(grpc::StatusCode::OK);
   responder_->Finish(reply, grpc::Status::OK, tag());
 }
 
 void UnaryCall::Fail(const grpc::Status& status) {
-  failed_ = true;
-  End();
+  End(status.error_code());
   responder_->FinishWithError(status, tag());
+}
+
+void UnaryCall::Refuse(Refusal reason) {
+  worker().metrics->CountRefusal(reason);
+  Fail(reason == Refusal::kDeadline
+           ? grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED,
+                          "the deadline had passed before the call was begun")
+           : grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
+                          "too many calls at once, from this caller or from all: try again later"));
+}
+
+bool UnaryCall::IsPastDeadline() const {
+  const gpr_timespec deadline = context_->raw_deadline();
+  return gpr_time_cmp(deadline, gpr_inf_future(deadline.clock_type)) != 0 &&
+         gpr_time_cmp(deadline, gpr_now(deadline.clock_type)) <= 0;
 }
 
 // The end comes only when the client has taken the reply, and a client may never do
 // that: its place must not be missed until then.
-void UnaryCall::End() {
+void UnaryCall::End(grpc::StatusCode status) {
+  status_ = status;
+  if (!elsewhere_) pool_.Count(*this);
   request_.Clear();
   MakeRoom();
   ending_since_nanos_.store(pool_.clock_.SteadyNanos(), std::memory_order_relaxed);
@@ -71,6 +120,7 @@ void UnaryCall::End() {
 }
 
 void UnaryCall::Defer() {
+  elsewhere_ = true;
   request_.Clear();
   MakeRoom();
 }
@@ -82,27 +132,71 @@ void UnaryCall::MakeRoom() {
   pool_.TopUp();
 }
 
+bool UnaryCall::CanBeKept() {
+  if (request_.Length() <= kMaxKeptBytes) return true;
+  worker().metrics->CountRefusal(Refusal::kOverload);
+  Fail({grpc::StatusCode::RESOURCE_EXHAUSTED,
+        "a request over 64 KiB cannot wait for its turn, or for the issuer's keys"});
+  return false;
+}
+
+void UnaryCall::GoCold(ColdWork::Lane lane) {
+  if (!CanBeKept()) return;
+  MakeRoom();
+  state_ = State::kCold;
+  ColdWork& cold = worker().cold;
+  ColdItem* refused = nullptr;
+  if (waited_) {
+    cold.PushAgain(lane, caller_->number, *this);
+  } else {
+    refused = cold.Push(lane, caller_->number, *this);
+  }
+  worker().metrics->SetColdCalls(cold.size());
+  if (refused != nullptr) static_cast<UnaryCall*>(refused)->Refuse(Refusal::kOverload);
+}
+
+void UnaryCall::RunCold() {
+  worker().metrics->SetColdCalls(worker().cold.size());
+  state_ = State::kHandling;
+  // Before the look at `gone_`, which a deadline that passes sets too.
+  if (IsPastDeadline()) return Refuse(Refusal::kDeadline);
+  if (gone_) return Fail(grpc::Status::CANCELLED);
+  cold_ = true;
+  pool_.handler_(*this);
+}
+
 void UnaryCall::WaitForKeys(keys::KeySource& source) {
   constexpr auto kLongest = std::chrono::seconds(5);
-  constexpr size_t kMaxWaitingBytes = size_t{64} * 1024;
-  if (request_.Length() > kMaxWaitingBytes) {
-    return Fail({grpc::StatusCode::RESOURCE_EXHAUSTED,
-                 "a request over 64 KiB cannot wait for the issuer's keys"});
-  }
+  if (!CanBeKept()) return;
   MakeRoom();
   state_ = State::kWaiting;
   wait_ = std::make_shared<Wait>();
+  wait_->source = &source;
   wait_->alarm.Set(pool_.worker_.queue,
                    std::min(context_->deadline(), std::chrono::system_clock::now() + kLongest),
                    tag());
   // The event comes through the queue, whose one thread is in here, so not before
   // this has returned.
-  source.AwaitFetch([wait = wait_](keys::KeySource::Fetched fetched) {
-    wait->news.store(
-        fetched == keys::KeySource::Fetched::kSucceeded ? KeyNews::kFetched : KeyNews::kFailed,
-        std::memory_order_release);
-    wait->alarm.Cancel();
+  wait_->share = worker().waits.Enter(caller_->number,
+                                      [wait = wait_] { wait->End(Wait::Outcome::kCrowdedOut); });
+  wait_->ticket = source.AwaitFetch([wait = wait_](keys::KeySource::Fetched fetched) {
+    wait->End(fetched == keys::KeySource::Fetched::kSucceeded ? Wait::Outcome::kFetched
+                                                              : Wait::Outcome::kFailed);
   });
+}
+
+void UnaryCall::OnWaited() {
+  const std::shared_ptr<Wait> wait = std::exchange(wait_, nullptr);
+  worker().waits.Leave(caller_->number, wait->share);
+  wait->source->Forget(wait->ticket);
+  const Wait::Outcome outcome = wait->outcome.load(std::memory_order_acquire);
+  state_ = State::kHandling;
+  if (gone_) return Fail(grpc::Status::CANCELLED);
+  if (outcome == Wait::Outcome::kCrowdedOut) return Refuse(Refusal::kOverload);
+  news_ = outcome == Wait::Outcome::kFetched ? KeyNews::kFetched : KeyNews::kFailed;
+  waited_ = true;
+  cold_ = false;
+  pool_.handler_(*this);
 }
 
 void CallPool::Start(int ready) {
@@ -123,7 +217,7 @@ void CallPool::TopUp() {
 }
 
 void CallPool::Return(UnaryCall& call) {
-  if (std::exchange(call.failed_, false)) worker_.metrics->CountFailure(method_);
+  if (call.elsewhere_) Count(call);
   call.ending_since_nanos_.store(0, std::memory_order_relaxed);
   // An idle place keeps nothing of its last call.
   call.request_.Clear();
@@ -132,6 +226,12 @@ void CallPool::Return(UnaryCall& call) {
   idle_.push_back(&call);
   TopUp();
   Land();
+}
+
+void CallPool::Count(const UnaryCall& call) {
+  if (call.status_ != grpc::StatusCode::OK) worker_.metrics->CountFailure(method_);
+  worker_.metrics->CountCall(
+      call.caller_ != nullptr ? call.caller_->number : ThreadMetrics::kUnknownCaller, call.status_);
 }
 
 void CallPool::CancelOldest() {

@@ -12,6 +12,9 @@
 #include <vector>
 
 #include "server/engine/authorizer.h"
+#include "server/frontend/callers.h"
+#include "server/frontend/cold_work.h"
+#include "server/frontend/fair_waits.h"
 #include "server/frontend/metrics.h"
 #include "server/frontend/queue_event.h"
 #include "server/frontend/reply.h"
@@ -19,11 +22,18 @@
 
 namespace gatehouse::frontend {
 
-// What a serving thread has for itself alone.
+// What a serving thread has for itself alone, and the waits of all.
 struct Worker {
-  grpc::ServerCompletionQueue* queue = nullptr;
-  ThreadMetrics* metrics = nullptr;
+  Worker(grpc::ServerCompletionQueue& its_queue, ThreadMetrics& its_metrics, FairWaits& all_waits,
+         size_t callers)
+      : queue(&its_queue), metrics(&its_metrics), waits(all_waits), cold(callers) {}
+
+  grpc::ServerCompletionQueue* const queue;
+  ThreadMetrics* const metrics;
+  FairWaits& waits;
   DecisionIds ids;
+  CallerTable::Memory known_callers;
+  ColdWork cold;
 };
 
 class CallPool;
@@ -31,10 +41,10 @@ class CallPool;
 // A place for one call of one method on one queue, used for one call after
 // another. Bytes in and bytes out; what they mean is the handler's business.
 //
-// The queue's thread runs the handler. It must end the call with exactly one Finish
-// or Fail, now; or after Defer, later and from any thread; or put it off with
-// WaitForKeys.
-class UnaryCall final : public QueueEvent {
+// The queue's thread runs the handler. It must end the call with exactly one Finish,
+// Fail or Refuse, now; or after Defer, later and from any thread; or put it off with
+// GoCold or WaitForKeys, after which the handler runs again.
+class UnaryCall final : public QueueEvent, public ColdItem {
  public:
   using Responder = grpc::ServerAsyncResponseWriter<grpc::ByteBuffer>;
 
@@ -48,41 +58,83 @@ class UnaryCall final : public QueueEvent {
   Worker& worker();
   // When it came, on the steady clock.
   int64_t started_nanos() const { return started_nanos_; }
+  // Who calls; null until it is set.
+  const Caller* caller() const { return caller_; }
+  void set_caller(const Caller& caller) { caller_ = &caller; }
+  bool IsPastDeadline() const;
+  // Whether it is this call's turn for work that takes its time.
+  engine::Effort effort() const {
+    return cold_ ? engine::Effort::kFull : engine::Effort::kKnownOnly;
+  }
   // What came of the last WaitForKeys.
   engine::KeyNews news() const { return news_; }
 
   void Finish(const grpc::ByteBuffer& reply);
   void Fail(const grpc::Status& status);
+  // Fails it with the status that belongs to `reason`, and counts that.
+  void Refuse(Refusal reason);
   // Before the call is handed to another thread to be ended there. Another call is
   // accepted in its place, and the request's bytes are given back.
   void Defer();
+  // Runs the handler again with Effort::kFull when it is this call's turn, or refuses
+  // it, or another one, now. Another call is accepted in its place. Ends the handler.
+  void GoCold(ColdWork::Lane lane);
   // Runs the handler again when `source` has fetched, with the news; or, with
   // kFailed, when the call's deadline or 5 s have passed or too many wait already.
-  // Holds no thread, and another call is accepted in its place. Ends the handler.
+  // Where the caller has more than its share waiting, its oldest is refused. Holds no
+  // thread, and another call is accepted in its place. Ends the handler.
   void WaitForKeys(keys::KeySource& source);
+
+  // For the queue's thread, when it is this call's turn.
+  void RunCold();
 
  private:
   friend class CallPool;
-  enum class State { kAccepting, kHandling, kWaiting, kEnding };
+  enum class State { kAccepting, kHandling, kCold, kWaiting, kEnding };
   struct Wait;
+  // The client has gone, or everything was sent.
+  class Done final : public QueueEvent {
+   public:
+    explicit Done(UnaryCall& call) : call_(call) {}
+    void OnEvent(bool /*ok*/) override { call_.OnDone(); }
+
+   private:
+    UnaryCall& call_;
+  };
 
   // Asks gRPC for the next call.
   void Accept();
+  void OnDone();
+  void OnWaited();
+  // One event fewer is to come; after the last one the place is free.
+  void CameIn();
   // Lets another call be accepted in this one's place. Once a call; on the queue's
   // thread.
   void MakeRoom();
-  void End();
+  // False if the request takes too much memory to be kept; the call is then refused.
+  bool CanBeKept();
+  void End(grpc::StatusCode status);
 
   CallPool& pool_;
-  State state_ = State::kAccepting;
+  Done done_{*this};
+  // Set by whoever ends the call, perhaps on another thread; events come on the queue's.
+  std::atomic<State> state_ = State::kAccepting;
   bool deferred_ = false;
-  bool failed_ = false;
+  bool cold_ = false;
+  bool waited_ = false;
+  bool gone_ = false;
+  // Ended by another thread, which must leave this one's counters alone.
+  bool elsewhere_ = false;
+  // Events to come.
+  int pending_ = 0;
+  grpc::StatusCode status_ = grpc::StatusCode::OK;
   int64_t started_nanos_ = 0;
   // 0 unless the reply waits to be taken by the client.
   std::atomic<int64_t> ending_since_nanos_ = 0;
   std::optional<grpc::ServerContext> context_;
   std::optional<Responder> responder_;
   grpc::ByteBuffer request_;
+  const Caller* caller_ = nullptr;
   engine::KeyNews news_ = engine::KeyNews::kNone;
   std::shared_ptr<Wait> wait_;
 };
@@ -123,6 +175,8 @@ class CallPool {
   // `call` has ended.
   void Return(UnaryCall& call);
   void CancelOldest();
+  // How `call` has ended.
+  void Count(const UnaryCall& call);
   // One call fewer is in flight.
   void Land();
 

@@ -2,6 +2,9 @@
 
 #include <array>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
 namespace gatehouse::jose {
 namespace {
 
@@ -9,19 +12,47 @@ struct Row {
   Algorithm algorithm;
   absl::string_view name;
   KeyKind kind;
+  Scheme scheme;
+  Hash hash;
 };
 
 // In the order of the enumeration.
-constexpr std::array<Row, 4> kTable = {{
-    {Algorithm::kEdDsa, "EdDSA", KeyKind::kEd25519},
-    {Algorithm::kEs256, "ES256", KeyKind::kEcP256},
-    {Algorithm::kRs256, "RS256", KeyKind::kRsa},
-    {Algorithm::kHs256, "HS256", KeyKind::kHmac},
-}};
+constexpr std::array kTable = {
+    Row{Algorithm::kEdDsa, "EdDSA", KeyKind::kEd25519, Scheme::kMessage, Hash::kSha512},
+    Row{Algorithm::kEs256, "ES256", KeyKind::kEcP256, Scheme::kEcdsa, Hash::kSha256},
+    Row{Algorithm::kEs384, "ES384", KeyKind::kEcP384, Scheme::kEcdsa, Hash::kSha384},
+    Row{Algorithm::kEs512, "ES512", KeyKind::kEcP521, Scheme::kEcdsa, Hash::kSha512},
+    Row{Algorithm::kRs256, "RS256", KeyKind::kRsa, Scheme::kPkcs1, Hash::kSha256},
+    Row{Algorithm::kRs384, "RS384", KeyKind::kRsa, Scheme::kPkcs1, Hash::kSha384},
+    Row{Algorithm::kRs512, "RS512", KeyKind::kRsa, Scheme::kPkcs1, Hash::kSha512},
+    Row{Algorithm::kPs256, "PS256", KeyKind::kRsa, Scheme::kPss, Hash::kSha256},
+    Row{Algorithm::kPs384, "PS384", KeyKind::kRsa, Scheme::kPss, Hash::kSha384},
+    Row{Algorithm::kPs512, "PS512", KeyKind::kRsa, Scheme::kPss, Hash::kSha512},
+    Row{Algorithm::kHs256, "HS256", KeyKind::kHmac, Scheme::kHmac, Hash::kSha256},
+    Row{Algorithm::kHs384, "HS384", KeyKind::kHmac, Scheme::kHmac, Hash::kSha384},
+    Row{Algorithm::kHs512, "HS512", KeyKind::kHmac, Scheme::kHmac, Hash::kSha512},
+};
+
+constexpr bool IsInOrder() {
+  for (size_t i = 0; i < kTable.size(); ++i) {
+    if (static_cast<size_t>(kTable[i].algorithm) != i) return false;
+  }
+  return true;
+}
+static_assert(IsInOrder());
+
+constexpr std::array<Algorithm, kTable.size()> MakeAll() {
+  std::array<Algorithm, kTable.size()> all{};
+  for (size_t i = 0; i < kTable.size(); ++i) all[i] = kTable[i].algorithm;
+  return all;
+}
+constexpr std::array<Algorithm, kTable.size()> kAll = MakeAll();
 
 const Row& RowOf(Algorithm algorithm) { return kTable[static_cast<size_t>(algorithm)]; }
 
 }  // namespace
+
+absl::Span<const Algorithm> Algorithms() { return kAll; }
 
 std::optional<Algorithm> AlgorithmFromName(absl::string_view name) {
   for (const Row& row : kTable) {
@@ -32,9 +63,36 @@ std::optional<Algorithm> AlgorithmFromName(absl::string_view name) {
 }
 
 absl::string_view NameOf(Algorithm algorithm) { return RowOf(algorithm).name; }
-
 KeyKind KindOf(Algorithm algorithm) { return RowOf(algorithm).kind; }
-
+Scheme SchemeOf(Algorithm algorithm) { return RowOf(algorithm).scheme; }
+Hash HashOf(Algorithm algorithm) { return RowOf(algorithm).hash; }
 bool IsSymmetric(Algorithm algorithm) { return KindOf(algorithm) == KeyKind::kHmac; }
+
+size_t SizeOf(Hash hash) {
+  constexpr std::array<size_t, kHashCount> kSizes = {32, 48, 64};
+  return kSizes[static_cast<size_t>(hash)];
+}
+
+std::string Describe(absl::Span<const Algorithm> algorithms) {
+  return absl::StrJoin(algorithms, ", ", [](std::string* out, Algorithm algorithm) {
+    absl::StrAppend(out, NameOf(algorithm));
+  });
+}
+
+AlgorithmSet AlgorithmSet::Of(KeyKind kind) {
+  AlgorithmSet set;
+  for (const Row& row : kTable) {
+    if (row.kind == kind) set.Add(row.algorithm);
+  }
+  return set;
+}
+
+std::string AlgorithmSet::Describe() const {
+  std::string text;
+  for (const Row& row : kTable) {
+    if (Has(row.algorithm)) absl::StrAppend(&text, text.empty() ? "" : ", ", row.name);
+  }
+  return text;
+}
 
 }  // namespace gatehouse::jose

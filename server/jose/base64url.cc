@@ -9,15 +9,21 @@ namespace {
 constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 constexpr uint32_t kInvalid = 0x80000000;
 
-constexpr std::array<uint32_t, 256> MakeValues() {
-  std::array<uint32_t, 256> values{};
+using Values = std::array<uint32_t, 256>;
+
+// What each character stands for, moved to its place in a group of four.
+constexpr Values ValuesAt(unsigned shift) {
+  Values values{};
   for (uint32_t& value : values) value = kInvalid;
-  for (uint32_t i = 0; i < 64; ++i) values[static_cast<uint8_t>(kAlphabet[i])] = i;
+  for (uint32_t i = 0; i < 64; ++i) values[static_cast<uint8_t>(kAlphabet[i])] = i << shift;
   return values;
 }
-constexpr std::array<uint32_t, 256> kValues = MakeValues();
+constexpr Values kFirst = ValuesAt(18);
+constexpr Values kSecond = ValuesAt(12);
+constexpr Values kThird = ValuesAt(6);
+constexpr Values kFourth = ValuesAt(0);
 
-uint32_t ValueOf(char c) { return kValues[static_cast<uint8_t>(c)]; }
+uint32_t ValueOf(const Values& values, char c) { return values[static_cast<uint8_t>(c)]; }
 
 }  // namespace
 
@@ -26,18 +32,18 @@ bool DecodeBase64Url(absl::string_view encoded, char* out) {
   const char* in = encoded.data();
   uint32_t seen = 0;  // collects kInvalid, so that the loop has no branch
   for (size_t quads = encoded.size() / 4; quads > 0; --quads, in += 4) {
-    const uint32_t bits =
-        ValueOf(in[0]) << 18 | ValueOf(in[1]) << 12 | ValueOf(in[2]) << 6 | ValueOf(in[3]);
-    seen |= ValueOf(in[0]) | ValueOf(in[1]) | ValueOf(in[2]) | ValueOf(in[3]);
+    const uint32_t bits = ValueOf(kFirst, in[0]) | ValueOf(kSecond, in[1]) |
+                          ValueOf(kThird, in[2]) | ValueOf(kFourth, in[3]);
+    seen |= bits;
     *out++ = static_cast<char>(bits >> 16);
     *out++ = static_cast<char>(bits >> 8);
     *out++ = static_cast<char>(bits);
   }
   const size_t rest = encoded.size() % 4;
   if (rest >= 2) {
-    const uint32_t third = rest == 3 ? ValueOf(in[2]) : 0;
-    const uint32_t bits = ValueOf(in[0]) << 18 | ValueOf(in[1]) << 12 | third << 6;
-    seen |= ValueOf(in[0]) | ValueOf(in[1]) | third;
+    const uint32_t bits =
+        ValueOf(kFirst, in[0]) | ValueOf(kSecond, in[1]) | (rest == 3 ? ValueOf(kThird, in[2]) : 0);
+    seen |= bits;
     if ((bits & (rest == 2 ? 0xFFFF : 0xFF)) != 0) return false;
     *out++ = static_cast<char>(bits >> 16);
     if (rest == 3) *out++ = static_cast<char>(bits >> 8);

@@ -1,9 +1,12 @@
 #include "server/jose/claims.h"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 #include "server/base/status_macros.h"
 #include "server/base/text.h"
 
@@ -25,8 +28,42 @@ absl::Status ReadText(absl::string_view claim, const JsonValue& value, std::stri
   return absl::OkStatus();
 }
 
-absl::Status ReadOptionalText(absl::string_view claim, const JsonValue& value, std::string& out) {
-  return value.is_null() ? absl::OkStatus() : ReadText(claim, value, out);
+// A claim to look for.
+struct Wanted {
+  const ClaimPath& path;
+  std::optional<JsonValue> value = std::nullopt;  // neither absent nor null
+  // The path meets a value that is neither null nor an object before its end.
+  bool obstructed = false;
+};
+
+// From the member that its first segment names to its end.
+void Follow(JsonValue value, Wanted& wanted) {
+  const std::vector<std::string>& segments = wanted.path.segments();
+  for (size_t i = 1; i < segments.size(); ++i) {
+    JsonObject object;
+    if (value.get(object) != simdjson::SUCCESS) {
+      wanted.obstructed = !value.is_null();
+      return;
+    }
+    const std::optional<JsonValue> next = FindMember(object, segments[i]);
+    if (!next.has_value()) return;
+    value = *next;
+  }
+  if (!value.is_null()) wanted.value = value;
+}
+
+// In one pass, since reaching a member means passing those before it.
+void LookUp(const JsonObject& object, absl::Span<Wanted> wanted) {
+  for (const auto field : object) {
+    for (Wanted& one : wanted) {
+      if (!one.path.empty() && field.key == one.path.segments()[0]) Follow(field.value, one);
+    }
+  }
+}
+
+absl::Status ReadOptionalText(const Wanted& wanted, std::string& out) {
+  return wanted.value.has_value() ? ReadText(wanted.path.text(), *wanted.value, out)
+                                  : absl::OkStatus();
 }
 
 absl::Status ReadTime(absl::string_view claim, const JsonValue& value, absl::Time& out) {
@@ -94,9 +131,10 @@ void SplitList(absl::string_view text, std::vector<std::string>& out) {
   }
 }
 
-absl::Status ReadList(absl::string_view claim, const JsonValue& value,
-                      std::vector<std::string>& out) {
-  if (value.is_null()) return absl::OkStatus();
+absl::Status ReadList(const Wanted& wanted, std::vector<std::string>& out) {
+  if (!wanted.value.has_value()) return absl::OkStatus();
+  const absl::string_view claim = wanted.path.text();
+  const JsonValue& value = *wanted.value;
   simdjson::dom::array members;
   if (const std::optional<absl::string_view> text = StringOf(value); text.has_value()) {
     SplitList(*text, out);
@@ -144,7 +182,7 @@ absl::Status ReadRegistered(absl::string_view name, const JsonValue& value, Clai
   } else if (name == "nbf") {
     return ReadOptionalTime(name, value, claims.not_before);
   } else if (name == "jti") {
-    return ReadOptionalText(name, value, claims.token_id);
+    return value.is_null() ? absl::OkStatus() : ReadText(name, value, claims.token_id);
   } else if (name == "email") {
     ReadEmail(value, claims.email);
   } else if (name == "cnf") {
@@ -168,19 +206,28 @@ absl::Status ReadRegisteredClaims(const JsonObject& object, Claims& claims) {
 }
 
 absl::Status ReadNamedClaims(const JsonObject& object, const ClaimNames& names, Claims& claims) {
-  for (const auto field : object) {
-    const absl::string_view name = ToAbsl(field.key);
-    if (name.empty()) continue;
-    if (name == names.roles) GH_RETURN_IF_ERROR(ReadList(name, field.value, claims.roles));
-    if (name == names.scopes) GH_RETURN_IF_ERROR(ReadList(name, field.value, claims.scopes));
-    if (name == names.tenant) {
-      GH_RETURN_IF_ERROR(ReadOptionalText(name, field.value, claims.tenant));
-    }
-    if (name == names.session) {
-      GH_RETURN_IF_ERROR(ReadOptionalText(name, field.value, claims.session_id));
-    }
-    if (name == names.client) {
-      GH_RETURN_IF_ERROR(ReadOptionalText(name, field.value, claims.client_id));
+  std::array<Wanted, 6> wanted = {Wanted{names.roles},           Wanted{names.scopes},
+                                  Wanted{names.scopes_fallback}, Wanted{names.tenant},
+                                  Wanted{names.session},         Wanted{names.client}};
+  auto& [roles, scopes, fallback, tenant, session, client] = wanted;
+  LookUp(object, absl::MakeSpan(wanted));
+  if (tenant.obstructed) {
+    return Wrong(tenant.path.text(), " cannot be read: its path meets a value that is no object");
+  }
+  const bool use_fallback = !scopes.path.empty() && !scopes.value.has_value();
+  GH_RETURN_IF_ERROR(ReadList(roles, claims.roles));
+  GH_RETURN_IF_ERROR(ReadList(use_fallback ? fallback : scopes, claims.scopes));
+  GH_RETURN_IF_ERROR(ReadOptionalText(tenant, claims.tenant));
+  GH_RETURN_IF_ERROR(ReadOptionalText(session, claims.session_id));
+  return ReadOptionalText(client, claims.client_id);
+}
+
+absl::Status CheckRequiredClaims(const JsonObject& object, const std::vector<ClaimPath>& required) {
+  for (const ClaimPath& path : required) {
+    Wanted wanted{path};
+    LookUp(object, absl::MakeSpan(&wanted, 1));
+    if (!wanted.value.has_value() || StringOf(*wanted.value) == absl::string_view()) {
+      return Wrong(path.text(), " is missing, and the issuer's required_claims name it");
     }
   }
   return absl::OkStatus();

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include "absl/status/status.h"
 #include "server/jose/json.h"
 #include "server/jose/jwt_verifier.h"
@@ -14,5 +16,8 @@ absl::Status ReadRegisteredClaims(const JsonObject& object, Claims& claims);
 
 // The claims that the issuer's configuration names.
 absl::Status ReadNamedClaims(const JsonObject& object, const ClaimNames& names, Claims& claims);
+
+// Whether each of `required` is there, neither null nor "".
+absl::Status CheckRequiredClaims(const JsonObject& object, const std::vector<ClaimPath>& required);
 
 }  // namespace gatehouse::jose

@@ -1,34 +1,35 @@
 #pragma once
 
-#include <openssl/err.h>
-
 #include <array>
 #include <utility>
 
+#include "absl/types/span.h"
 #include "server/jose/context_pool.h"
 #include "server/jose/openssl.h"
 #include "server/jose/verification_key.h"
 
 namespace gatehouse::jose {
 
-// What keys over a SHA-256 digest (RSA PKCS #1 v1.5, ECDSA) share: an initialized
-// EVP_PKEY_CTX may verify any number of digests, one after the other.
+// What keys over a digest (RSA, ECDSA) share: an EVP_PKEY_CTX that is initialized
+// for one algorithm may verify any number of digests, one after the other.
 class DigestKey : public VerificationKey {
  protected:
-  DigestKey(std::optional<std::string> kid, Algorithm algorithm, std::string thumbprint,
-            EvpPkey key)
-      : VerificationKey(std::move(kid), algorithm, std::move(thumbprint)), key_(std::move(key)) {}
+  DigestKey(KeyDescription description, EvpPkey key)
+      : VerificationKey(std::move(description)), key_(std::move(key)) {}
 
   // `signature` in OpenSSL's form.
-  bool VerifyDigest(const std::array<uint8_t, 32>& digest, absl::string_view signature) const;
+  bool VerifyDigest(Algorithm algorithm, const SigningInput& input,
+                    absl::Span<const unsigned char> signature) const;
 
   EVP_PKEY* key() const { return key_.get(); }
 
  private:
-  EvpPkeyCtx Prepared() const;
+  // The most algorithms that one kind of key serves.
+  static constexpr size_t kPools = 6;
+  const ContextPool<EvpPkeyCtx>& PoolOf(Algorithm algorithm) const;
 
   const EvpPkey key_;
-  const ContextPool<EvpPkeyCtx> contexts_;
+  const std::array<ContextPool<EvpPkeyCtx>, kPools> pools_{};
 };
 
 }  // namespace gatehouse::jose

@@ -14,54 +14,100 @@
 namespace gatehouse::jose {
 namespace {
 
-constexpr size_t kCoordinateBytes = 32;
+constexpr size_t kMaxCoordinateBytes = 66;
 
-// The order n of P-256's base point, FIPS 186-4 D.1.2.3.
-constexpr std::array<unsigned char, kCoordinateBytes> kOrder = {
-    0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-    0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51};
+struct Curve {
+  KeyKind kind;
+  const char* name;  // the JWK's and OpenSSL's
+  size_t coordinate_bytes;
+};
+constexpr std::array<Curve, 3> kCurves = {{
+    {KeyKind::kEcP256, "P-256", 32},
+    {KeyKind::kEcP384, "P-384", 48},
+    {KeyKind::kEcP521, "P-521", kMaxCoordinateBytes},
+}};
 
-// Whether 1 <= number <= n - 1.
-bool IsInRange(absl::string_view number) {
-  constexpr std::array<char, kCoordinateBytes> kZero{};
-  return std::memcmp(number.data(), kZero.data(), kCoordinateBytes) != 0 &&
-         std::memcmp(number.data(), kOrder.data(), kCoordinateBytes) < 0;
-}
-
-// Appends a DER INTEGER to `der`, which has room for 35 more bytes.
-size_t AppendInteger(absl::string_view number, size_t at, std::array<char, 72>& der) {
-  const size_t leading = number.find_first_not_of('\0');
-  number.remove_prefix(leading == absl::string_view::npos ? number.size() - 1 : leading);
-  const bool pad = (static_cast<unsigned char>(number[0]) & 0x80) != 0;
-  der[at++] = 0x02;
-  der[at++] = static_cast<char>(number.size() + (pad ? 1 : 0));
-  if (pad) der[at++] = 0;
-  std::memcpy(&der[at], number.data(), number.size());
-  return at + number.size();
-}
-
-class Es256Key final : public DigestKey {
- public:
-  Es256Key(std::optional<std::string> kid, std::string thumbprint, EvpPkey key)
-      : DigestKey(std::move(kid), Algorithm::kEs256, std::move(thumbprint), std::move(key)) {}
-
-  bool Verify(absl::string_view signing_input, absl::string_view signature) const override {
-    if (signature.size() != 2 * kCoordinateBytes) return false;
-    const absl::string_view r = signature.substr(0, kCoordinateBytes);
-    const absl::string_view s = signature.substr(kCoordinateBytes);
-    if (!IsInRange(r) || !IsInRange(s)) return false;
-    std::array<char, 72> der{};
-    size_t size = AppendInteger(r, 2, der);
-    size = AppendInteger(s, size, der);
-    der[0] = 0x30;
-    der[1] = static_cast<char>(size - 2);
-    return VerifyDigest(Sha256(signing_input), absl::string_view(der.data(), size));
+const Curve& CurveOf(KeyKind kind) {
+  for (const Curve& curve : kCurves) {
+    if (curve.kind == kind) return curve;
   }
+  return kCurves[0];
+}
+
+// The order n of the base point, as long as a coordinate; empty if OpenSSL fails.
+std::string OrderOf(EVP_PKEY* key, size_t bytes) {
+  BIGNUM* raw = nullptr;
+  const bool known = EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_EC_ORDER, &raw) == 1;
+  const Bignum order(raw);
+  std::string text(bytes, '\0');
+  if (!known || BN_bn2binpad(raw, Bytes(text), static_cast<int>(bytes)) < 0) return "";
+  return text;
+}
+
+// A signature as OpenSSL wants it: SEQUENCE { INTEGER r, INTEGER s }.
+class Der {
+ public:
+  Der(absl::string_view r, absl::string_view s) {
+    Append(r);
+    Append(s);
+    const size_t content = end_ - kHead;
+    begin_ = content < 0x80 ? 1 : 0;
+    bytes_[begin_] = 0x30;
+    if (begin_ == 0) bytes_[1] = 0x81;
+    bytes_[2] = static_cast<unsigned char>(content);
+  }
+
+  absl::Span<const unsigned char> bytes() const {
+    return absl::MakeConstSpan(bytes_).subspan(begin_, end_ - begin_);
+  }
+
+ private:
+  static constexpr size_t kHead = 3;
+
+  void Append(absl::string_view number) {
+    const size_t leading = number.find_first_not_of('\0');
+    number.remove_prefix(leading == absl::string_view::npos ? number.size() - 1 : leading);
+    const bool pad = (static_cast<unsigned char>(number[0]) & 0x80) != 0;
+    bytes_[end_++] = 0x02;
+    bytes_[end_++] = static_cast<unsigned char>(number.size() + (pad ? 1 : 0));
+    if (pad) bytes_[end_++] = 0;
+    std::memcpy(&bytes_[end_], number.data(), number.size());
+    end_ += number.size();
+  }
+
+  size_t begin_ = 0;
+  size_t end_ = kHead;
+  std::array<unsigned char, kHead + 2 * (3 + kMaxCoordinateBytes)> bytes_{};
 };
 
-EvpPkey MakePoint(absl::string_view x, absl::string_view y) {
+class EcKey final : public DigestKey {
+ public:
+  EcKey(KeyDescription description, EvpPkey key, std::string order)
+      : DigestKey(std::move(description), std::move(key)), order_(std::move(order)) {}
+
+ private:
+  bool VerifyAccepted(Algorithm algorithm, const SigningInput& input,
+                      absl::string_view signature) const override {
+    const size_t half = order_.size();
+    if (signature.size() != 2 * half) return false;
+    const absl::string_view r = signature.substr(0, half);
+    const absl::string_view s = signature.substr(half);
+    if (!IsInRange(r) || !IsInRange(s)) return false;
+    return VerifyDigest(algorithm, input, Der(r, s).bytes());
+  }
+
+  // Whether 1 <= number <= n - 1.
+  bool IsInRange(absl::string_view number) const {
+    return number.find_first_not_of('\0') != absl::string_view::npos &&
+           std::memcmp(number.data(), order_.data(), order_.size()) < 0;
+  }
+
+  const std::string order_;
+};
+
+EvpPkey MakePoint(const Curve& curve, absl::string_view x, absl::string_view y) {
   std::string point = absl::StrCat("\x04", x, y);
-  std::string group = "P-256";
+  std::string group = curve.name;
   const std::array<OSSL_PARAM, 3> params = {
       OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group.data(), group.size()),
       OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point.data(), point.size()),
@@ -81,19 +127,25 @@ EvpPkey MakePoint(absl::string_view x, absl::string_view y) {
 
 }  // namespace
 
-KeyOrError MakeEs256Key(std::optional<std::string> kid, absl::string_view x, absl::string_view y) {
-  if (x.size() != kCoordinateBytes || y.size() != kCoordinateBytes) {
-    return absl::InvalidArgumentError("x or y is not 32 bytes");
+KeyOrError MakeEcKey(KeyLabel label, KeyKind kind, absl::string_view x, absl::string_view y) {
+  const Curve& curve = CurveOf(kind);
+  const size_t bytes = curve.coordinate_bytes;
+  if (x.size() != bytes || y.size() != bytes) {
+    return absl::InvalidArgumentError(absl::StrCat("x or y is not ", bytes, " bytes"));
   }
-  EvpPkey key = MakePoint(x, y);
+  EvpPkey key = MakePoint(curve, x, y);
   if (key == nullptr) {
     ERR_clear_error();
-    return absl::InvalidArgumentError("x and y are no point of P-256");
+    return absl::InvalidArgumentError(absl::StrCat("x and y are no point of ", curve.name));
   }
+  std::string order = OrderOf(key.get(), bytes);
+  if (order.empty()) return absl::InternalError("the curve's order cannot be read");
   std::string thumbprint =
-      ThumbprintOf(absl::StrCat(R"({"crv":"P-256","kty":"EC","x":")", EncodeBase64Url(x),
-                                R"(","y":")", EncodeBase64Url(y), "\"}"));
-  return std::make_shared<Es256Key>(std::move(kid), std::move(thumbprint), std::move(key));
+      ThumbprintOf(absl::StrCat(R"({"crv":")", curve.name, R"(","kty":"EC","x":")",
+                                EncodeBase64Url(x), R"(","y":")", EncodeBase64Url(y), "\"}"));
+  return std::make_shared<EcKey>(
+      KeyDescription{std::move(label.kid), kind, label.algorithms, std::move(thumbprint)},
+      std::move(key), std::move(order));
 }
 
 }  // namespace gatehouse::jose

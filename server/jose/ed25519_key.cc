@@ -87,16 +87,17 @@ absl::Status CheckPoint(absl::string_view x) {
 
 class Ed25519Key final : public VerificationKey {
  public:
-  Ed25519Key(std::optional<std::string> kid, std::string thumbprint, EvpPkey key)
-      : VerificationKey(std::move(kid), Algorithm::kEdDsa, std::move(thumbprint)),
-        key_(std::move(key)) {}
+  Ed25519Key(KeyDescription description, EvpPkey key)
+      : VerificationKey(std::move(description)), key_(std::move(key)) {}
 
-  bool Verify(absl::string_view signing_input, absl::string_view signature) const override {
+ private:
+  bool VerifyAccepted(Algorithm /*algorithm*/, const SigningInput& input,
+                      absl::string_view signature) const override {
     if (signature.size() != kSignatureBytes) return false;
     EvpMdCtx context = Prepared();
     if (context == nullptr) return false;
-    if (EVP_DigestVerify(context.get(), Bytes(signature), signature.size(), Bytes(signing_input),
-                         signing_input.size()) != 1) {
+    if (EVP_DigestVerify(context.get(), Bytes(signature), signature.size(), Bytes(input.bytes()),
+                         input.bytes().size()) != 1) {
       ERR_clear_error();
       return false;
     }
@@ -104,7 +105,6 @@ class Ed25519Key final : public VerificationKey {
     return true;
   }
 
- private:
   EvpMdCtx Prepared() const {
     EvpMdCtx context = contexts_.Take();
     // Without a key: begin anew with the one it has.
@@ -127,7 +127,7 @@ class Ed25519Key final : public VerificationKey {
 
 }  // namespace
 
-KeyOrError MakeEd25519Key(std::optional<std::string> kid, absl::string_view x) {
+KeyOrError MakeEd25519Key(KeyLabel label, absl::string_view x) {
   if (x.size() != kKeyBytes) return absl::InvalidArgumentError("x is not 32 bytes");
   if (absl::Status status = CheckPoint(x); !status.ok()) return status;
   EvpPkey key(EVP_PKEY_new_raw_public_key_ex(nullptr, "ED25519", nullptr, Bytes(x), x.size()));
@@ -137,7 +137,9 @@ KeyOrError MakeEd25519Key(std::optional<std::string> kid, absl::string_view x) {
   }
   std::string thumbprint = ThumbprintOf(
       absl::StrCat(R"({"crv":"Ed25519","kty":"OKP","x":")", EncodeBase64Url(x), "\"}"));
-  return std::make_shared<Ed25519Key>(std::move(kid), std::move(thumbprint), std::move(key));
+  return std::make_shared<Ed25519Key>(KeyDescription{std::move(label.kid), KeyKind::kEd25519,
+                                                     label.algorithms, std::move(thumbprint)},
+                                      std::move(key));
 }
 
 }  // namespace gatehouse::jose

@@ -10,6 +10,11 @@
 namespace gatehouse::jose {
 namespace {
 
+// Most names differ in their first byte, and a call of memcmp costs more than that.
+bool IsSame(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && (a.empty() || (a[0] == b[0] && a == b));
+}
+
 bool HasDuplicate(const JsonObject& object) {
   constexpr size_t kFew = 24;
   std::array<std::string_view, kFew> few;
@@ -17,7 +22,7 @@ bool HasDuplicate(const JsonObject& object) {
   for (const auto field : object) {
     if (count == kFew) break;
     for (size_t i = 0; i < count; ++i) {
-      if (few[i] == field.key) return true;
+      if (IsSame(few[i], field.key)) return true;
     }
     few[count++] = field.key;
   }

@@ -10,8 +10,6 @@
 namespace gatehouse::jose {
 namespace {
 
-using Kid = std::optional<std::string>;
-
 absl::StatusOr<std::string> Decoded(const JsonObject& jwk, absl::string_view name) {
   const std::optional<absl::string_view> text = FindString(jwk, name);
   if (!text.has_value()) {
@@ -25,35 +23,37 @@ absl::StatusOr<std::string> Decoded(const JsonObject& jwk, absl::string_view nam
   return *std::move(bytes);
 }
 
-KeyOrError ReadEd25519(Kid kid, const JsonObject& jwk) {
+KeyOrError ReadEd25519(KeyLabel label, KeyKind /*kind*/, const JsonObject& jwk) {
   GH_ASSIGN_OR_RETURN(const std::string x, Decoded(jwk, "x"));
-  return MakeEd25519Key(std::move(kid), x);
+  return MakeEd25519Key(std::move(label), x);
 }
 
-KeyOrError ReadEs256(Kid kid, const JsonObject& jwk) {
+KeyOrError ReadEc(KeyLabel label, KeyKind kind, const JsonObject& jwk) {
   GH_ASSIGN_OR_RETURN(const std::string x, Decoded(jwk, "x"));
   GH_ASSIGN_OR_RETURN(const std::string y, Decoded(jwk, "y"));
-  return MakeEs256Key(std::move(kid), x, y);
+  return MakeEcKey(std::move(label), kind, x, y);
 }
 
-KeyOrError ReadRs256(Kid kid, const JsonObject& jwk) {
+KeyOrError ReadRsa(KeyLabel label, KeyKind /*kind*/, const JsonObject& jwk) {
   GH_ASSIGN_OR_RETURN(const std::string n, Decoded(jwk, "n"));
   GH_ASSIGN_OR_RETURN(const std::string e, Decoded(jwk, "e"));
-  return MakeRs256Key(std::move(kid), n, e);
+  return MakeRsaKey(std::move(label), n, e);
 }
 
 // Public keys only: a secret never comes from a JWK Set.
 struct KeyType {
   absl::string_view kty;
   absl::string_view crv;  // empty: the type has none
-  Algorithm algorithm;
-  KeyOrError (*read)(Kid kid, const JsonObject& jwk);
+  KeyKind kind;
+  KeyOrError (*read)(KeyLabel label, KeyKind kind, const JsonObject& jwk);
 };
 
-constexpr std::array<KeyType, 3> kKeyTypes = {{
-    {"OKP", "Ed25519", Algorithm::kEdDsa, ReadEd25519},
-    {"EC", "P-256", Algorithm::kEs256, ReadEs256},
-    {"RSA", "", Algorithm::kRs256, ReadRs256},
+constexpr std::array<KeyType, 5> kKeyTypes = {{
+    {"OKP", "Ed25519", KeyKind::kEd25519, ReadEd25519},
+    {"EC", "P-256", KeyKind::kEcP256, ReadEc},
+    {"EC", "P-384", KeyKind::kEcP384, ReadEc},
+    {"EC", "P-521", KeyKind::kEcP521, ReadEc},
+    {"RSA", "", KeyKind::kRsa, ReadRsa},
 }};
 
 // Null without `name`; INVALID_ARGUMENT if it is there and no string.
@@ -101,17 +101,21 @@ absl::Status CheckUse(const JsonObject& jwk) {
 absl::StatusOr<const KeyType*> FindKeyType(const JsonObject& jwk) {
   GH_ASSIGN_OR_RETURN(const std::optional<absl::string_view> kty, OptionalString(jwk, "kty"));
   GH_ASSIGN_OR_RETURN(const std::optional<absl::string_view> crv, OptionalString(jwk, "crv"));
-  GH_ASSIGN_OR_RETURN(const std::optional<absl::string_view> alg, OptionalString(jwk, "alg"));
-  const std::optional<Algorithm> algorithm =
-      alg.has_value() ? AlgorithmFromName(*alg) : std::nullopt;
-  bool type_is_known = false;
   for (const KeyType& type : kKeyTypes) {
-    if (kty != type.kty || (!type.crv.empty() && crv != type.crv)) continue;
-    type_is_known = true;
-    if (!alg.has_value() || algorithm == type.algorithm) return &type;
+    if (kty == type.kty && (type.crv.empty() || crv == type.crv)) return &type;
   }
-  return absl::InvalidArgumentError(type_is_known ? "alg is not supported or disagrees with the key"
-                                                  : "kty or crv is missing or not supported");
+  return absl::InvalidArgumentError("kty or crv is missing or not supported");
+}
+
+// The one algorithm that the JWK names, or all of its kind.
+absl::StatusOr<AlgorithmSet> ReadAlgorithms(const JsonObject& jwk, KeyKind kind) {
+  GH_ASSIGN_OR_RETURN(const std::optional<absl::string_view> alg, OptionalString(jwk, "alg"));
+  if (!alg.has_value()) return AlgorithmSet::Of(kind);
+  const std::optional<Algorithm> algorithm = AlgorithmFromName(*alg);
+  if (!algorithm.has_value() || KindOf(*algorithm) != kind) {
+    return absl::InvalidArgumentError("alg is not supported or disagrees with the key");
+  }
+  return AlgorithmSet{*algorithm};
 }
 
 }  // namespace
@@ -120,8 +124,11 @@ KeyOrError ReadJwk(const JsonObject& jwk) {
   GH_RETURN_IF_ERROR(CheckNoPrivateMember(jwk));
   GH_RETURN_IF_ERROR(CheckUse(jwk));
   GH_ASSIGN_OR_RETURN(const KeyType* const type, FindKeyType(jwk));
+  KeyLabel label;
+  GH_ASSIGN_OR_RETURN(label.algorithms, ReadAlgorithms(jwk, type->kind));
   GH_ASSIGN_OR_RETURN(const std::optional<absl::string_view> kid, OptionalString(jwk, "kid"));
-  return type->read(kid.has_value() ? Kid(std::string(*kid)) : std::nullopt, jwk);
+  if (kid.has_value()) label.kid.emplace(*kid);
+  return type->read(std::move(label), type->kind, jwk);
 }
 
 std::string KidForMessages(const JsonObject& jwk) {

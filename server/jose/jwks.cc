@@ -1,5 +1,6 @@
 #include "server/jose/jwks.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -18,11 +19,13 @@ constexpr size_t kMaxCandidates = 4;
 using Key = std::shared_ptr<const VerificationKey>;
 
 bool IsSameKey(const VerificationKey& a, const VerificationKey& b) {
-  return a.algorithm() == b.algorithm() && a.kid() == b.kid() && a.thumbprint() == b.thumbprint();
+  return a.algorithms() == b.algorithms() && a.kid() == b.kid() && a.thumbprint() == b.thumbprint();
 }
 
-bool ClaimSameName(const VerificationKey& a, const VerificationKey& b) {
-  return a.kid().has_value() && a.kid() == b.kid() && a.algorithm() == b.algorithm();
+// Whether a token's kid and algorithm could mean both, though they differ.
+bool AreConfused(const VerificationKey& a, const VerificationKey& b) {
+  return a.kid().has_value() && a.kid() == b.kid() && a.thumbprint() != b.thumbprint() &&
+         a.algorithms().Meets(b.algorithms());
 }
 
 // Nobody can say which of two keys a shared kid means: neither is used. The same
@@ -34,9 +37,8 @@ ParsedKeySet Settle(const std::vector<Key>& read, std::vector<RefusedKey> refuse
     bool ambiguous = false;
     for (size_t j = 0; j < read.size(); ++j) {
       if (j == i) continue;
-      const bool same = IsSameKey(*read[i], *read[j]);
-      repeated = repeated || (same && j < i);
-      ambiguous = ambiguous || (!same && ClaimSameName(*read[i], *read[j]));
+      repeated = repeated || (j < i && IsSameKey(*read[i], *read[j]));
+      ambiguous = ambiguous || AreConfused(*read[i], *read[j]);
     }
     if (!repeated && !ambiguous) {
       kept.push_back(read[i]);
@@ -53,7 +55,7 @@ ParsedKeySet Settle(const std::vector<Key>& read, std::vector<RefusedKey> refuse
 
 Key KeySet::Find(absl::string_view kid, Algorithm algorithm) const {
   for (const Key& key : keys_) {
-    if (key->algorithm() == algorithm && key->kid().has_value() && *key->kid() == kid) return key;
+    if (key->Accepts(algorithm) && key->kid().has_value() && *key->kid() == kid) return key;
   }
   return nullptr;
 }
@@ -62,23 +64,67 @@ std::vector<Key> KeySet::Candidates(Algorithm algorithm) const {
   std::vector<Key> candidates;
   for (const Key& key : keys_) {
     if (candidates.size() == kMaxCandidates) break;
-    if (key->algorithm() == algorithm) candidates.push_back(key);
+    if (key->Accepts(algorithm)) candidates.push_back(key);
+  }
+  return candidates;
+}
+
+std::vector<Key> KeySet::Candidates(absl::string_view kid, Algorithm algorithm) const {
+  std::vector<Key> candidates;
+  for (const Key& key : keys_) {
+    if (candidates.size() == kMaxCandidates) break;
+    if (key->Accepts(algorithm) && key->kid().has_value() && *key->kid() == kid) {
+      candidates.push_back(key);
+    }
   }
   return candidates;
 }
 
 KeySet KeySet::Succeed(const KeySet& before) const {
-  std::vector<Key> keys = keys_;
-  for (const Key& old : before.keys_) {
-    bool stays = false;
-    for (Key& key : keys) {
-      if (old->retired() || !IsSameKey(*key, *old)) continue;
-      key = old;
-      stays = true;
+  KeySet next = Succeed(before, INT64_MIN).At(INT64_MAX);
+  before.RetireAllBut(next);
+  return next;
+}
+
+KeySet KeySet::Succeed(const KeySet& before, int64_t end) const {
+  KeySet next(keys_);
+  const size_t first_leaving = before.keys_.size() - before.leaving();
+  for (size_t i = 0; i < before.keys_.size(); ++i) {
+    const Key& old = before.keys_[i];
+    if (old->retired()) continue;
+    const auto own_end = next.keys_.begin() + static_cast<ptrdiff_t>(keys_.size());
+    const auto stays = std::find_if(next.keys_.begin(), own_end,
+                                    [&](const Key& key) { return IsSameKey(*key, *old); });
+    if (stays != own_end) {
+      *stays = old;
+      continue;
     }
-    if (!stays) old->Retire();
+    next.keys_.push_back(old);
+    next.ends_.push_back(i < first_leaving ? end : before.ends_[i - first_leaving]);
   }
-  return KeySet(std::move(keys));
+  return next;
+}
+
+KeySet KeySet::At(int64_t now) const {
+  const size_t first_leaving = keys_.size() - leaving();
+  KeySet next({keys_.begin(), keys_.begin() + static_cast<ptrdiff_t>(first_leaving)});
+  for (size_t i = 0; i < ends_.size(); ++i) {
+    if (ends_[i] <= now) continue;
+    next.keys_.push_back(keys_[first_leaving + i]);
+    next.ends_.push_back(ends_[i]);
+  }
+  return next;
+}
+
+int64_t KeySet::NextEnd() const {
+  return ends_.empty() ? INT64_MAX : *std::min_element(ends_.begin(), ends_.end());
+}
+
+void KeySet::RetireAllBut(const KeySet& kept) const {
+  for (const Key& key : keys_) {
+    const auto& others = kept.keys_;
+    if (std::find(others.begin(), others.end(), key) == others.end()) key->Retire();
+  }
 }
 
 absl::StatusOr<ParsedKeySet> ParseJwks(absl::string_view json) {

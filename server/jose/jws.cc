@@ -11,12 +11,6 @@
 namespace gatehouse::jose {
 namespace {
 
-bool IsAcceptedTyp(absl::string_view typ) {
-  constexpr absl::string_view kPrefix = "application/";
-  if (absl::StartsWithIgnoreCase(typ, kPrefix)) typ.remove_prefix(kPrefix.size());
-  return absl::EqualsIgnoreCase(typ, "JWT") || absl::EqualsIgnoreCase(typ, "at+jwt");
-}
-
 // A header that brings its own key, or asks for rules we do not know.
 bool IsRefusedName(absl::string_view name) {
   return name == "crit" || name == "b64" || name == "jwk" || name == "jku" || name == "x5u" ||
@@ -40,9 +34,12 @@ absl::Status ReadMember(absl::string_view name, const JsonValue& value, JwsHeade
     header.kid.emplace(text->data(), text->size());
   } else if (name == "typ") {
     const std::optional<absl::string_view> text = StringOf(value);
-    if (!text.has_value() || !IsAcceptedTyp(*text)) {
+    const std::optional<TokenType> type =
+        text.has_value() ? TokenTypeFromName(*text) : std::nullopt;
+    if (!type.has_value()) {
       return absl::InvalidArgumentError("header: typ is neither JWT nor at+jwt");
     }
+    header.type = *type;
   } else if (IsRefusedName(name)) {
     return absl::InvalidArgumentError(absl::StrCat("header: ", name, " is not accepted"));
   }
@@ -50,6 +47,17 @@ absl::Status ReadMember(absl::string_view name, const JsonValue& value, JwsHeade
 }
 
 }  // namespace
+
+std::optional<TokenType> TokenTypeFromName(absl::string_view name) {
+  constexpr absl::string_view kPrefix = "application/";
+  if (absl::StartsWithIgnoreCase(name, kPrefix)) name.remove_prefix(kPrefix.size());
+  for (const TokenType type : {TokenType::kJwt, TokenType::kAccessToken}) {
+    if (absl::EqualsIgnoreCase(name, NameOf(type))) return type;
+  }
+  return std::nullopt;
+}
+
+absl::string_view NameOf(TokenType type) { return type == TokenType::kJwt ? "JWT" : "at+jwt"; }
 
 absl::StatusOr<CompactJws> SplitCompactJws(absl::string_view token) {
   const size_t first = token.find('.');

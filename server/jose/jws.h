@@ -22,8 +22,17 @@ struct CompactJws {
 // What stands in the segments is looked at when they are decoded.
 absl::StatusOr<CompactJws> SplitCompactJws(absl::string_view token);
 
+// The header's `typ`. A token without one counts as a JWT.
+enum class TokenType { kJwt, kAccessToken };
+
+// "JWT" or "at+jwt", ignoring case and "application/" before it (RFC 7515 section
+// 4.1.9).
+std::optional<TokenType> TokenTypeFromName(absl::string_view name);
+absl::string_view NameOf(TokenType type);
+
 struct JwsHeader {
   Algorithm algorithm = Algorithm::kEdDsa;
+  TokenType type = TokenType::kJwt;
   std::optional<std::string> kid;
 };
 

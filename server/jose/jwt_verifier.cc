@@ -1,6 +1,7 @@
 #include "server/jose/jwt_verifier.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -14,9 +15,11 @@
 namespace gatehouse::jose {
 namespace {
 
+using Key = std::shared_ptr<const VerificationKey>;
+
 // A parsed document is ten times its text, and a token may wait for its key: the
 // document of a longer claims set is made again when it is needed.
-constexpr size_t kKeepDocumentBytes = 1024;
+constexpr size_t kKeepDocumentBytes = size_t{2} * 1024;
 
 JsonParser& ThreadParser() {
   thread_local JsonParser parser;
@@ -25,14 +28,8 @@ JsonParser& ThreadParser() {
 
 absl::Status Invalid(absl::string_view message) { return absl::InvalidArgumentError(message); }
 
-absl::Status CheckRules(const Claims& claims, const IssuerRules& rules) {
+absl::Status CheckClaims(const Claims& claims, const IssuerRules& rules) {
   if (claims.issuer != rules.issuer) return Invalid("claim iss is another issuer's");
-  const bool addressed = std::any_of(
-      claims.audiences.begin(), claims.audiences.end(), [&](const std::string& audience) {
-        return !audience.empty() && std::find(rules.audiences.begin(), rules.audiences.end(),
-                                              audience) != rules.audiences.end();
-      });
-  if (!addressed) return Invalid("claim aud holds none of the issuer's audiences");
   if (!claims.issue_time.has_value()) {
     return rules.allow_missing_iat ? absl::OkStatus() : Invalid("claim iat is missing");
   }
@@ -42,21 +39,55 @@ absl::Status CheckRules(const Claims& claims, const IssuerRules& rules) {
   return absl::OkStatus();
 }
 
-bool IsListed(Algorithm algorithm, const IssuerRules& rules) {
-  return std::find(rules.algorithms.begin(), rules.algorithms.end(), algorithm) !=
-         rules.algorithms.end();
+template <typename T>
+bool IsListed(const T& value, const std::vector<T>& list) {
+  return std::find(list.begin(), list.end(), value) != list.end();
+}
+
+bool IsAddressed(const Claims& claims, const IssuerRules& rules) {
+  return std::any_of(claims.audiences.begin(), claims.audiences.end(),
+                     [&](const std::string& audience) {
+                       return !audience.empty() && IsListed(audience, rules.audiences);
+                     });
+}
+
+// A document that keeps its memory for this thread's next token.
+JsonDocument& SpareDocument() {
+  thread_local JsonDocument spare;
+  return spare;
 }
 
 }  // namespace
 
 struct UnverifiedJwt::Parts {
-  std::string signing_input;
-  std::string signature;  // decoded
-  std::array<uint8_t, 32> identity{};
+  explicit Parts(const CompactJws& jws) : input_bytes(jws.signing_input.size()) {
+    text.reserve(input_bytes + DecodedBase64UrlSize(jws.signature.size()));
+    text.assign(jws.signing_input.data(), input_bytes);
+  }
+  ~Parts() { DropDocument(); }
+  Parts(const Parts&) = delete;
+  Parts& operator=(const Parts&) = delete;
+
+  const size_t input_bytes;
+  std::string text;                   // the signing input, then the decoded signature
+  std::optional<SigningInput> input;  // points to `text`; set when all else is parsed
   JwsHeader header;
   Claims claims;  // what ReadRegisteredClaims reads, and the json
   bool has_document = false;
-  JsonDocument document;
+  // Never moved from alone: what is left would still claim its capacity.
+  JsonDocument document = std::exchange(SpareDocument(), JsonDocument());
+
+  bool ReadSignature(absl::string_view encoded) {
+    text.resize(input_bytes + DecodedBase64UrlSize(encoded.size()));
+    return DecodeBase64Url(encoded, text.data() + input_bytes);
+  }
+  absl::string_view signature() const { return absl::string_view(text).substr(input_bytes); }
+
+  void DropDocument() {
+    has_document = false;
+    JsonDocument dropped = std::exchange(document, JsonDocument());
+    if (SpareDocument().capacity() < dropped.capacity()) std::swap(SpareDocument(), dropped);
+  }
 
   // The claims set, parsed once more if its document was not kept.
   absl::StatusOr<JsonObject> ClaimsObject() {
@@ -69,7 +100,45 @@ struct UnverifiedJwt::Parts {
     has_document = object.ok();
     return object;
   }
+
+  // All but key and signature.
+  absl::Status Check(const IssuerRules& rules, VerifyStep& step);
+  // The first candidate that verifies.
+  absl::StatusOr<Key> Choose(absl::Span<const Key> candidates, VerifyStep& step) const;
 };
+
+absl::Status UnverifiedJwt::Parts::Check(const IssuerRules& rules, VerifyStep& step) {
+  step = VerifyStep::kAlgorithm;
+  if (!IsListed(header.algorithm, rules.algorithms)) {
+    return Invalid("alg is not on the issuer's list");
+  }
+  step = VerifyStep::kClaims;
+  if (!IsListed(header.type, rules.types)) return Invalid("header: typ is not one of the issuer's");
+  GH_RETURN_IF_ERROR(CheckClaims(claims, rules));
+  GH_ASSIGN_OR_RETURN(const JsonObject object, ClaimsObject());
+  GH_RETURN_IF_ERROR(ReadNamedClaims(object, rules.claims, claims));
+  GH_RETURN_IF_ERROR(CheckRequiredClaims(object, rules.required_claims));
+  step = VerifyStep::kAudience;
+  return IsAddressed(claims, rules) ? absl::OkStatus()
+                                    : Invalid("claim aud holds none of the issuer's audiences");
+}
+
+absl::StatusOr<Key> UnverifiedJwt::Parts::Choose(absl::Span<const Key> candidates,
+                                                 VerifyStep& step) const {
+  step = VerifyStep::kKey;
+  absl::string_view reason = "no key for it";
+  for (const Key& key : candidates) {
+    if (key == nullptr) continue;
+    if (key->Accepts(header.algorithm) && !key->retired()) {
+      if (key->Verify(header.algorithm, *input, signature())) return key;
+      step = VerifyStep::kSignature;
+      reason = "the signature is wrong";
+    } else if (step == VerifyStep::kKey) {
+      reason = key->retired() ? "the key is no longer in its issuer's set" : "alg is not the key's";
+    }
+  }
+  return Invalid(reason);
+}
 
 UnverifiedJwt::UnverifiedJwt(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 UnverifiedJwt::~UnverifiedJwt() = default;
@@ -79,18 +148,16 @@ UnverifiedJwt& UnverifiedJwt::operator=(UnverifiedJwt&&) noexcept = default;
 absl::string_view UnverifiedJwt::issuer() const { return parts_->claims.issuer; }
 const std::optional<std::string>& UnverifiedJwt::kid() const { return parts_->header.kid; }
 Algorithm UnverifiedJwt::algorithm() const { return parts_->header.algorithm; }
-const std::array<uint8_t, 32>& UnverifiedJwt::identity() const { return parts_->identity; }
+TokenType UnverifiedJwt::type() const { return parts_->header.type; }
+const std::array<uint8_t, 32>& UnverifiedJwt::identity() const { return parts_->input->sha256(); }
 
 absl::StatusOr<UnverifiedJwt> UnverifiedJwt::Parse(absl::string_view token) {
   if (token.size() > kMaxTokenBytes) {
     return Invalid(absl::StrCat("longer than ", kMaxTokenBytes, " bytes"));
   }
   GH_ASSIGN_OR_RETURN(const CompactJws jws, SplitCompactJws(token));
-  auto parts = std::make_unique<Parts>();
-  parts->signature.resize(DecodedBase64UrlSize(jws.signature.size()));
-  if (!DecodeBase64Url(jws.signature, parts->signature.data())) {
-    return Invalid("signature: not base64url");
-  }
+  auto parts = std::make_unique<Parts>(jws);
+  if (!parts->ReadSignature(jws.signature)) return Invalid("signature: not base64url");
   GH_ASSIGN_OR_RETURN(parts->header, ParseJwsHeader(jws.header));
 
   Claims& claims = parts->claims;
@@ -101,47 +168,21 @@ absl::StatusOr<UnverifiedJwt> UnverifiedJwt::Parse(absl::string_view token) {
   const absl::StatusOr<JsonObject> object = parts->ClaimsObject();
   if (!object.ok()) return Invalid(absl::StrCat("claims: ", object.status().message()));
   GH_RETURN_IF_ERROR(ReadRegisteredClaims(*object, claims));
-  if (size > kKeepDocumentBytes) {
-    parts->document = JsonDocument();
-    parts->has_document = false;
-  }
-
-  parts->signing_input.assign(jws.signing_input.data(), jws.signing_input.size());
-  parts->identity = Sha256(jws.signing_input);
+  if (size > kKeepDocumentBytes) parts->DropDocument();
+  parts->input.emplace(absl::string_view(parts->text).substr(0, parts->input_bytes));
   return UnverifiedJwt(std::move(parts));
-}
-
-absl::StatusOr<VerifiedJwt> JwtVerifier::Verify(UnverifiedJwt&& jwt, const IssuerRules& rules,
-                                                std::shared_ptr<const VerificationKey> key) {
-  return Verify(std::move(jwt), rules,
-                std::vector<std::shared_ptr<const VerificationKey>>{std::move(key)});
 }
 
 absl::StatusOr<VerifiedJwt> JwtVerifier::Verify(
     UnverifiedJwt&& jwt, const IssuerRules& rules,
-    const std::vector<std::shared_ptr<const VerificationKey>>& candidates) {
+    absl::Span<const std::shared_ptr<const VerificationKey>> candidates, VerifyStep* failed) {
+  VerifyStep unread = VerifyStep::kAlgorithm;
+  VerifyStep& step = failed == nullptr ? unread : *failed;
   const std::unique_ptr<UnverifiedJwt::Parts> parts = std::move(jwt.parts_);
   if (parts == nullptr) return absl::InternalError("the token was verified before");
-  const Algorithm algorithm = parts->header.algorithm;
-  if (!IsListed(algorithm, rules)) return Invalid("alg is not on the issuer's list");
-  GH_RETURN_IF_ERROR(CheckRules(parts->claims, rules));
-  GH_ASSIGN_OR_RETURN(const JsonObject object, parts->ClaimsObject());
-  GH_RETURN_IF_ERROR(ReadNamedClaims(object, rules.claims, parts->claims));
-
-  absl::string_view reason = "no key for it";
-  for (const std::shared_ptr<const VerificationKey>& key : candidates) {
-    if (key == nullptr) continue;
-    if (key->algorithm() != algorithm) {
-      reason = "alg is not the key's";
-    } else if (key->retired()) {
-      reason = "the key is no longer in its issuer's set";
-    } else if (!key->Verify(parts->signing_input, parts->signature)) {
-      reason = "the signature is wrong";
-    } else {
-      return VerifiedJwt(std::move(parts->claims), parts->identity, key);
-    }
-  }
-  return Invalid(reason);
+  GH_RETURN_IF_ERROR(parts->Check(rules, step));
+  GH_ASSIGN_OR_RETURN(std::shared_ptr<const VerificationKey> key, parts->Choose(candidates, step));
+  return VerifiedJwt(std::move(parts->claims), parts->input->sha256(), std::move(key));
 }
 
 TimeVerdict JwtVerifier::CheckTime(const TokenTimes& times, const IssuerRules& rules,

@@ -10,7 +10,10 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "server/jose/algorithms.h"
+#include "server/jose/claim_path.h"
+#include "server/jose/jws.h"
 #include "server/jose/verification_key.h"
 
 namespace gatehouse::jose {
@@ -22,13 +25,15 @@ inline constexpr size_t kMaxTokenBytes = size_t{8} * 1024;
 // be revoked.
 inline constexpr size_t kMaxIdBytes = 1024;
 
-// The names of the claims that become the principal; empty: none is read.
+// Where the claims that become the principal stand; empty: none is read.
 struct ClaimNames {
-  std::string roles = "roles";
-  std::string scopes = "scope";
-  std::string tenant;
-  std::string session = "sid";
-  std::string client = "client_id";
+  ClaimPath roles = "roles";
+  ClaimPath scopes = "scope";
+  // Read in a token that has no `scopes`, or null there.
+  ClaimPath scopes_fallback = "scp";
+  ClaimPath tenant = {};
+  ClaimPath session = "sid";
+  ClaimPath client = "client_id";
 };
 
 // What an issuer's tokens must hold to. A value; checked by the configuration.
@@ -40,6 +45,9 @@ struct IssuerRules {
   absl::Duration max_token_lifetime = absl::Hours(24);
   bool allow_missing_iat = false;
   ClaimNames claims;
+  // Beside iss, sub, aud, exp and iat. null and "" count as missing.
+  std::vector<ClaimPath> required_claims = {};
+  std::vector<TokenType> types = {TokenType::kJwt, TokenType::kAccessToken};  // never empty
 };
 
 // When a token is good. Cut to the microsecond, never rounded up.
@@ -85,6 +93,7 @@ class UnverifiedJwt {
   // The header's `kid`; nullopt without one.
   const std::optional<std::string>& kid() const;
   Algorithm algorithm() const;
+  TokenType type() const;
   // SHA-256 of the signing input: the token's identity, whatever is done to its
   // signature's encoding.
   const std::array<uint8_t, 32>& identity() const;
@@ -124,22 +133,41 @@ enum class TimeVerdict {
   kNotYetValid,
 };
 
+// What of a token was found wrong. The cheap checks come first, so that a forged
+// token costs no signature: of a token that fails at kClaims nobody knows whether it
+// is genuine, and one that fails at kSignature is right in all before.
+enum class VerifyStep {
+  kAlgorithm,  // not on the issuer's list
+  kClaims,     // iss, typ, iat, lifetime, required claims, the claims it names
+  kAudience,   // aud holds none of the issuer's
+  kKey,        // no candidate, or none that is in force and accepts the algorithm
+  kSignature,  // wrong under every such candidate
+};
+
 class JwtVerifier {
  public:
-  // Everything but the clock: the algorithm is on the issuer's list and the key's
-  // own, the key is not retired, the signature is right, iss equals, aud holds one
-  // of the list, sub is not empty, exp - iat is within max_token_lifetime, iat is
-  // there unless it may be missing, no `cnf`, and the claims named in
-  // `rules.claims` have usable types (tenant, session, client: absent, null or one
-  // string; roles, scopes: absent, null, a string or an array of strings).
-  // INVALID_ARGUMENT with the true reason, for the log.
+  // Everything but the clock: the algorithm is on the issuer's list and accepted by
+  // the key, the key is not retired, the signature is right, iss equals, aud holds
+  // one of the list, typ is one of the issuer's, sub is not empty, exp - iat is
+  // within max_token_lifetime, iat is there unless it may be missing, no `cnf`, the
+  // required claims are there, and the claims named in `rules.claims` have usable
+  // types (tenant, session, client: absent, null or one string; roles, scopes:
+  // absent, null, a string or an array of strings). A path that runs into something
+  // that is no object finds no claim; only for the tenant, and unless it is null, the
+  // token is refused: it must never count as one without a tenant.
+  // INVALID_ARGUMENT with the true reason, for the log; then `failed`, if given, is
+  // the step.
   static absl::StatusOr<VerifiedJwt> Verify(UnverifiedJwt&& jwt, const IssuerRules& rules,
-                                            std::shared_ptr<const VerificationKey> key);
+                                            const std::shared_ptr<const VerificationKey>& key,
+                                            VerifyStep* failed = nullptr) {
+    return Verify(std::move(jwt), rules, absl::MakeConstSpan(&key, 1), failed);
+  }
 
   // Of several candidates, for a token without kid: the first that verifies.
   static absl::StatusOr<VerifiedJwt> Verify(
       UnverifiedJwt&& jwt, const IssuerRules& rules,
-      const std::vector<std::shared_ptr<const VerificationKey>>& candidates);
+      absl::Span<const std::shared_ptr<const VerificationKey>> candidates,
+      VerifyStep* failed = nullptr);
 
   static TimeVerdict CheckTime(const TokenTimes& times, const IssuerRules& rules, absl::Time now);
 };

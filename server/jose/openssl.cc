@@ -6,23 +6,45 @@
 #include "server/jose/base64url.h"
 
 namespace gatehouse::jose {
+namespace {
 
-const EVP_MD* Sha256Method() {
-  static const EVP_MD* const method = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-  return method;
+// `out` has room for SizeOf(hash) bytes.
+void HashInto(Hash hash, absl::string_view bytes, unsigned char* out) {
+  thread_local const EvpMdCtx context(EVP_MD_CTX_new());
+  unsigned int size = 0;
+  if (EVP_DigestInit_ex2(context.get(), HashMethod(hash), nullptr) != 1 ||
+      EVP_DigestUpdate(context.get(), bytes.data(), bytes.size()) != 1 ||
+      EVP_DigestFinal_ex(context.get(), out, &size) != 1 || size != SizeOf(hash)) {
+    // A wrong digest would give tokens the identity of others.
+    std::fputs("SHA-2 failed: OpenSSL is unusable\n", stderr);
+    std::abort();
+  }
+}
+
+}  // namespace
+
+const char* OpensslName(Hash hash) {
+  constexpr std::array<const char*, kHashCount> kNames = {"SHA256", "SHA384", "SHA512"};
+  return kNames[static_cast<size_t>(hash)];
+}
+
+const EVP_MD* HashMethod(Hash hash) {
+  static const std::array<const EVP_MD*, kHashCount> methods = {
+      EVP_MD_fetch(nullptr, OpensslName(Hash::kSha256), nullptr),
+      EVP_MD_fetch(nullptr, OpensslName(Hash::kSha384), nullptr),
+      EVP_MD_fetch(nullptr, OpensslName(Hash::kSha512), nullptr)};
+  return methods[static_cast<size_t>(hash)];
+}
+
+Digest DigestOf(Hash hash, absl::string_view bytes) {
+  Digest digest{};
+  HashInto(hash, bytes, digest.data());
+  return digest;
 }
 
 std::array<uint8_t, 32> Sha256(absl::string_view bytes) {
-  thread_local const EvpMdCtx context(EVP_MD_CTX_new());
   std::array<uint8_t, 32> digest{};
-  unsigned int size = 0;
-  if (EVP_DigestInit_ex2(context.get(), Sha256Method(), nullptr) != 1 ||
-      EVP_DigestUpdate(context.get(), bytes.data(), bytes.size()) != 1 ||
-      EVP_DigestFinal_ex(context.get(), digest.data(), &size) != 1 || size != digest.size()) {
-    // A wrong digest would give tokens the identity of others.
-    std::fputs("SHA-256 failed: OpenSSL is unusable\n", stderr);
-    std::abort();
-  }
+  HashInto(Hash::kSha256, bytes, digest.data());
   return digest;
 }
 

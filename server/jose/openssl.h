@@ -10,8 +10,9 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "server/jose/algorithms.h"
 
-// Owners for OpenSSL's objects, and the digest that the folder shares.
+// Owners for OpenSSL's objects, and the digests that the folder shares.
 namespace gatehouse::jose {
 
 template <auto Function>
@@ -37,10 +38,17 @@ inline unsigned char* Bytes(std::string& text) {
   return reinterpret_cast<unsigned char*>(text.data());
 }
 
-// SHA-256, fetched once. Valid as long as the program.
-const EVP_MD* Sha256Method();
+// OpenSSL's name of a hash.
+const char* OpensslName(Hash hash);
 
-// Thread-safe; allocates nothing after a thread's first call.
+// Fetched once. Valid as long as the program.
+const EVP_MD* HashMethod(Hash hash);
+
+// SizeOf(hash) bytes, and zeros behind them.
+using Digest = std::array<uint8_t, 64>;
+
+// Thread-safe; allocate nothing after a thread's first call.
+Digest DigestOf(Hash hash, absl::string_view bytes);
 std::array<uint8_t, 32> Sha256(absl::string_view bytes);
 
 // RFC 7638: base64url of the SHA-256 of a key's required members as canonical JSON.

@@ -17,18 +17,19 @@ constexpr int kMaxModulusBits = 8192;
 constexpr BN_ULONG kMinExponent = 65537;
 constexpr int kMaxExponentBits = 64;
 
-class Rs256Key final : public DigestKey {
+class RsaKey final : public DigestKey {
  public:
-  Rs256Key(std::optional<std::string> kid, std::string thumbprint, EvpPkey pkey)
-      : DigestKey(std::move(kid), Algorithm::kRs256, std::move(thumbprint), std::move(pkey)),
+  RsaKey(KeyDescription description, EvpPkey pkey)
+      : DigestKey(std::move(description), std::move(pkey)),
         signature_bytes_(static_cast<size_t>(EVP_PKEY_get_size(key()))) {}
 
-  bool Verify(absl::string_view signing_input, absl::string_view signature) const override {
+ private:
+  bool VerifyAccepted(Algorithm algorithm, const SigningInput& input,
+                      absl::string_view signature) const override {
     if (signature.size() != signature_bytes_) return false;
-    return VerifyDigest(Sha256(signing_input), signature);
+    return VerifyDigest(algorithm, input, absl::MakeConstSpan(Bytes(signature), signature.size()));
   }
 
- private:
   const size_t signature_bytes_;
 };
 
@@ -73,7 +74,7 @@ EvpPkey MakePublicKey(const BIGNUM* n, const BIGNUM* e) {
 
 }  // namespace
 
-KeyOrError MakeRs256Key(std::optional<std::string> kid, absl::string_view n, absl::string_view e) {
+KeyOrError MakeRsaKey(KeyLabel label, absl::string_view n, absl::string_view e) {
   if (n.empty() || e.empty() || n[0] == '\0' || e[0] == '\0') {
     return absl::InvalidArgumentError("n or e is empty or begins with a zero byte");
   }
@@ -90,7 +91,9 @@ KeyOrError MakeRs256Key(std::optional<std::string> kid, absl::string_view n, abs
   }
   std::string thumbprint = ThumbprintOf(absl::StrCat(
       R"({"e":")", EncodeBase64Url(e), R"(","kty":"RSA","n":")", EncodeBase64Url(n), "\"}"));
-  return std::make_shared<Rs256Key>(std::move(kid), std::move(thumbprint), std::move(key));
+  return std::make_shared<RsaKey>(
+      KeyDescription{std::move(label.kid), KeyKind::kRsa, label.algorithms, std::move(thumbprint)},
+      std::move(key));
 }
 
 }  // namespace gatehouse::jose

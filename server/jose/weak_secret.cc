@@ -13,8 +13,6 @@
 namespace gatehouse::jose {
 namespace {
 
-constexpr size_t kMinSecretBytes = 32;
-
 // Secrets of 32 bytes and more that everybody can read somewhere. What is
 // base64url here is known in that form and decoded.
 constexpr absl::string_view kKnownSecrets[] = {
@@ -83,19 +81,21 @@ bool HasPlaceholder(absl::string_view secret) {
 
 }  // namespace
 
-absl::Status CheckHmacSecret(absl::string_view secret) {
-  if (secret.size() < kMinSecretBytes) {
+absl::Status CheckHmacSecret(absl::string_view secret, Algorithm longest) {
+  const absl::string_view name = NameOf(longest);
+  const size_t least = SizeOf(HashOf(longest));
+  if (secret.size() < least) {
     return absl::InvalidArgumentError(absl::StrCat("the HMAC secret has ", secret.size(),
-                                                   " bytes; HS256 needs ", kMinSecretBytes,
+                                                   " bytes; ", name, " needs ", least,
                                                    " random ones at least"));
   }
   if (IsRepetition(secret) || IsSequence(secret)) {
     return absl::InvalidArgumentError(
-        "the HMAC secret is a pattern repeated; HS256 needs random bytes");
+        absl::StrCat("the HMAC secret is a pattern repeated; ", name, " needs random bytes"));
   }
   if (IsKnown(secret) || HasPlaceholder(secret)) {
-    return absl::InvalidArgumentError(
-        "the HMAC secret is a well-known example or a placeholder; HS256 needs random bytes");
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the HMAC secret is a well-known example or a placeholder; ", name, " needs random bytes"));
   }
   return absl::OkStatus();
 }

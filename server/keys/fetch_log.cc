@@ -18,25 +18,25 @@ bool Same(const std::vector<jose::RefusedKey>& a, const std::vector<jose::Refuse
 
 }  // namespace
 
-void FetchLog::Failed(int64_t now, const std::string& reason) {
+void FetchLog::Failed(int64_t now, const std::string& reason, absl::string_view in_force) {
   const bool first = failures_++ == 0;
   if (!first && now - logged_at_ < kLogEvery) return;
   logged_at_ = now;
-  log::Warning("keys cannot be fetched",
-               {{"issuer", issuer_},
-                {"url", url_},
-                {"reason", absl::StripPrefix(reason, url_ + ": ")},
-                {"in_force", ever_succeeded_ ? "the keys fetched before" : "none"},
-                {"failures", failures_}});
+  log::Error("keys cannot be fetched", {{"issuer", issuer_},
+                                        {"from", place_},
+                                        {"reason", absl::StripPrefix(reason, place_ + ": ")},
+                                        {"in_force", in_force},
+                                        {"failures", failures_}});
 }
 
 void FetchLog::Succeeded(size_t key_count, const std::vector<jose::RefusedKey>& left_out) {
   if (!ever_succeeded_) {
-    log::Info("keys fetched", {{"issuer", issuer_}, {"url", url_}, {"keys", key_count}});
+    log::Info("keys fetched", {{"issuer", issuer_}, {"from", place_}, {"keys", key_count}});
   } else if (failures_ > 0) {
-    log::Info(
-        "keys fetched again",
-        {{"issuer", issuer_}, {"url", url_}, {"keys", key_count}, {"failures_before", failures_}});
+    log::Info("keys fetched again", {{"issuer", issuer_},
+                                     {"from", place_},
+                                     {"keys", key_count},
+                                     {"failures_before", failures_}});
   }
   ever_succeeded_ = true;
   failures_ = 0;
@@ -44,7 +44,7 @@ void FetchLog::Succeeded(size_t key_count, const std::vector<jose::RefusedKey>& 
   left_out_ = left_out;
   for (const jose::RefusedKey& key : left_out_) {
     log::Warning("key left out",
-                 {{"issuer", issuer_}, {"url", url_}, {"kid", key.kid}, {"reason", key.reason}});
+                 {{"issuer", issuer_}, {"from", place_}, {"kid", key.kid}, {"reason", key.reason}});
   }
 }
 

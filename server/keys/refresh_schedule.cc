@@ -5,8 +5,7 @@
 namespace gatehouse::keys {
 
 RefreshSchedule::RefreshSchedule(const Times& times, uint32_t seed)
-    : refresh_every_(absl::ToInt64Nanoseconds(times.refresh_every)),
-      cooldown_(absl::ToInt64Nanoseconds(times.cooldown)),
+    : cooldown_(absl::ToInt64Nanoseconds(times.cooldown)),
       retry_after_(absl::ToInt64Nanoseconds(times.retry_after)),
       retry_at_most_(absl::ToInt64Nanoseconds(times.retry_at_most)),
       random_(seed),
@@ -21,8 +20,10 @@ void RefreshSchedule::Began(int64_t now, bool somebody_waits) {
   if (somebody_waits) waiters_due_ = now + cooldown_;
 }
 
-void RefreshSchedule::Succeeded() {
-  due_ = began_ + refresh_every_;
+void RefreshSchedule::Succeeded(absl::Duration lifetime) {
+  const int64_t whole = absl::ToInt64Nanoseconds(lifetime);
+  std::uniform_int_distribution<int64_t> part(whole / 10 * 8, whole / 10 * 9);
+  due_ = began_ + part(random_);
   retry_ = std::min(retry_after_, retry_at_most_);
 }
 

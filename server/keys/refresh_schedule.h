@@ -12,7 +12,6 @@ namespace gatehouse::keys {
 class RefreshSchedule {
  public:
   struct Times {
-    absl::Duration refresh_every;
     absl::Duration cooldown;
     absl::Duration retry_after;
     absl::Duration retry_at_most;
@@ -20,18 +19,17 @@ class RefreshSchedule {
 
   RefreshSchedule(const Times& times, uint32_t seed);
 
-  // When the next fetch is due: at once in the beginning; then refresh_every after
-  // a good one began, or the back-off after a bad one ended; and, if somebody
-  // waits, no later than `cooldown` after the last fetch that somebody waited for
-  // began.
+  // When the next fetch is due: at once in the beginning; then when 80 to 90 percent
+  // of a good one's lifetime have passed since it began, or the back-off after a bad
+  // one ended; and, if somebody waits, no later than `cooldown` after the last fetch
+  // that somebody waited for began.
   int64_t NextFetch(bool somebody_waits) const;
 
   void Began(int64_t now, bool somebody_waits);
-  void Succeeded();
+  void Succeeded(absl::Duration lifetime);
   void Failed(int64_t now);
 
  private:
-  const int64_t refresh_every_;
   const int64_t cooldown_;
   const int64_t retry_after_;
   const int64_t retry_at_most_;

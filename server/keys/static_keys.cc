@@ -1,6 +1,9 @@
 #include "server/keys/static_keys.h"
 
+#include <sys/stat.h>
+
 #include <cstdlib>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -8,13 +11,11 @@
 #include "server/base/log.h"
 #include "server/base/status_macros.h"
 #include "server/keys/read_file.h"
-#include "server/keys/usable_keys.h"
 
 namespace gatehouse::keys {
 namespace {
 
 constexpr size_t kMaxSecretBytes = size_t{64} * 1024;
-constexpr size_t kMaxJwksBytes = size_t{256} * 1024;
 
 class StaticSource final : public KeySource {
  public:
@@ -31,10 +32,12 @@ class StaticSource final : public KeySource {
   void Forget(Ticket /*ticket*/) override {}
 
   KeySourceState State() const override {
-    return {.has_keys = true,
-            .key_count = keys_->keys().size(),
-            .last_success = loaded_,
-            .last_error = ""};
+    KeySourceState state;
+    state.has_keys = true;
+    state.key_count = keys_->keys().size();
+    state.key_ids.resize(state.key_count);  // a secret has none
+    state.last_success = loaded_;
+    return state;
   }
 
  private:
@@ -44,9 +47,20 @@ class StaticSource final : public KeySource {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<KeySource>> MakeSecretSource(Secret secret) {
-  GH_ASSIGN_OR_RETURN(auto key, jose::MakeHmacKey(std::move(secret)));
-  return std::make_unique<StaticSource>(jose::KeySet({std::move(key)}));
+absl::StatusOr<SecretKey> MakeSecretKey(Secret secret,
+                                        const std::vector<jose::Algorithm>& algorithms) {
+  return jose::MakeHmacKey(std::move(secret), algorithms);
+}
+
+absl::StatusOr<std::unique_ptr<KeySource>> MakeSecretSource(SecretKey current, SecretKey previous) {
+  std::vector<SecretKey> keys = {std::move(current)};
+  if (previous != nullptr) {
+    if (previous->thumbprint() == keys[0]->thumbprint()) {
+      return absl::InvalidArgumentError("is the same secret as the current one");
+    }
+    keys.push_back(std::move(previous));
+  }
+  return std::make_unique<StaticSource>(jose::KeySet(std::move(keys)));
 }
 
 absl::StatusOr<Secret> ReadSecretEnv(const std::string& name) {
@@ -72,17 +86,9 @@ absl::StatusOr<Secret> ReadSecretFile(const std::string& path) {
   return Secret(std::move(bytes));
 }
 
-absl::StatusOr<std::unique_ptr<KeySource>> MakeJwksFileSource(
-    const std::string& path, const std::vector<jose::Algorithm>& algorithms) {
-  GH_ASSIGN_OR_RETURN(const std::string bytes, ReadSmallFile(path, kMaxJwksBytes));
-  absl::StatusOr<UsableKeys> usable = ReadUsableKeys(bytes, algorithms);
-  if (!usable.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat(path, ": ", usable.status().message()));
-  }
-  for (const jose::RefusedKey& key : usable->left_out) {
-    log::Warning("key left out", {{"file", path}, {"kid", key.kid}, {"reason", key.reason}});
-  }
-  return std::make_unique<StaticSource>(std::move(usable->keys));
+bool OthersMayRead(const std::string& path) {
+  struct stat about{};
+  return ::stat(path.c_str(), &about) == 0 && (about.st_mode & (S_IRGRP | S_IROTH)) != 0;
 }
 
 }  // namespace gatehouse::keys

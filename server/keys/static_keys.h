@@ -11,10 +11,18 @@
 
 namespace gatehouse::keys {
 
-// Keys that do not change while the server runs.
+// Secrets: keys that do not change while the server runs.
 
-// An HMAC secret, for HS256. INVALID_ARGUMENT if it is weak (MakeHmacKey).
-absl::StatusOr<std::unique_ptr<KeySource>> MakeSecretSource(Secret secret);
+using SecretKey = std::shared_ptr<const jose::VerificationKey>;
+
+// An HMAC key for `algorithms`, each of them one of HS256, HS384, HS512.
+// INVALID_ARGUMENT if the secret is weak for one of them (jose::MakeHmacKey).
+absl::StatusOr<SecretKey> MakeSecretKey(Secret secret,
+                                        const std::vector<jose::Algorithm>& algorithms);
+
+// The current secret and, if not null, the one before the last change: a token is tried
+// on both, in this order. INVALID_ARGUMENT if they are equal.
+absl::StatusOr<std::unique_ptr<KeySource>> MakeSecretSource(SecretKey current, SecretKey previous);
 
 // The HMAC secret in an environment variable or in a file (one line end at its end
 // is not part of it; 64 KiB at most). NOT_FOUND or INVALID_ARGUMENT, naming the
@@ -22,10 +30,8 @@ absl::StatusOr<std::unique_ptr<KeySource>> MakeSecretSource(Secret secret);
 absl::StatusOr<Secret> ReadSecretEnv(const std::string& name);
 absl::StatusOr<Secret> ReadSecretFile(const std::string& path);
 
-// A JWKS file. Keys that are refused, or whose algorithm is not among `algorithms`,
-// are left out and logged with kid and reason; NOT_FOUND or INVALID_ARGUMENT,
-// naming the file, if it cannot be read, is no JWK Set, or no key is left.
-absl::StatusOr<std::unique_ptr<KeySource>> MakeJwksFileSource(
-    const std::string& path, const std::vector<jose::Algorithm>& algorithms);
+// Whether the file at the end of all symbolic links may be read by its group or by
+// others. False if there is none.
+bool OthersMayRead(const std::string& path);
 
 }  // namespace gatehouse::keys

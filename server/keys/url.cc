@@ -58,6 +58,20 @@ absl::StatusOr<Url> ParseUrl(const std::string& url) {
   return parsed;
 }
 
+std::string WhyNoKeyUrl(const std::string& url, bool http_anywhere) {
+  const auto parsed = ParseUrl(url);
+  if (!parsed.ok()) return std::string(parsed.status().message());
+  if (parsed->scheme != "https" && parsed->scheme != "http") return "must begin with https://";
+  if (parsed->has_credentials) return "must not hold a user name or password";
+  if (parsed->has_fragment) return "must not hold a fragment (#...)";
+  if (parsed->host.empty()) return "names no host";
+  if (parsed->scheme == "http" && !http_anywhere && !IsLoopbackHost(parsed->host)) {
+    return "must be https, since whoever can change the keys on their way can mint tokens; http "
+           "is accepted only for 127.0.0.0/8, [::1] and localhost, and with http_behind_mesh";
+  }
+  return "";
+}
+
 bool IsLoopbackHost(absl::string_view host) {
   if (absl::EqualsIgnoreCase(host, "localhost")) return true;
   const std::string text(host);

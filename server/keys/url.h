@@ -19,6 +19,11 @@ struct Url {
 // hold a password.
 absl::StatusOr<Url> ParseUrl(const std::string& url);
 
+// What is wrong with the URL that keys are to come from; empty if nothing. https, or
+// http on a loopback host or where `http_anywhere`; no credentials, no fragment. Does
+// not show the URL.
+std::string WhyNoKeyUrl(const std::string& url, bool http_anywhere);
+
 // 127.0.0.0/8, ::1 and "localhost", without brackets.
 bool IsLoopbackHost(absl::string_view host);
 

@@ -19,20 +19,21 @@ absl::StatusOr<UsableKeys> ReadUsableKeys(absl::string_view jwks,
   std::vector<std::shared_ptr<const jose::VerificationKey>> good;
   std::vector<jose::RefusedKey> left_out = std::move(parsed.refused);
   for (const auto& key : parsed.keys.keys()) {
-    if (std::find(algorithms.begin(), algorithms.end(), key->algorithm()) != algorithms.end()) {
+    if (std::any_of(algorithms.begin(), algorithms.end(),
+                    [&](jose::Algorithm algorithm) { return key->Accepts(algorithm); })) {
       good.push_back(key);
     } else {
       left_out.push_back(
-          {key->kid().value_or(""), absl::StrCat("its algorithm ", jose::NameOf(key->algorithm()),
+          {key->kid().value_or(""), absl::StrCat("its algorithm ", key->algorithms().Describe(),
                                                  " is not among the issuer's algorithms")});
     }
   }
-  if (good.empty()) {
-    return absl::InvalidArgumentError(
-        left_out.empty() ? std::string("holds no keys")
-                         : absl::StrCat("holds no key that can be used: ", Describe(left_out)));
-  }
   return UsableKeys{jose::KeySet(std::move(good)), std::move(left_out)};
+}
+
+std::string WhyNone(const UsableKeys& usable) {
+  if (usable.left_out.empty()) return "holds no keys";
+  return absl::StrCat("holds no key that can be used: ", Describe(usable.left_out));
 }
 
 std::string Describe(const std::vector<jose::RefusedKey>& left_out) {

@@ -10,16 +10,19 @@
 
 namespace gatehouse::keys {
 
-// The keys of a JWK Set that an issuer may use, never none, and what was left out.
+// The keys of a JWK Set that an issuer may use, perhaps none, and what was left out.
 struct UsableKeys {
   jose::KeySet keys;
   std::vector<jose::RefusedKey> left_out;
 };
 
-// INVALID_ARGUMENT if the text is no JWK Set, or no key in it is good and of one
-// of `algorithms`; then the reason says what was left out.
+// The keys that are good and of one of `algorithms`. INVALID_ARGUMENT if the text is
+// no JWK Set.
 absl::StatusOr<UsableKeys> ReadUsableKeys(absl::string_view jwks,
                                           const std::vector<jose::Algorithm>& algorithms);
+
+// Why `usable` is without keys: "holds no key that can be used: key "a": too short".
+std::string WhyNone(const UsableKeys& usable);
 
 // "key "a": too short; a key without kid: unknown type", a few of them at most.
 std::string Describe(const std::vector<jose::RefusedKey>& left_out);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "absl/time/clock.h"
 #include "tests/support/fake_clock.h"
 
@@ -36,6 +38,40 @@ TEST(FakeClock, MovesBothClocksOrTheWallAlone) {
   clock.SetWall(absl::UnixEpoch());
   EXPECT_EQ(clock.Now(), absl::UnixEpoch());
   EXPECT_EQ(clock.SteadyNanos(), 2'000'000'000);
+}
+
+TEST(SystemClock, AWaitForATimeThatHasComeOrThatNeverComesEnds) {
+  Mutex mu;
+  CondVar changed;
+  bool notified = false;
+  std::thread notifier;
+  {
+    MutexLock lock(mu);
+    SystemClock().WaitUntil(mu, changed, SystemClock().SteadyNanos());
+    notifier = std::thread([&] {
+      MutexLock inner(mu);
+      notified = true;
+      changed.NotifyAll();
+    });
+    while (!notified) SystemClock().WaitUntil(mu, changed, INT64_MAX);
+  }
+  notifier.join();
+}
+
+TEST(FakeClock, WakesThoseWhoWaitForItsTime) {
+  FakeClock clock(absl::UnixEpoch());
+  Mutex mu;
+  CondVar changed;
+  std::thread waiter([&] {
+    MutexLock lock(mu);
+    while (clock.SteadyNanos() < 2'000'000'000) clock.WaitUntil(mu, changed, 2'000'000'000);
+  });
+  clock.AwaitIdle();
+  clock.SetWall(absl::InfiniteFuture());
+  clock.Advance(absl::Seconds(1));
+  clock.AwaitIdle();
+  clock.Advance(absl::Seconds(1));
+  waiter.join();
 }
 
 }  // namespace

@@ -5,14 +5,16 @@ import json
 import pathlib
 import shlex
 import shutil
+import subprocess
 import sys
 import tempfile
 
+import flood
 import profiling
 import report
 import servers
 
-REACH = 1.3  # The server's CPU a call against the yardstick's, one token repeated.
+REACH = 1.10  # The server's CPU a call against the yardstick's, one token repeated.
 
 EPILOG = """\
 Needs two CPUs: the servers get one, the load the other. The rounds of all
@@ -23,6 +25,8 @@ examples:
   scripts/bench                    everything, about five minutes
   scripts/bench --quick            the same with short rounds: only to see it work
   scripts/bench --yardstick-only   completion queue against callback API, no server
+  scripts/bench --flood            one caller floods, another is measured
+  scripts/bench --in-process       first sight and memory of a token, beside OpenSSL alone
   scripts/bench --profile          where the time of a Verify goes
 """
 
@@ -51,6 +55,10 @@ def arguments():
                              "server uses (default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help="2 rounds of 0.2 s, 500 tokens")
     parser.add_argument("--yardstick-only", action="store_true", help="leave the server out")
+    parser.add_argument("--flood", action="store_true",
+                        help="only what one caller feels of another's flood of forged tokens")
+    parser.add_argument("--in-process", action="store_true",
+                        help="only what a token costs in process")
     parser.add_argument("--profile", action="store_true", help="profile Verify of one token")
     parser.add_argument("--profiler", choices=["auto", "perf", "callgrind"], default="auto")
     options = parser.parse_args()
@@ -193,6 +201,15 @@ class Measurement:
                   f"the reach is at most {REACH}x: {'reached' if ratio <= REACH else 'missed'}.")
 
 
+def in_process(bench, options):
+    """What needs no server: the two programs print their own tables."""
+    flags = [f"--rounds={min(21, 4 * options.rounds)}", f"--tokens={min(500, options.tokens)}",
+             f"--many={min(100_000, 10 * options.tokens)}"]
+    for command in (["gatehouse-engine-bench", *flags], ["gatehouse-jose-bench"]):
+        print(f"\n{shlex.join(command)}", flush=True)
+        subprocess.run([servers.binary(options.build_dir, command[0]), *command[1:]], check=True)
+
+
 def run(options, bench):
     about = report.machine(options.build_dir, (bench.server_cpu, bench.load_cpu))
     for name, value in about.items():
@@ -202,16 +219,31 @@ def run(options, bench):
     if options.profile:
         profiling.run(bench, options)
         return
+    if options.in_process:
+        in_process(bench, options)
+        return
     measurement = Measurement(bench, options)
-    measurement.full_and_half_load()
-    if not options.yardstick_only:
+    flooded = None
+    if not options.flood:
+        measurement.full_and_half_load()
+    if not options.flood and not options.yardstick_only:
         measurement.first_sight()
         measurement.revocations()
-    measurement.print_tables()
+    if not options.yardstick_only:
+        flooded = flood.Flood(bench, options.rounds, options.seconds).run(measurement.note)
+    if not options.flood:
+        measurement.print_tables()
+    if flooded is not None:
+        print()
+        flooded.print_table()
+    if not options.flood and not options.yardstick_only:
+        in_process(bench, options)
     written = {"machine": about, "command": shlex.join(["scripts/bench", *sys.argv[1:]]),
                "rounds": options.rounds, "seconds": options.seconds, "tokens": options.tokens,
                "api": options.api, "memory_kib": measurement.memory,
                "cases": measurement.figures()}
+    if flooded is not None:
+        written["flood"] = flooded.figures()
     path = pathlib.Path(options.json)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(written, indent=2) + "\n")

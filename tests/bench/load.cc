@@ -1,12 +1,14 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
+#include <fstream>
 #include <string>
 #include <vector>
 
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
 #include "absl/flags/usage.h"
+#include "absl/strings/str_split.h"
 #include "absl/synchronization/mutex.h"
 #include "tests/bench/load_methods.h"
 #include "tests/bench/load_runner.h"
@@ -25,6 +27,11 @@ ABSL_FLAG(int64_t, calls, 0, "End the window after so many calls instead");
 ABSL_FLAG(double, rate, 0,
           "Begin so many calls a second, timed from when each was due; 0: as many as go");
 ABSL_FLAG(int, server_pid, 0, "Process whose CPU time is measured");
+ABSL_FLAG(std::string, caller_token_file, "", "File whose first line is the caller's token");
+ABSL_FLAG(std::string, allow_codes, "",
+          "Succeed though decisions had these codes, comma-separated (CODE_TOKEN_INVALID)");
+ABSL_FLAG(std::string, allow_errors, "",
+          "Succeed though calls ended with these gRPC statuses, numbers, comma-separated");
 ABSL_FLAG(bool, allow_denials, false, "Succeed though calls failed or were denied");
 
 namespace gatehouse::bench {
@@ -35,13 +42,21 @@ int Fail(const std::string& why) {
   return 2;
 }
 
+std::vector<std::string> Words(const std::string& list) {
+  return absl::StrSplit(list, ',', absl::SkipEmpty());
+}
+
 template <typename Method>
 int Run(const LoadOptions& options, Method method) {
   LoadRunner<Method> runner(options, std::move(method));
   if (!runner.Connect()) return Fail("cannot connect to " + options.target);
   const LoadResult result = runner.Run();
   std::printf("%s\n", result.ToJson().c_str());
-  if (result.AllAllowed() || absl::GetFlag(FLAGS_allow_denials)) return 0;
+  if (absl::GetFlag(FLAGS_allow_denials) ||
+      result.IsAsAllowed(Words(absl::GetFlag(FLAGS_allow_codes)),
+                         Words(absl::GetFlag(FLAGS_allow_errors)))) {
+    return 0;
+  }
   std::fprintf(stderr, "gatehouse-load: not every call was answered and allowed\n");
   return 1;
 }
@@ -71,6 +86,14 @@ int Main() {
     absl::StatusOr<ProcessCpu> server = ProcessCpu::Of(pid);
     if (!server.ok()) return Fail("--server_pid: " + std::string(server.status().message()));
     options.server = *server;
+  }
+
+  if (const std::string file = absl::GetFlag(FLAGS_caller_token_file); !file.empty()) {
+    std::string token;
+    if (!std::getline(std::ifstream(file), token) || token.empty()) {
+      return Fail("--caller_token_file: " + file + " holds no token");
+    }
+    options.authorization = "Bearer " + token;
   }
 
   const std::string order = absl::GetFlag(FLAGS_order);

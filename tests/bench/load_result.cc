@@ -1,5 +1,7 @@
 #include "tests/bench/load_result.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 
@@ -20,13 +22,19 @@ std::string JsonCounts(const Map& counts) {
 
 }  // namespace
 
-bool LoadResult::AllAllowed() const {
-  if (calls == 0 || !errors.empty()) return false;
-  int64_t allowed = 0;
-  for (const auto& [code, count] : decisions) {
-    if (code == "CODE_OK") allowed += count;
-  }
-  return allowed == calls;
+bool LoadResult::IsAsAllowed(const std::vector<std::string>& codes,
+                             const std::vector<std::string>& statuses) const {
+  const auto among = [](const std::string& one, const std::vector<std::string>& all) {
+    return std::find(all.begin(), all.end(), one) != all.end();
+  };
+  return calls > 0 &&
+         std::all_of(decisions.begin(), decisions.end(),
+                     [&](const auto& entry) {
+                       return entry.first == "CODE_OK" || among(entry.first, codes);
+                     }) &&
+         std::all_of(errors.begin(), errors.end(), [&](const auto& entry) {
+           return among(std::to_string(entry.first), statuses);
+         });
 }
 
 std::string LoadResult::ToJson() const {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "tests/bench/histogram.h"
 
@@ -21,8 +22,10 @@ struct LoadResult {
   int64_t load_cpu = 0;                      // Nanoseconds that this process used.
   int64_t server_cpu = 0;                    // Nanoseconds; 0 if no pid was given.
 
-  // True when there were calls, and every one was answered and allowed.
-  bool AllAllowed() const;
+  // True when calls were answered, and every one ended as is allowed: with CODE_OK or
+  // one of `codes`; without an answer, with one of the gRPC statuses `errors`.
+  bool IsAsAllowed(const std::vector<std::string>& codes,
+                   const std::vector<std::string>& errors) const;
   // One JSON object on one line.
   std::string ToJson() const;
 };

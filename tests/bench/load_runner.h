@@ -28,6 +28,8 @@ struct LoadOptions {
   // Calls a second, begun on a fixed beat whether or not earlier ones were
   // answered, and timed from that beat. 0: each slot calls again at once.
   double rate = 0;
+  // The metadata value of each call; empty: none.
+  std::string authorization;
   std::optional<ProcessCpu> server;
 };
 
@@ -98,7 +100,8 @@ class LoadRunner {
       const int64_t now = Now();
       if (paced() && next_due_ > now) return;
       if (window_open_ && options_.calls > 0 && begun_ == options_.calls) return;
-      Begin(*free_.back(), paced() ? next_due_ : now);
+      Begin(*free_.back(), paced() && !rested_ ? next_due_ : now);
+      rested_ = false;
       free_.pop_back();
       if (paced()) next_due_ = begin_ + Nanos(static_cast<double>(++beats_) / options_.rate);
     }
@@ -109,6 +112,9 @@ class LoadRunner {
     slot.due = due;
     slot.reader.reset();
     slot.context.emplace();
+    if (!options_.authorization.empty()) {
+      slot.context->AddMetadata("authorization", options_.authorization);
+    }
     slot.reader = Method::Begin(*slot.stub, &*slot.context, method_.Next(), &queue_);
     slot.reader->Finish(&slot.reply, &slot.status, &slot);
   }
@@ -116,7 +122,16 @@ class LoadRunner {
   void TakeAnswer() {
     void* tag = nullptr;
     bool ok = false;
-    if (paced()) {
+    if (paced() && slots_.size() == 1) {
+      // Rests when there is nothing to wait for, so that others may have the CPU. How
+      // late it wakes up is no fault of the server.
+      if (!free_.empty()) {
+        Rest(next_due_ - Now());
+        rested_ = true;
+        return Advance(Now());
+      }
+      queue_.Next(&tag, &ok);
+    } else if (paced()) {
       // Polls: gRPC's timers are too coarse to wait for the next beat with.
       const auto status = queue_.AsyncNext(&tag, &ok, gpr_time_0(GPR_CLOCK_MONOTONIC));
       if (status != grpc::CompletionQueue::GOT_EVENT) {
@@ -131,6 +146,12 @@ class LoadRunner {
     if (window_open_) Count(*slot, now);
     free_.push_back(slot);
     Advance(now);
+  }
+
+  static void Rest(int64_t nanos) {
+    if (nanos <= 0) return;
+    const timespec time{nanos / 1'000'000'000, nanos % 1'000'000'000};
+    nanosleep(&time, nullptr);
   }
 
   void Count(const Slot& slot, int64_t now) {
@@ -202,7 +223,8 @@ class LoadRunner {
   int64_t opened_ = 0;    // The measured window.
   int64_t next_due_ = 0;  // Of the next call, if paced.
   int64_t beats_ = 0;
-  int64_t begun_ = 0;  // In the window.
+  int64_t begun_ = 0;    // In the window.
+  bool rested_ = false;  // until the beat that is due
   bool window_open_ = false;
   bool closed_ = false;
 };

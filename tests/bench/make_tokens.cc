@@ -57,6 +57,24 @@ std::vector<std::string> Lines(const TokenMaker& maker, const std::string& issue
   return lines;
 }
 
+// The same tokens with the signatures of others, kForgeries of each: well formed, of a
+// known kid, and to be found out by nothing but the check of the signature.
+std::vector<std::string> Forged(const std::vector<std::string>& lines) {
+  constexpr size_t kForgeries = 4;
+  std::vector<std::string> forged;
+  for (size_t shift = 1; shift <= kForgeries; ++shift) {
+    for (size_t i = 0; i < lines.size(); ++i) {
+      const std::string& line = lines[i];
+      const std::string& other = lines[(i + shift) % lines.size()];
+      const size_t space = line.find(' ');
+      const size_t from = other.rfind('.', other.find(' '));
+      forged.push_back(line.substr(0, line.rfind('.', space)) +
+                       other.substr(from, other.find(' ') - from) + line.substr(space));
+    }
+  }
+  return forged;
+}
+
 bool Write(const std::string& path, const std::vector<std::string>& lines, size_t first,
            size_t count) {
   std::ofstream file(path);
@@ -83,8 +101,10 @@ int Run() {
     const auto lines = Lines(*maker, absl::GetFlag(FLAGS_issuer), count + 1, threads);
     // The one that is repeated is not among the distinct ones, so that a server
     // can be warmed up with it.
+    const auto forged = Forged(lines);
     if (!Write(path + "-one", lines, 0, 1) ||
-        !Write(path + "-many", lines, 1, static_cast<size_t>(count))) {
+        !Write(path + "-many", lines, 1, static_cast<size_t>(count)) ||
+        !Write(path + "-forged", forged, 0, forged.size())) {
       return Fail(path + ": cannot be written");
     }
   }
@@ -97,7 +117,8 @@ int Run() {
 int main(int argc, char** argv) {
   absl::SetProgramUsageMessage(
       "gatehouse-bench-tokens: writes jwks.json and, of EdDSA and RS256, ALGORITHM-one (one\n"
-      "token) and ALGORITHM-many (--count others), in lines \"TOKEN SUBJECT\". Good for an hour.");
+      "token), ALGORITHM-many (--count others) and ALGORITHM-forged (all of them with\n"
+      "signatures of others), in lines \"TOKEN SUBJECT\". Good for an hour.");
   if (absl::ParseCommandLine(argc, argv).size() > 1) {
     return gatehouse::bench::Fail("takes flags only; see --help");
   }

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import secrets
 import signal
 import sqlite3
 import subprocess
@@ -23,6 +24,10 @@ issuers:
     keys: {jwks_file: jwks.json}
 revocations: {sqlite: {path: gatehouse.db}}
 """ % (ISSUER, ISSUER)
+
+
+# Two who call: one that floods, and one that must not feel it.
+CALLERS = ("flooder", "neighbour")
 
 
 class BenchError(Exception):
@@ -148,10 +153,23 @@ class Bench:
                    f"--threads={threads}"]
         return self._start(Server(f"yardstick ({api})", command, self.server_cpu))
 
-    def start_gatehouse(self, wrapper=()):
+    def caller_token(self, name):
+        """The file with a caller's token, made when it is asked for first."""
+        path = self.work_dir / f"{name}.token"
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_urlsafe(32) + "\n")
+        return path
+
+    def _callers(self):
+        lines = [f"  - {{name: {name}, token_file: {self.caller_token(name).name}, "
+                 "may: [verify, authorize, revoke]}\n" for name in CALLERS]
+        return "callers:\n" + "".join(lines)
+
+    def start_gatehouse(self, wrapper=(), callers=False):
         """With a fresh database that holds REVOCATIONS of others."""
         config = self.work_dir / "gatehouse.yaml"
-        config.write_text(CONFIG)
+        config.write_text(CONFIG + (self._callers() if callers else ""))
         for old in self.work_dir.glob("gatehouse.db*"):
             old.unlink()
         program = [binary(self.build_dir, "gatehouse-server"), "--config", str(config)]
@@ -191,11 +209,17 @@ class Bench:
         return pin + [self.load_binary, f"--target={server.target}", f"--server_pid={server.pid}",
                       *flags]
 
+    def load_as(self, caller, server, *flags):
+        """load_command as one of CALLERS."""
+        return self.load_command(server, *flags, f"--caller_token_file={self.caller_token(caller)}")
+
     def load(self, server, *flags):
         """What gatehouse-load printed. An error unless all was answered and allowed."""
-        done = subprocess.run(self.load_command(server, *flags), capture_output=True, text=True,
-                              timeout=600)
+        return self.result_of(self.load_command(server, *flags))
+
+    @staticmethod
+    def result_of(command):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600)
         if done.returncode != 0:
-            raise BenchError(f"{server.name}: gatehouse-load {' '.join(flags)}:\n"
-                             f"{done.stdout}{done.stderr}")
+            raise BenchError(f"{' '.join(command)}:\n{done.stdout}{done.stderr}")
         return json.loads(done.stdout)

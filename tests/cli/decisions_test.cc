@@ -85,10 +85,11 @@ TEST(VerifyCommandTest, JsonIsTheReplyOnOneLine) {
   server.verify = VerifySays(Denied(v1::CODE_TOKEN_EXPIRED, "Too late."));
   const Result result = server.Run({"verify", "--output", "json"});
   EXPECT_EQ(result.code, 1);
-  EXPECT_EQ(result.out,
-            R"({"decision":{"effect":"EFFECT_DENY","code":"CODE_TOKEN_EXPIRED",)"
-            R"("http_status":401,"detail":"Too late.","id":"d-2","explanation":[]},"revision":"12","store_id":"s1"})"
-            "\n");
+  EXPECT_EQ(
+      result.out,
+      R"({"decision":{"effect":"EFFECT_DENY","code":"CODE_TOKEN_EXPIRED",)"
+      R"("http_status":401,"detail":"Too late.","id":"d-2","explanation":[]},"revision":"12","store_id":"s1"})"
+      "\n");
 }
 
 TEST(VerifyCommandTest, AnswerThatHasNoJsonIsExitCode2AndWritesNothing) {

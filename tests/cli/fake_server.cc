@@ -29,6 +29,13 @@ Result FakeServer::Run(std::vector<std::string> arguments, const std::string& to
   return RunChild({.arguments = arguments, .input = token, .environment = environment});
 }
 
+void FakeServer::Note(const grpc::ServerContext& context) {
+  const auto& metadata = context.client_metadata();
+  const auto found = metadata.find("authorization");
+  authorization_ =
+      found == metadata.end() ? "" : std::string(found->second.data(), found->second.size());
+}
+
 v1::Decision Allowed() {
   v1::Decision decision;
   decision.set_effect(v1::EFFECT_ALLOW);

@@ -31,26 +31,34 @@ class FakeServer final : private v1::AuthorizationService::Service {
   Result Run(std::vector<std::string> arguments, const std::string& token = "a.b.c\n",
              std::map<std::string, std::string> environment = {}) const;
 
+  // The one `authorization` value of the last call; empty if there was none.
+  const std::string& authorization() const { return authorization_; }
+
   Handler<v1::VerifyRequest, v1::VerifyResponse> verify;
   Handler<v1::AuthorizeRequest, v1::AuthorizeResponse> authorize;
   Handler<v1::RevokeRequest, v1::RevokeResponse> revoke;
   Handler<v1::ListRevocationsRequest, v1::ListRevocationsResponse> list;
 
  private:
-  grpc::Status Verify(grpc::ServerContext*, const v1::VerifyRequest* request,
+  grpc::Status Verify(grpc::ServerContext* context, const v1::VerifyRequest* request,
                       v1::VerifyResponse* reply) override {
+    Note(*context);
     return Answer(verify, *request, *reply);
   }
-  grpc::Status Authorize(grpc::ServerContext*, const v1::AuthorizeRequest* request,
+  grpc::Status Authorize(grpc::ServerContext* context, const v1::AuthorizeRequest* request,
                          v1::AuthorizeResponse* reply) override {
+    Note(*context);
     return Answer(authorize, *request, *reply);
   }
-  grpc::Status Revoke(grpc::ServerContext*, const v1::RevokeRequest* request,
+  grpc::Status Revoke(grpc::ServerContext* context, const v1::RevokeRequest* request,
                       v1::RevokeResponse* reply) override {
+    Note(*context);
     return Answer(revoke, *request, *reply);
   }
-  grpc::Status ListRevocations(grpc::ServerContext*, const v1::ListRevocationsRequest* request,
+  grpc::Status ListRevocations(grpc::ServerContext* context,
+                               const v1::ListRevocationsRequest* request,
                                v1::ListRevocationsResponse* reply) override {
+    Note(*context);
     return Answer(list, *request, *reply);
   }
 
@@ -61,7 +69,10 @@ class FakeServer final : private v1::AuthorizationService::Service {
     return handler(request, reply);
   }
 
+  void Note(const grpc::ServerContext& context);
+
   std::unique_ptr<grpc::Server> server_;
+  std::string authorization_;
   std::string target_;
 };
 

@@ -110,8 +110,8 @@ TEST(Config, RelativePathsBeginAtTheFilesFolder) {
   const auto path_of = [&](const std::string& name) {
     const auto config = ParseConfig(yaml, name);
     EXPECT_TRUE(config.ok()) << config.status();
-    return config.ok() ? absl::StrCat(std::get<KeysSecret>(config->issuers[0].keys).current.name, " ",
-                                      config->sqlite_path)
+    return config.ok() ? absl::StrCat(std::get<KeysSecret>(config->issuers[0].keys).current.name,
+                                      " ", config->sqlite_path)
                        : "";
   };
   EXPECT_EQ(path_of("/etc/g/g.yaml"), "/etc/g/s.key /etc/g/gatehouse.db");

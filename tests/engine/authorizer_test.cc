@@ -234,7 +234,7 @@ TEST_F(EngineTest, ASecretServesWhateverTheTokensKid) {
   rules.algorithms = {jose::Algorithm::kHs256};
   Build({rules});
   const TokenMaker secret(jose::Algorithm::kHs256);
-  auto key = jose::MakeHmacKey(Secret(secret.secret()));
+  auto key = jose::MakeHmacKey(Secret(secret.secret()), {jose::Algorithm::kHs256});
   ASSERT_TRUE(key.ok()) << key.status();
   sources_[0]->Set(jose::KeySet({*key}));
   EXPECT_EQ(authorizer_->Examine(secret.Sign(Claims())).code, Code::kOk);

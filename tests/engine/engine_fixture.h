@@ -35,7 +35,8 @@ class EngineTest : public ::testing::Test {
     sources_[0]->Set(SetOf({&maker_}));
   }
 
-  void Build(const std::vector<jose::IssuerRules>& rules, size_t cache_bytes = 1 << 20) {
+  void Build(const std::vector<jose::IssuerRules>& rules,
+             const std::vector<std::string>& audiences = {}) {
     sources_.clear();
     std::vector<TrustedIssuer> issuers;
     for (const jose::IssuerRules& one : rules) {
@@ -45,8 +46,9 @@ class EngineTest : public ::testing::Test {
     }
     authorizer_ = std::make_unique<Authorizer>(
         std::move(issuers), policy::Policy::Default(static_cast<int>(rules.size())), index_, clock_,
-        Authorizer::Options{
-            cache_bytes, {}, [](const policy::Principal& p) { return "rendered " + p.subject; }});
+        Authorizer::Options{1 << 20, audiences, [](const policy::Principal& p) {
+                              return absl::StrCat("rendered ", p.subject);
+                            }});
   }
 
   static jose::KeySet SetOf(std::initializer_list<const TokenMaker*> makers) {

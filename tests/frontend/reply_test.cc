@@ -81,11 +81,31 @@ TEST(ReplyTest, EncodedRepliesEqualSerializedMessages) {
 
 TEST(ReplyTest, LongPrincipalsKeepTheirLength) {
   policy::Principal ada = Ada();
-  ada.subject.assign(70'000, 'x');
+  const std::string subject(70'000, 'x');
+  ada.subject = subject;
   v1::VerifyResponse verify;
   ASSERT_TRUE(verify.ParseFromString(
       BytesOf(EncodeReply(Code::kOk, "id", RenderPrincipal(ada), 1, "store"))));
   EXPECT_EQ(verify.principal().subject(), ada.subject);
+}
+
+TEST(ReplyTest, ARenderedPrincipalIsTheMessageByteForByte) {
+  policy::Principal bare;
+  bare.issuer = "i";
+  policy::Principal odd = Ada();
+  odd.roles = {"", "a", "b"};
+  odd.scopes = {"x"};
+  odd.issue_time = absl::UnixEpoch();
+  odd.expire_time = absl::FromUnixSeconds(-1) + absl::Nanoseconds(1);
+  policy::Principal large = Ada();
+  const std::string text(1000, 'x');
+  large.subject = text;
+  large.client_id = text;
+  for (const policy::Principal& principal : {Ada(), bare, odd, large}) {
+    v1::Principal message;
+    FillPrincipal(principal, message);
+    EXPECT_EQ(RenderPrincipal(principal), message.SerializeAsString());
+  }
 }
 
 TEST(ReplyTest, APrincipalWithoutIatHasNoIssueTime) {

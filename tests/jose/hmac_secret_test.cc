@@ -15,7 +15,7 @@ using testing::Not;
 constexpr char kGood[] = "q7Zt0Lx9_Vw3RkPb5Yc-8NhUeJ1mGdS4aFoT6iXzK2vHyBrQ";
 
 absl::Status Make(absl::string_view secret) {
-  return MakeHmacKey(Secret(std::string(secret))).status();
+  return MakeHmacKey(Secret(std::string(secret)), {Algorithm::kHs256}).status();
 }
 
 void ExpectRefused(const std::string& secret) {
@@ -30,6 +30,37 @@ TEST(HmacSecret, ThirtyTwoBytesAreEnoughAndThirtyOneNot) {
   EXPECT_TRUE(Make(good.substr(0, 32)).ok());
   ExpectRefused(std::string(good.substr(0, 31)));
   ExpectRefused("");
+}
+
+TEST(HmacSecret, IsAsLongAsTheLongestHashListed) {
+  const std::string secret = absl::StrCat(kGood, "Wn6eCj3sPq8uDx5fAg7h");  // 68 bytes
+  const auto make = [&](size_t size, const std::vector<Algorithm>& algorithms) {
+    return std::string(MakeHmacKey(Secret(secret.substr(0, size)), algorithms).status().message());
+  };
+  const std::vector<Algorithm> all = {Algorithm::kHs512, Algorithm::kHs256, Algorithm::kHs384};
+  EXPECT_EQ(make(48, {Algorithm::kHs384}), "");
+  EXPECT_EQ(make(47, {Algorithm::kHs384}),
+            "the HMAC secret has 47 bytes; HS384 needs 48 random ones at least");
+  EXPECT_EQ(make(64, {Algorithm::kHs512}), "");
+  EXPECT_EQ(make(64, all), "");
+  EXPECT_EQ(make(63, all), "the HMAC secret has 63 bytes; HS512 needs 64 random ones at least");
+  EXPECT_EQ(make(47, {Algorithm::kHs256}), "");
+}
+
+TEST(HmacSecret, ServesTheAlgorithmsListedAlone) {
+  const Key key = *MakeHmacKey(Secret(kGood), {Algorithm::kHs256, Algorithm::kHs384});
+  for (const Algorithm algorithm : AllAlgorithms()) {
+    EXPECT_EQ(key->Accepts(algorithm),
+              algorithm == Algorithm::kHs256 || algorithm == Algorithm::kHs384);
+  }
+  EXPECT_EQ(key->kind(), KeyKind::kHmac);
+  EXPECT_FALSE(MakeHmacKey(Secret(kGood), {}).ok());
+  for (const Algorithm algorithm : AllAlgorithms()) {
+    if (IsSymmetric(algorithm)) continue;
+    EXPECT_THAT(
+        std::string(MakeHmacKey(Secret(kGood), {Algorithm::kHs256, algorithm}).status().message()),
+        HasSubstr(std::string(NameOf(algorithm))));
+  }
 }
 
 TEST(HmacSecret, AnyPatternRepeatedIsRefused) {
@@ -79,11 +110,11 @@ TEST(HmacSecret, WellKnownExamplesAreRefused) {
 }
 
 TEST(HmacSecret, TheKeyHasNoKidAndATellingThumbprint) {
-  const Key one = *MakeHmacKey(Secret(kGood));
-  const Key same = *MakeHmacKey(Secret(kGood));
-  const Key other = *MakeHmacKey(Secret(absl::StrCat(kGood, "x")));
+  const Key one = *MakeHmacKey(Secret(kGood), {Algorithm::kHs256});
+  const Key same = *MakeHmacKey(Secret(kGood), {Algorithm::kHs256});
+  const Key other = *MakeHmacKey(Secret(absl::StrCat(kGood, "x")), {Algorithm::kHs256});
   EXPECT_EQ(one->kid(), std::nullopt);
-  EXPECT_EQ(one->algorithm(), Algorithm::kHs256);
+  EXPECT_TRUE(one->algorithms() == AlgorithmSet{Algorithm::kHs256});
   EXPECT_EQ(one->thumbprint(), same->thumbprint());
   EXPECT_NE(one->thumbprint(), other->thumbprint());
 }

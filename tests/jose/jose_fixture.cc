@@ -5,13 +5,19 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 
 namespace gatehouse::jose {
 
 const TokenMaker& Maker(Algorithm algorithm) {
   static const auto* const makers = [] {
     auto* made = new std::map<Algorithm, std::unique_ptr<TokenMaker>>;
-    for (const Algorithm each : AllAlgorithms()) (*made)[each] = std::make_unique<TokenMaker>(each);
+    for (const Algorithm each : AllAlgorithms()) {
+      // One RSA key is enough, and slow to make; its JWK says RS256 or PS384 as asked.
+      (*made)[each] = KindOf(each) == KeyKind::kRsa && made->count(Algorithm::kRs256) > 0
+                          ? std::make_unique<TokenMaker>(made->at(Algorithm::kRs256)->As(each))
+                          : std::make_unique<TokenMaker>(each);
+    }
     return made;
   }();
   return *makers->at(algorithm);
@@ -19,7 +25,7 @@ const TokenMaker& Maker(Algorithm algorithm) {
 
 Key KeyOf(const TokenMaker& maker) {
   if (IsSymmetric(maker.algorithm())) {
-    absl::StatusOr<Key> key = MakeHmacKey(Secret(maker.secret()));
+    absl::StatusOr<Key> key = MakeHmacKey(Secret(maker.secret()), {maker.algorithm()});
     EXPECT_TRUE(key.ok()) << key.status();
     return key.ok() ? *key : nullptr;
   }
@@ -28,6 +34,17 @@ Key KeyOf(const TokenMaker& maker) {
   if (!set.ok()) return nullptr;
   for (const RefusedKey& refused : set->refused) ADD_FAILURE() << refused.reason;
   return set->keys.Find(maker.kid(), maker.algorithm());
+}
+
+Key UnboundKeyOf(const TokenMaker& maker) {
+  if (IsSymmetric(maker.algorithm())) {
+    const std::vector<Algorithm> all = {Algorithm::kHs256, Algorithm::kHs384, Algorithm::kHs512};
+    return MakeHmacKey(Secret(maker.secret()), all).value_or(nullptr);
+  }
+  const std::string alg = absl::StrCat(R"("alg":")", NameOf(maker.algorithm()), "\",");
+  const absl::StatusOr<ParsedKeySet> set =
+      ParseJwks(absl::StrReplaceAll(maker.Jwks(), {{alg, ""}}));
+  return set.ok() && set->keys.keys().size() == 1 ? set->keys.keys()[0] : nullptr;
 }
 
 IssuerRules Rules() {

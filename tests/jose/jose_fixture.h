@@ -15,11 +15,11 @@
 
 namespace gatehouse::jose {
 
-// One key of each algorithm, made once.
+// One key for each algorithm, made once. Those of RS* and PS* are the same.
 const TokenMaker& Maker(Algorithm algorithm);
 inline const std::vector<Algorithm>& AllAlgorithms() {
-  static const auto* const all = new std::vector<Algorithm>{Algorithm::kEdDsa, Algorithm::kEs256,
-                                                            Algorithm::kRs256, Algorithm::kHs256};
+  static const auto* const all =
+      new std::vector<Algorithm>(Algorithms().begin(), Algorithms().end());
   return *all;
 }
 
@@ -27,6 +27,9 @@ using Key = std::shared_ptr<const VerificationKey>;
 
 // What the production code makes of the maker's key.
 Key KeyOf(const TokenMaker& maker);
+
+// The same of a JWK without `alg`, or a secret for all of HS*.
+Key UnboundKeyOf(const TokenMaker& maker);
 
 inline constexpr int64_t kIssuedAt = 1795216315;
 inline constexpr int64_t kExpiresAt = 1795217215;

@@ -47,7 +47,8 @@ TEST_P(PublicKeys, AKeyIsReadWithKidAlgorithmAndThumbprint) {
   const Key key = KeyOf(maker_);
   ASSERT_NE(key, nullptr);
   EXPECT_EQ(key->kid(), maker_.kid());
-  EXPECT_EQ(key->algorithm(), GetParam());
+  EXPECT_EQ(key->kind(), KindOf(GetParam()));
+  EXPECT_TRUE(key->algorithms() == AlgorithmSet{GetParam()}) << key->algorithms().Describe();
   EXPECT_EQ(key->thumbprint(), maker_.thumbprint());
 }
 
@@ -55,19 +56,26 @@ TEST_P(PublicKeys, WithoutAlgTheTypeSaysIt) {
   const absl::StatusOr<ParsedKeySet> set = ParseJwks(SetOf(WithoutAlg(maker_)));
   ASSERT_TRUE(set.ok());
   ASSERT_THAT(set->keys.keys(), SizeIs(1));
-  EXPECT_EQ(set->keys.keys()[0]->algorithm(), GetParam());
+  const Key& key = set->keys.keys()[0];
+  for (const Algorithm algorithm : AllAlgorithms()) {
+    EXPECT_EQ(key->Accepts(algorithm), KindOf(algorithm) == KindOf(GetParam()));
+  }
 }
 
 TEST_P(PublicKeys, AnAlgThatDisagreesIsRefused) {
-  for (const char* alg : {"none", "HS256", "RS384", "RSA-OAEP", "ES384", "ECDH-ES", "Ed448", ""}) {
-    const std::string other = absl::StrReplaceAll(maker_.Jwk(), {{NameOf(GetParam()), alg}});
-    EXPECT_EQ(RefusalOf(other), "alg is not supported or disagrees with the key") << alg;
+  const auto with_alg = [&](absl::string_view alg) {
+    return RefusalOf(absl::StrReplaceAll(
+        maker_.Jwk(),
+        {{absl::StrCat("\"", NameOf(GetParam()), "\""), absl::StrCat("\"", alg, "\"")}}));
+  };
+  for (const char* alg : {"none", "RSA-OAEP", "ES256K", "ECDH-ES", "Ed448", "rs256", ""}) {
+    EXPECT_EQ(with_alg(alg), "alg is not supported or disagrees with the key") << alg;
   }
   for (const Algorithm algorithm : AllAlgorithms()) {
-    if (algorithm == GetParam()) continue;
-    const std::string other =
-        absl::StrReplaceAll(maker_.Jwk(), {{NameOf(GetParam()), NameOf(algorithm)}});
-    EXPECT_NE(RefusalOf(other), "");
+    EXPECT_EQ(with_alg(NameOf(algorithm)), KindOf(algorithm) == KindOf(GetParam())
+                                               ? ""
+                                               : "alg is not supported or disagrees with the key")
+        << NameOf(algorithm);
   }
 }
 
@@ -117,13 +125,16 @@ TEST_P(PublicKeys, KidIsAStringOrAbsent) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Algorithms, PublicKeys,
-                         testing::Values(Algorithm::kEdDsa, Algorithm::kEs256, Algorithm::kRs256),
+                         testing::Values(Algorithm::kEdDsa, Algorithm::kEs256, Algorithm::kEs384,
+                                         Algorithm::kEs512, Algorithm::kRs256, Algorithm::kPs512),
                          [](const auto& algorithm) {
                            return std::string(NameOf(algorithm.param));
                          });
 
 TEST(Jwks, ASecretInASetIsRefused) {
-  EXPECT_THAT(RefusalOf(Maker(Algorithm::kHs256).Jwk()), HasSubstr("symmetric"));
+  for (const Algorithm algorithm : {Algorithm::kHs256, Algorithm::kHs384, Algorithm::kHs512}) {
+    EXPECT_THAT(RefusalOf(Maker(algorithm).Jwk()), HasSubstr("symmetric"));
+  }
   EXPECT_NE(RefusalOf(R"({"kty":"oct"})"), "");
 }
 
@@ -179,6 +190,38 @@ TEST(Jwks, KeysThatShareKidAndAlgorithmAreAllRefused) {
   EXPECT_THAT(set->refused, SizeIs(2));
   EXPECT_EQ(set->keys.Find("k", Algorithm::kEdDsa), nullptr);
   EXPECT_NE(set->keys.Find("k", Algorithm::kEs256), nullptr);
+}
+
+TEST(Jwks, KeysOfOneKidThatCouldBothAcceptAnAlgorithmAreAllRefused) {
+  const TokenMaker a(Algorithm::kRs256, "k");
+  const TokenMaker& b = Maker(Algorithm::kRs256);
+  const auto named = [&](const TokenMaker& maker, absl::string_view alg) {
+    return absl::StrReplaceAll(maker.Jwk(), {{maker.kid(), "k"}, {R"("alg":"RS256",)", alg}});
+  };
+  const auto refused = [&](absl::string_view alg_of_a, absl::string_view alg_of_b) {
+    const absl::StatusOr<ParsedKeySet> set =
+        ParseJwks(SetOf(absl::StrCat(named(a, alg_of_a), ",", named(b, alg_of_b))));
+    EXPECT_TRUE(set.ok());
+    return set->refused.size();
+  };
+  EXPECT_EQ(refused("", ""), 2U);
+  EXPECT_EQ(refused(R"("alg":"RS256",)", ""), 2U);
+  EXPECT_EQ(refused(R"("alg":"RS256",)", R"("alg":"RS256",)"), 2U);
+  EXPECT_EQ(refused(R"("alg":"RS256",)", R"("alg":"PS256",)"), 0U);
+}
+
+TEST(Jwks, OneKeyMayStandOnceForEachAlgorithm) {
+  const TokenMaker& rs = Maker(Algorithm::kRs256);
+  const TokenMaker ps = rs.As(Algorithm::kPs256);
+  const absl::StatusOr<ParsedKeySet> set = ParseJwks(TokenMaker::JwksOf({&rs, &ps}));
+  ASSERT_TRUE(set.ok());
+  EXPECT_THAT(set->refused, SizeIs(0));
+  const Key one = set->keys.Find(rs.kid(), Algorithm::kRs256);
+  const Key two = set->keys.Find(rs.kid(), Algorithm::kPs256);
+  ASSERT_NE(one, nullptr);
+  ASSERT_NE(two, nullptr);
+  EXPECT_FALSE(one->Accepts(Algorithm::kPs256));
+  EXPECT_FALSE(two->Accepts(Algorithm::kRs256));
 }
 
 TEST(Jwks, TheSameKeyTwiceCountsOnce) {
@@ -273,6 +316,62 @@ TEST(EcKey, APointOffTheCurveIsRefused) {
   EXPECT_EQ(RefusalOf(EcJwk(x.substr(1), y)), "x or y is not 32 bytes");
   EXPECT_EQ(RefusalOf(EcJwk(x, absl::StrCat(std::string(1, '\0'), y))), "x or y is not 32 bytes");
 }
+
+// Of the curves that have no example here: a fresh key's.
+class EcCurve : public testing::TestWithParam<Algorithm> {};
+
+TEST_P(EcCurve, APointOffTheCurveOrOfAnotherLengthIsRefused) {
+  const TokenMaker& maker = Maker(GetParam());
+  const auto member = [&](absl::string_view name) {
+    const std::string begin = absl::StrCat("\"", name, "\":\"");
+    const std::string jwk = maker.Jwk();
+    const size_t at = jwk.find(begin) + begin.size();
+    return *DecodeBase64Url(absl::string_view(jwk).substr(at, jwk.find('"', at) - at));
+  };
+  const std::string x = member("x");
+  const std::string y = member("y");
+  const auto refusal = [&](const std::string& new_x, const std::string& new_y) {
+    return RefusalOf(
+        absl::StrReplaceAll(maker.Jwk(), {{absl::StrCat(R"("x":")", EncodeBase64Url(x)),
+                                           absl::StrCat(R"("x":")", EncodeBase64Url(new_x))},
+                                          {absl::StrCat(R"("y":")", EncodeBase64Url(y)),
+                                           absl::StrCat(R"("y":")", EncodeBase64Url(new_y))}}));
+  };
+  ASSERT_EQ(refusal(x, y), "");
+  std::string off = y;
+  off.back() = static_cast<char>(off.back() ^ 1);
+  const std::string zero(x.size(), '\0');
+  const std::string ones(x.size(), '\xFF');
+  for (const auto& [wrong_x, wrong_y] : {std::pair{x, off}, std::pair{y, x}, std::pair{zero, zero},
+                                         std::pair{ones, ones}, std::pair{x, zero}}) {
+    EXPECT_THAT(refusal(wrong_x, wrong_y), HasSubstr("no point of P-"));
+  }
+  const std::string nul(1, '\0');
+  for (const auto& [wrong_x, wrong_y] :
+       {std::pair{x.substr(1), y}, std::pair{x, y.substr(1)}, std::pair{nul + x, y},
+        std::pair{x, nul + y}, std::pair{x + nul, y}, std::pair{std::string(), y}}) {
+    EXPECT_THAT(refusal(wrong_x, wrong_y), HasSubstr("x or y is not"));
+  }
+}
+
+TEST_P(EcCurve, AKeyOfAnotherCurveIsRefused) {
+  const TokenMaker& maker = Maker(GetParam());
+  const std::string jwk = absl::StrReplaceAll(
+      maker.Jwk(), {{absl::StrCat(R"("alg":")", NameOf(GetParam()), "\","), ""}});
+  ASSERT_EQ(RefusalOf(jwk), "");
+  for (const char* other : {"P-256", "P-384", "P-521", "secp256k1", "p-256", "P-224"}) {
+    const bool own = absl::StrContains(jwk, absl::StrCat("\"", other, "\""));
+    const std::string changed =
+        absl::StrReplaceAll(jwk, {{"P-256", other}, {"P-384", other}, {"P-521", other}});
+    EXPECT_EQ(RefusalOf(changed).empty(), own) << other;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Curves, EcCurve,
+                         testing::Values(Algorithm::kEs256, Algorithm::kEs384, Algorithm::kEs512),
+                         [](const auto& algorithm) {
+                           return std::string(NameOf(algorithm.param));
+                         });
 
 std::string EdJwk(const std::string& x) {
   return absl::StrCat(R"({"kty":"OKP","crv":"Ed25519","x":")", EncodeBase64Url(x), "\"}");

@@ -117,6 +117,36 @@ TEST(JwtVerifier, TheFirstCandidateThatVerifiesIsTheKey) {
   EXPECT_EQ(verify({nullptr}).status().message(), "no key for it");
 }
 
+TEST(JwtVerifier, ARefusalSaysWhichStepFailed) {
+  const TokenMaker& maker = Maker(Algorithm::kEdDsa);
+  const Key right = KeyOf(maker);
+  const Key wrong = KeyOf(TokenMaker(Algorithm::kEdDsa));
+  const Key other = KeyOf(Maker(Algorithm::kEs256));
+  const Key retired = KeyOf(maker);
+  retired->Retire();
+  const auto step = [&](const ClaimsText& claims, const IssuerRules& rules,
+                        const std::vector<Key>& keys) {
+    VerifyStep failed = VerifyStep::kAlgorithm;
+    const absl::StatusOr<VerifiedJwt> jwt =
+        JwtVerifier::Verify(*UnverifiedJwt::Parse(maker.Sign(claims.Json())), rules, keys, &failed);
+    EXPECT_FALSE(jwt.ok());
+    return failed;
+  };
+  const ClaimsText good;
+  IssuerRules rules = Rules();
+  EXPECT_EQ(step(good, rules, {}), VerifyStep::kKey);
+  EXPECT_EQ(step(good, rules, {other, nullptr, retired}), VerifyStep::kKey);
+  EXPECT_EQ(step(good, rules, {wrong}), VerifyStep::kSignature);
+  EXPECT_EQ(step(good, rules, {wrong, retired, other}), VerifyStep::kSignature);
+  EXPECT_EQ(step(good.With("iss", "\"x\""), rules, {right}), VerifyStep::kClaims);
+  EXPECT_EQ(step(good.Without("iat"), rules, {right}), VerifyStep::kClaims);
+  EXPECT_EQ(step(good.With("org", "7"), rules, {right}), VerifyStep::kClaims);
+  EXPECT_EQ(step(good.With("aud", "\"x\""), rules, {right}), VerifyStep::kAudience);
+  EXPECT_EQ(step(good.With("aud", "\"x\""), rules, {wrong}), VerifyStep::kAudience);
+  rules.algorithms = {Algorithm::kEs256};
+  EXPECT_EQ(step(good, rules, {right}), VerifyStep::kAlgorithm);
+}
+
 TEST(JwtVerifier, APublicKeysBytesAreNoHmacSecret) {
   const TokenMaker& maker = Maker(Algorithm::kRs256);
   const TokenMaker& hmac = Maker(Algorithm::kHs256);

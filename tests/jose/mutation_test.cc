@@ -27,6 +27,11 @@ class Mutation : public testing::TestWithParam<Algorithm> {
     return absl::StrCat(Input(), ".", EncodeBase64Url(signature));
   }
 
+  bool Verifies(absl::string_view signature) const {
+    const std::string input = Input();
+    return key_->Verify(GetParam(), SigningInput(input), signature);
+  }
+
   const TokenMaker& maker_ = Maker(GetParam());
   const Key key_ = KeyOf(maker_);
   const std::string token_ = maker_.Sign(ClaimsText().With("jti", "\"t-1\"").Json());
@@ -62,15 +67,15 @@ TEST_P(Mutation, NoCutTokenIsAccepted) {
 
 TEST_P(Mutation, NoSignatureOfAnotherLengthIsAccepted) {
   const std::string signature = Signature();
-  EXPECT_TRUE(key_->Verify(Input(), signature));
+  EXPECT_TRUE(Verifies(signature));
   for (size_t size = 0; size < signature.size(); ++size) {
-    EXPECT_FALSE(key_->Verify(Input(), signature.substr(0, size))) << size;
+    EXPECT_FALSE(Verifies(signature.substr(0, size))) << size;
   }
-  EXPECT_FALSE(key_->Verify(Input(), absl::StrCat(signature, std::string(1, '\0'))));
-  EXPECT_FALSE(key_->Verify(Input(), absl::StrCat(std::string(1, '\0'), signature)));
-  EXPECT_FALSE(key_->Verify(Input(), absl::StrCat(signature, signature)));
-  EXPECT_FALSE(key_->Verify(Input(), std::string(signature.size(), '\0')));
-  EXPECT_FALSE(key_->Verify(Input(), std::string(signature.size(), '\xFF')));
+  EXPECT_FALSE(Verifies(absl::StrCat(signature, std::string(1, '\0'))));
+  EXPECT_FALSE(Verifies(absl::StrCat(std::string(1, '\0'), signature)));
+  EXPECT_FALSE(Verifies(absl::StrCat(signature, signature)));
+  EXPECT_FALSE(Verifies(std::string(signature.size(), '\0')));
+  EXPECT_FALSE(Verifies(std::string(signature.size(), '\xFF')));
 }
 
 TEST_P(Mutation, AnyByteAroundTheTokenIsRefused) {
@@ -113,6 +118,31 @@ TEST_P(Mutation, AnAlgorithmThatTheIssuerDoesNotListIsRefused) {
   EXPECT_EQ(Verified(token_, rules, key_).status().message(), "alg is not on the issuer's list");
 }
 
+TEST_P(Mutation, ASignatureForAnotherAlgorithmOfTheKeyIsRefused) {
+  for (const Algorithm other : AllAlgorithms()) {
+    if (other == GetParam() || KindOf(other) != KindOf(GetParam())) continue;
+    // Made for `other` over a header that says GetParam().
+    TokenMaker maker = maker_.As(other);
+    const std::string signature = maker.SignatureOf(Input());
+    EXPECT_FALSE(Verified(WithSignature(signature), Rules(), key_).ok()) << NameOf(other);
+  }
+}
+
+TEST_P(Mutation, TheHeaderOfAnotherAlgorithmOfTheKeyIsRefused) {
+  // What holds even for a key whose JWK does not say `alg`.
+  for (const Algorithm other : AllAlgorithms()) {
+    if (other == GetParam() || KindOf(other) != KindOf(GetParam())) continue;
+    const Key free = UnboundKeyOf(maker_);
+    ASSERT_NE(free, nullptr);
+    EXPECT_TRUE(Verified(token_, Rules(), free).ok());
+    EXPECT_TRUE(Verified(maker_.As(other).Sign(ClaimsText().Json()), Rules(), free).ok());
+    const std::string header = maker_.As(other).Header();
+    const std::string mixed = maker_.Sign(header, ClaimsText().Json());
+    EXPECT_EQ(Verified(mixed, Rules(), free).status().message(), "the signature is wrong");
+    EXPECT_EQ(Verified(mixed, Rules(), key_).status().message(), "alg is not the key's");
+  }
+}
+
 TEST_P(Mutation, ARetiredKeyIsRefused) {
   key_->Retire();
   EXPECT_EQ(Verified(token_, Rules(), key_).status().message(),
@@ -124,31 +154,51 @@ INSTANTIATE_TEST_SUITE_P(Algorithms, Mutation, testing::ValuesIn(AllAlgorithms()
                            return std::string(NameOf(algorithm.param));
                          });
 
-class Es256 : public testing::Test {
+struct Curve {
+  Algorithm algorithm;
+  size_t bytes;
+  const char* order;  // FIPS 186-4 D.1.2
+};
+
+// Attacks the two numbers of an ECDSA signature that is accepted.
+class Ecdsa : public testing::TestWithParam<Curve> {
  protected:
-  const TokenMaker& maker_ = Maker(Algorithm::kEs256);
+  void SetUp() override {
+    ASSERT_EQ(signature_.size(), 2 * half_);
+    ASSERT_TRUE(Verifies(signature_));
+  }
+
+  bool Verifies(absl::string_view signature) const {
+    return key_->Verify(GetParam().algorithm, SigningInput(input_), signature);
+  }
+  std::string Number(const BIGNUM* number) const {
+    std::string bytes(half_, '\0');
+    EXPECT_GE(BN_bn2binpad(number, Bytes(bytes), static_cast<int>(half_)), 0);
+    return bytes;
+  }
+  Bignum Parsed(absl::string_view bytes) const {
+    return Bignum(BN_bin2bn(Bytes(bytes), static_cast<int>(bytes.size()), nullptr));
+  }
+
+  const size_t half_ = GetParam().bytes;
+  const TokenMaker& maker_ = Maker(GetParam().algorithm);
   const Key key_ = KeyOf(maker_);
   const std::string input_ =
       absl::StrCat(EncodeBase64Url(maker_.Header()), ".", EncodeBase64Url(ClaimsText().Json()));
   const std::string signature_ = maker_.SignatureOf(input_);
+  const std::string r_ = signature_.substr(0, half_);
+  const std::string s_ = signature_.substr(half_);
   const Bignum order_ = [] {
     BIGNUM* n = nullptr;
-    BN_hex2bn(&n, "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551");
+    BN_hex2bn(&n, GetParam().order);
     return Bignum(n);
   }();
-
-  static std::string Bytes32(const BIGNUM* number) {
-    std::string bytes(32, '\0');
-    EXPECT_EQ(BN_bn2binpad(number, Bytes(bytes), 32), 32);
-    return bytes;
-  }
 };
 
-TEST_F(Es256, TheTwinSignatureIsAcceptedAndHasTheSameIdentity) {
-  const Bignum s(BN_bin2bn(Bytes(absl::string_view(signature_).substr(32)), 32, nullptr));
+TEST_P(Ecdsa, TheTwinSignatureIsAcceptedAndHasTheSameIdentity) {
   const Bignum twin(BN_new());
-  ASSERT_EQ(BN_sub(twin.get(), order_.get(), s.get()), 1);
-  const std::string twin_signature = absl::StrCat(signature_.substr(0, 32), Bytes32(twin.get()));
+  ASSERT_EQ(BN_sub(twin.get(), order_.get(), Parsed(s_).get()), 1);
+  const std::string twin_signature = absl::StrCat(r_, Number(twin.get()));
   ASSERT_NE(twin_signature, signature_);
   const auto token = absl::StrCat(input_, ".", EncodeBase64Url(signature_));
   const auto twin_token = absl::StrCat(input_, ".", EncodeBase64Url(twin_signature));
@@ -159,42 +209,91 @@ TEST_F(Es256, TheTwinSignatureIsAcceptedAndHasTheSameIdentity) {
   EXPECT_EQ(one->identity(), two->identity());
 }
 
-TEST_F(Es256, ROrSOutOfRangeIsRefused) {
-  ASSERT_TRUE(key_->Verify(input_, signature_));
-  const std::string r = signature_.substr(0, 32);
-  const std::string s = signature_.substr(32);
-  const std::string zero(32, '\0');
-  const std::string n = Bytes32(order_.get());
-  for (const std::string& wrong : {zero, n, std::string(32, '\xFF')}) {
-    EXPECT_FALSE(key_->Verify(input_, absl::StrCat(wrong, s)));
-    EXPECT_FALSE(key_->Verify(input_, absl::StrCat(r, wrong)));
-    EXPECT_FALSE(key_->Verify(input_, absl::StrCat(wrong, wrong)));
+TEST_P(Ecdsa, ROrSOutOfRangeIsRefused) {
+  const std::string zero(half_, '\0');
+  for (const std::string& wrong : {zero, Number(order_.get()), std::string(half_, '\xFF')}) {
+    EXPECT_FALSE(Verifies(absl::StrCat(wrong, s_)));
+    EXPECT_FALSE(Verifies(absl::StrCat(r_, wrong)));
+    EXPECT_FALSE(Verifies(absl::StrCat(wrong, wrong)));
   }
 }
 
-TEST_F(Es256, ShortNumbersVerifyToo) {
-  // A leading zero byte comes once in 128 signatures, a set high bit in every other.
+TEST_P(Ecdsa, RPlusTheOrderIsRefused) {
+  // The same number modulo n, where it still fits.
+  for (const bool first : {true, false}) {
+    const Bignum sum(BN_new());
+    ASSERT_EQ(BN_add(sum.get(), order_.get(), Parsed(first ? r_ : s_).get()), 1);
+    if (static_cast<size_t>(BN_num_bytes(sum.get())) > half_) continue;
+    EXPECT_FALSE(Verifies(first ? Number(sum.get()) + s_ : r_ + Number(sum.get())));
+  }
+}
+
+TEST_P(Ecdsa, NumbersOfEveryLengthVerify) {
+  // A leading zero byte comes once in 128 signatures of P-256 and P-384; of P-521,
+  // whose first byte is 0 or 1, in every other.
+  const int enough = GetParam().algorithm == Algorithm::kEs256 ? 20000 : 64;
   int with_zero = 0;
-  for (int i = 0; with_zero == 0 || i < 64; ++i) {
-    ASSERT_LT(i, 20000);
+  for (int i = 0; i < 64 || (with_zero == 0 && i < enough); ++i) {
     const std::string input = absl::StrCat(input_, i);
     const std::string signature = maker_.SignatureOf(input);
-    EXPECT_TRUE(key_->Verify(input, signature));
-    if (signature[0] == '\0' || signature[32] == '\0') ++with_zero;
+    EXPECT_TRUE(key_->Verify(GetParam().algorithm, SigningInput(input), signature));
+    if (signature[0] == '\0' || signature[half_] == '\0') ++with_zero;
+  }
+  if (GetParam().algorithm != Algorithm::kEs384) EXPECT_GT(with_zero, 0);
+}
+
+TEST_P(Ecdsa, DerIsRefused) {
+  const auto integer = [&](const std::string& number) {
+    return absl::StrCat("\x02", std::string(1, static_cast<char>(number.size())), number);
+  };
+  const std::string content = absl::StrCat(integer(r_), integer(s_));
+  EXPECT_FALSE(
+      Verifies(absl::StrCat("\x30", std::string(1, static_cast<char>(content.size())), content)));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Curves, Ecdsa,
+    testing::Values(Curve{Algorithm::kEs256, 32,
+                          "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551"},
+                    Curve{Algorithm::kEs384, 48,
+                          "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf"
+                          "581a0db248b0a77aecec196accc52973"},
+                    Curve{Algorithm::kEs512, 66,
+                          "01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa"
+                          "51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409"}),
+    [](const auto& curve) { return std::string(NameOf(curve.param.algorithm)); });
+
+// RFC 7518 section 3.5: the salt is as long as the hash.
+class Pss : public testing::TestWithParam<Algorithm> {};
+
+TEST_P(Pss, ASaltOfAnotherLengthIsRefused) {
+  const TokenMaker& maker = Maker(GetParam());
+  const Key key = KeyOf(maker);
+  const std::string input =
+      absl::StrCat(EncodeBase64Url(maker.Header()), ".", EncodeBase64Url(ClaimsText().Json()));
+  const int right = static_cast<int>(SizeOf(HashOf(GetParam())));
+  const auto verified = [&](int salt_bytes) {
+    return Verified(absl::StrCat(input, ".", EncodeBase64Url(maker.SignatureOf(input, salt_bytes))),
+                    Rules(), key);
+  };
+  EXPECT_TRUE(verified(right).ok());
+  const int longest = 256 - right - 2;
+  for (const int other : {0, 1, 20, right - 1, right + 1, longest}) {
+    EXPECT_EQ(verified(other).status().message(), "the signature is wrong") << other;
   }
 }
 
-TEST_F(Es256, DerIsRefused) {
-  std::string der = "\x30\x44\x02\x20";
-  absl::StrAppend(&der, signature_.substr(0, 32), "\x02\x20", signature_.substr(32));
-  EXPECT_FALSE(key_->Verify(input_, der));
-}
+INSTANTIATE_TEST_SUITE_P(Algorithms, Pss,
+                         testing::Values(Algorithm::kPs256, Algorithm::kPs384, Algorithm::kPs512),
+                         [](const auto& algorithm) {
+                           return std::string(NameOf(algorithm.param));
+                         });
 
 TEST(EdDsa, SPlusTheGroupOrderIsRefused) {
   const TokenMaker& maker = Maker(Algorithm::kEdDsa);
   const Key key = KeyOf(maker);
   const std::string signature = maker.SignatureOf("input");
-  ASSERT_TRUE(key->Verify("input", signature));
+  ASSERT_TRUE(key->Verify(Algorithm::kEdDsa, SigningInput("input"), signature));
   BIGNUM* raw = nullptr;
   BN_hex2bn(&raw, "1000000000000000000000000000000014def9dea2f79cd65812631a5cf5d3ed");
   const Bignum order(raw);
@@ -204,7 +303,7 @@ TEST(EdDsa, SPlusTheGroupOrderIsRefused) {
     ASSERT_EQ(BN_add(s.get(), s.get(), order.get()), 1);
     std::string changed = signature;
     ASSERT_EQ(BN_bn2lebinpad(s.get(), Bytes(changed) + 32, 32), 32);
-    EXPECT_FALSE(key->Verify("input", changed)) << i;
+    EXPECT_FALSE(key->Verify(Algorithm::kEdDsa, SigningInput("input"), changed)) << i;
   }
 }
 

@@ -23,26 +23,36 @@ Key OnlyKey(const std::string& jwk) {
   return set->keys.keys()[0];
 }
 
-void ExpectVector(const Key& key, const std::string& input, const std::string& signature) {
+void ExpectVector(Algorithm algorithm, const Key& key, const std::string& input,
+                  const std::string& signature) {
   ASSERT_NE(key, nullptr);
   const std::optional<std::string> raw = DecodeBase64Url(signature);
   ASSERT_TRUE(raw.has_value());
-  EXPECT_TRUE(key->Verify(input, *raw));
-  EXPECT_TRUE(key->Verify(input, *raw)) << "with a context used before";
-  EXPECT_FALSE(key->Verify(absl::StrCat(input, "x"), *raw));
-  EXPECT_TRUE(key->Verify(input, *raw)) << "after a refusal";
+  EXPECT_TRUE(key->Verify(algorithm, SigningInput(input), *raw));
+  EXPECT_TRUE(key->Verify(algorithm, SigningInput(input), *raw)) << "with a context used before";
+  EXPECT_FALSE(key->Verify(algorithm, SigningInput(absl::StrCat(input, "x")), *raw));
+  EXPECT_TRUE(key->Verify(algorithm, SigningInput(input), *raw)) << "after a refusal";
+  for (const Algorithm other : Algorithms()) {
+    if (other != algorithm) {
+      EXPECT_FALSE(key->Verify(other, SigningInput(input), *raw)) << NameOf(other);
+    }
+  }
 }
 
 TEST(Vectors, Rfc7515AppendixA1HmacSha256) {
-  const absl::StatusOr<Key> key = MakeHmacKeyOfAnyStrength(Secret(*DecodeBase64Url(
-      "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow")));
+  const absl::StatusOr<Key> key = MakeHmacKeyOfAnyStrength(
+      Secret(*DecodeBase64Url("AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-"
+                              "1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow")),
+      {Algorithm::kHs256});
   ASSERT_TRUE(key.ok());
-  ExpectVector(*key, absl::StrCat("eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.", kJoe),
+  ExpectVector(Algorithm::kHs256, *key,
+               absl::StrCat("eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.", kJoe),
                "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
 }
 
 TEST(Vectors, Rfc7515AppendixA2RsaSha256) {
   ExpectVector(
+      Algorithm::kRs256,
       OnlyKey(
           R"({"kty":"RSA","e":"AQAB","n":"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26)"
           R"(mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690)"
@@ -58,6 +68,7 @@ TEST(Vectors, Rfc7515AppendixA2RsaSha256) {
 
 TEST(Vectors, Rfc7515AppendixA3EcdsaP256) {
   ExpectVector(
+      Algorithm::kEs256,
       OnlyKey(R"({"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",)"
               R"("y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"})"),
       absl::StrCat("eyJhbGciOiJFUzI1NiJ9.", kJoe),
@@ -65,11 +76,91 @@ TEST(Vectors, Rfc7515AppendixA3EcdsaP256) {
       "Q");
 }
 
+TEST(Vectors, Rfc7515AppendixA4EcdsaP521) {
+  ExpectVector(
+      Algorithm::kEs512,
+      OnlyKey(R"({"kty":"EC","crv":"P-521",)"
+              R"("x":"AekpBQ8ST8a8VcfVOTNl353vSrDCLLJXmPk06wTjxrrjcBpXp5EOnYG_NjFZ6OvLFV1jSfS9tsz4)"
+              R"(qUxcWceqwQGk",)"
+              R"("y":"ADSmRA43Z1DSNx_RvcLI87cdL07l6jQyyBXMoxVg_l2Th-x3S1WDhjDly79ajL4Kkd0AZMaZmh9u)"
+              R"(bmf63e3kyMj2"})"),
+      "eyJhbGciOiJFUzUxMiJ9.UGF5bG9hZA",
+      "AdwMgeerwtHoh-l192l60hp9wAHZFVJbLfD_UxMi70cwnZOYaRI1bKPWROc-mZZqwqT2SI-KGDKB34XO0aw_7Xdt"
+      "AG8GaSwFKdCAPZgoXD2YBJZCPEX3xKpRwcdOO8KpEHwJjyqOgzDO7iKvU8vcnwNrmxYbSW9ERBXukOXolLzeO_Jn");
+}
+
+TEST(Vectors, Rfc7515AppendixA5UnsecuredJwsIsRefused) {
+  const std::string input = absl::StrCat("eyJhbGciOiJub25lIn0.", kJoe);
+  EXPECT_FALSE(UnverifiedJwt::Parse(absl::StrCat(input, ".")).ok());
+  EXPECT_FALSE(ParseJwsHeader("eyJhbGciOiJub25lIn0").ok());
+}
+
+// RFC 7520 section 4: one text, signed in four ways. It is no JWT, so the key alone
+// is asked.
+constexpr char kFrodo[] =
+    "SXTigJlzIGEgZGFuZ2Vyb3VzIGJ1c2luZXNzLCBGcm9kbywgZ29pbmcgb3V0IHlvdXIgZG9vci4gWW91IHN0ZXAg"
+    "b250byB0aGUgcm9hZCwgYW5kIGlmIHlvdSBkb24ndCBrZWVwIHlvdXIgZmVldCwgdGhlcmXigJlzIG5vIGtub3dp"
+    "bmcgd2hlcmUgeW91IG1pZ2h0IGJlIHN3ZXB0IG9mZiB0by4";
+constexpr char kBilbosRsaKey[] =
+    R"({"kty":"RSA","kid":"bilbo.baggins@hobbiton.example","use":"sig","e":"AQAB","n":")"
+    "n4EPtAOCc9AlkeQHPzHStgAbgs7bTZLwUBZdR8_KuKPEHLd4rHVTeT-O-XV2jRojdNhxJWTDvNd7nqQ0VEiZQHz_"
+    "AJmSCpMaJMRBSFKrKb2wqVwGU_NsYOYL-QtiWN2lbzcEe6XC0dApr5ydQLrHqkHHig3RBordaZ6Aj-oBHqFEHYpP"
+    "e7Tpe-OfVfHd1E6cS6M1FZcD1NNLYD5lFHpPI9bTwJlsde3uhGqC0ZCuEHg8lhzwOHrtIQbS0FVbb9k3-tVTU4fg"
+    "_3L_vniUFAKwuCLqKnS2BYwdq_mzSnbLY7h_qixoR7jig3__kRhuaxwUkRz5iaiQkqgc5gHdrNP5zw"
+    R"("})";
+
+TEST(Vectors, Rfc7520Section41RsaPkcs1) {
+  ExpectVector(
+      Algorithm::kRs256, OnlyKey(kBilbosRsaKey),
+      absl::StrCat("eyJhbGciOiJSUzI1NiIsImtpZCI6ImJpbGJvLmJhZ2dpbnNAaG9iYml0b24uZXhhbXBsZSJ9.",
+                   kFrodo),
+      "MRjdkly7_-oTPTS3AXP41iQIGKa80A0ZmTuV5MEaHoxnW2e5CZ5NlKtainoFmKZopdHM1O2U4mwzJdQx996ivp83"
+      "xuglII7PNDi84wnB-BDkoBwA78185hX-Es4JIwmDLJK3lfWRa-XtL0RnltuYv746iYTh_qHRD68BNt1uSNCrUCTJ"
+      "Dt5aAE6x8wW1Kt9eRo4QPocSadnHXFxnt8Is9UzpERV0ePPQdLuW3IS_de3xyIrDaLGdjluPxUAhb6L2aXic1U12"
+      "podGU0KLUQSE_oI-ZnmKJ3F4uOZDnd6QZWJushZ41Axf_fcIe8u9ipH84ogoree7vjbU5y18kDquDg");
+}
+
+TEST(Vectors, Rfc7520Section42RsaPss) {
+  ExpectVector(
+      Algorithm::kPs384, OnlyKey(kBilbosRsaKey),
+      absl::StrCat("eyJhbGciOiJQUzM4NCIsImtpZCI6ImJpbGJvLmJhZ2dpbnNAaG9iYml0b24uZXhhbXBsZSJ9.",
+                   kFrodo),
+      "cu22eBqkYDKgIlTpzDXGvaFfz6WGoz7fUDcfT0kkOy42miAh2qyBzk1xEsnk2IpN6-tPid6VrklHkqsGqDqHCdP6"
+      "O8TTB5dDDItllVo6_1OLPpcbUrhiUSMxbbXUvdvWXzg-UD8biiReQFlfz28zGWVsdiNAUf8ZnyPEgVFn442ZdNqi"
+      "VJRmBqrYRXe8P_ijQ7p8Vdz0TTrxUeT3lm8d9shnr2lfJT8ImUjvAA2Xez2Mlp8cBE5awDzT0qI0n6uiP1aCN_2_"
+      "jLAeQTlqRHtfa64QQSUmFAAjVKPbByi7xho0uTOcbH510a6GYmJUAfmWjwZ6oD4ifKo8DYM-X72Eaw");
+}
+
+TEST(Vectors, Rfc7520Section43EcdsaP521) {
+  ExpectVector(
+      Algorithm::kEs512,
+      OnlyKey(R"({"kty":"EC","kid":"bilbo.baggins@hobbiton.example","use":"sig","crv":"P-521",)"
+              R"("x":"AHKZLLOsCOzz5cY97ewNUajB957y-C-U88c3v13nmGZx6sYl_oJXu9A5RkTKqjqvjyekWF-)"
+              R"(7ytDyRXYgCF5cj0Kt",)"
+              R"("y":"AdymlHvOiLxXkEhayXQnNCvDX4h9htZaCJN34kfmC6pV5OhQHiraVySsUdaQkAgDPrwQrJm)"
+              R"(bnX9cwlGfP-HqHZR1"})"),
+      absl::StrCat("eyJhbGciOiJFUzUxMiIsImtpZCI6ImJpbGJvLmJhZ2dpbnNAaG9iYml0b24uZXhhbXBsZSJ9.",
+                   kFrodo),
+      "AE_R_YZCChjn4791jSQCrdPZCNYqHXCTZH0-JZGYNlaAjP2kqaluUIIUnC9qvbu9Plon7KRTzoNEuT4Va2cmL1eJ"
+      "AQy3mtPBu_u_sDDyYjnAMDxXPn7XrT0lw-kvAD890jl8e2puQens_IEKBpHABlsbEPX6sFY8OcGDqoRuBomu9xQ2");
+}
+
+TEST(Vectors, Rfc7520Section44HmacSha256) {
+  const absl::StatusOr<Key> key = MakeHmacKeyOfAnyStrength(
+      Secret(*DecodeBase64Url("hJtXIZ2uSN5kbQfbtTNWbpdmhkV8FJG-Onbc6mxCcYg")), {Algorithm::kHs256});
+  ASSERT_TRUE(key.ok());
+  ExpectVector(Algorithm::kHs256, *key,
+               absl::StrCat("eyJhbGciOiJIUzI1NiIsImtpZCI6IjAxOGMwYWU1LTRkOWItNDcxYi1iZmQ2LWVlZjMxN"
+                            "GJjNzAzNyJ9.",
+                            kFrodo),
+               "s0h6KThzkfBBBkLspW1h84VsJZFTsPPqMDA7g1Md7p0");
+}
+
 TEST(Vectors, Rfc8037AppendixA4Ed25519) {
   const Key key =
       OnlyKey(R"({"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"})");
   ExpectVector(
-      key, "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc",
+      Algorithm::kEdDsa, key, "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc",
       "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KA"
       "g");
   // RFC 8037 appendix A.3.

@@ -26,15 +26,15 @@ std::vector<std::string> LinesOf(const std::function<void()>& act) {
 TEST(FetchLog, TheFirstFailureIsLoggedWithIssuerUrlAndReason) {
   FetchLog log("me", "https://a.example/jwks");
   EXPECT_THAT(
-      LinesOf([&] { log.Failed(0, "no route"); }),
-      ElementsAre(AllOf(HasSubstr("issuer=\"me\""), HasSubstr("url=\"https://a.example/jwks\""),
+      LinesOf([&] { log.Failed(0, "no route", "none"); }),
+      ElementsAre(AllOf(HasSubstr("issuer=\"me\""), HasSubstr("from=\"https://a.example/jwks\""),
                         HasSubstr("reason=\"no route\""), HasSubstr("in_force=\"none\""))));
 }
 
 TEST(FetchLog, FurtherFailuresAreLoggedOnceAMinute) {
   FetchLog log("me", "u");
   const auto lines = LinesOf([&] {
-    for (int second = 0; second <= 120; ++second) log.Failed(second * kSecond, "down");
+    for (int second = 0; second <= 120; ++second) log.Failed(second * kSecond, "down", "none");
   });
   EXPECT_THAT(lines, ElementsAre(HasSubstr("failures=\"1\""), HasSubstr("failures=\"61\""),
                                  HasSubstr("failures=\"121\"")));
@@ -44,7 +44,7 @@ TEST(FetchLog, RecoveryIsLoggedOnce) {
   FetchLog log("me", "u");
   LinesOf([&] {
     log.Succeeded(1, {});
-    log.Failed(0, "down");
+    log.Failed(0, "down", "none");
   });
   EXPECT_THAT(LinesOf([&] {
                 log.Succeeded(2, {});
@@ -56,13 +56,13 @@ TEST(FetchLog, RecoveryIsLoggedOnce) {
 TEST(FetchLog, AFailureAfterRecoveryIsLoggedAtOnce) {
   FetchLog log("me", "u");
   const auto lines = LinesOf([&] {
-    log.Failed(0, "down");
+    log.Failed(0, "down", "none");
     log.Succeeded(1, {});
-    log.Failed(kSecond, "down");
+    log.Failed(kSecond, "down", "the copy on disk");
   });
   EXPECT_THAT(lines, ElementsAre(HasSubstr("cannot be fetched"), HasSubstr("keys fetched"),
                                  AllOf(HasSubstr("cannot be fetched"),
-                                       HasSubstr("in_force=\"the keys fetched before\""))));
+                                       HasSubstr("in_force=\"the copy on disk\""))));
 }
 
 TEST(FetchLog, KeysLeftOutAreLoggedWhenTheyChange) {

@@ -18,19 +18,28 @@ using ::testing::StartsWith;
 
 constexpr FetchLimits kLimits{.timeout = absl::Seconds(60), .max_bytes = 1000};
 
+absl::StatusOr<FetchAnswer> Get(HttpFetcher& fetcher, const std::string& url,
+                                const FetchLimits& limits = kLimits) {
+  return fetcher.Get({.url = url, .limits = limits});
+}
+
+std::string BodyOf(const absl::StatusOr<FetchAnswer>& answer) {
+  return answer.ok() ? answer->body : "failed";
+}
+
 std::string ErrorOf(const std::string& url, const FetchLimits& limits = kLimits) {
   HttpFetcher fetcher;
-  const auto body = fetcher.Get(url, limits);
-  if (body.ok()) return "succeeded";
-  EXPECT_TRUE(absl::IsUnavailable(body.status())) << body.status();
-  return std::string(body.status().message());
+  const auto answer = Get(fetcher, url, limits);
+  if (answer.ok()) return "succeeded";
+  EXPECT_TRUE(absl::IsUnavailable(answer.status())) << answer.status();
+  return std::string(answer.status().message());
 }
 
 TEST(HttpFetcher, TheBodyOfA200) {
   const JwksServer server({.body = "hello"});
   HttpFetcher fetcher;
-  EXPECT_EQ(fetcher.Get(server.Url(), kLimits).value_or("failed"), "hello");
-  EXPECT_EQ(fetcher.Get(server.Url(), kLimits).value_or("failed"), "hello");
+  EXPECT_EQ(BodyOf(Get(fetcher, server.Url())), "hello");
+  EXPECT_EQ(BodyOf(Get(fetcher, server.Url())), "hello");
   EXPECT_EQ(server.Requests(), 2);
 }
 
@@ -131,9 +140,9 @@ TEST(HttpFetcher, AProxyFromTheEnvironmentIsNotUsedForLoopback) {
   const JwksServer proxy({.body = "forged"});
   setenv("http_proxy", proxy.Url("").c_str(), 1);  // NOLINT(concurrency-mt-unsafe)
   HttpFetcher fetcher;
-  const auto body = fetcher.Get(server.Url(), kLimits);
+  const auto answer = Get(fetcher, server.Url());
   unsetenv("http_proxy");  // NOLINT(concurrency-mt-unsafe)
-  EXPECT_EQ(body.value_or("failed"), "hello");
+  EXPECT_EQ(BodyOf(answer), "hello");
   EXPECT_EQ(proxy.Requests(), 0);
 }
 
@@ -144,10 +153,46 @@ TEST(HttpFetcher, AbortEndsTheRunningFetch) {
     server.WaitForRequests(1);
     fetcher.Abort();
   });
-  const auto body = fetcher.Get(server.Url(), {.timeout = absl::Hours(1), .max_bytes = 1000});
+  const auto answer = Get(fetcher, server.Url(), {.timeout = absl::Hours(1), .max_bytes = 1000});
   aborter.join();
-  EXPECT_TRUE(absl::IsCancelled(body.status())) << body.status();
-  EXPECT_TRUE(absl::IsCancelled(fetcher.Get(server.Url(), kLimits).status()));
+  EXPECT_TRUE(absl::IsCancelled(answer.status())) << answer.status();
+  EXPECT_TRUE(absl::IsCancelled(Get(fetcher, server.Url()).status()));
+}
+
+TEST(HttpFetcher, WhatIsKnownIsNotSentAgain) {
+  const JwksServer server({.body = "hello", .etag = "\"v1\""});
+  HttpFetcher fetcher;
+  const auto first = Get(fetcher, server.Url());
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_EQ(first->validators.etag, "\"v1\"");
+  FetchRequest again{.url = server.Url(), .limits = kLimits, .known = first->validators};
+  again.known.last_modified = "Sat, 21 Nov 2026 12:00:00 GMT";
+  const auto second = fetcher.Get(again);
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_TRUE(second->not_modified);
+  EXPECT_EQ(second->body, "");
+  EXPECT_THAT(server.LastRequest(),
+              AllOf(HasSubstr("If-None-Match: \"v1\"\r\n"),
+                    HasSubstr("If-Modified-Since: Sat, 21 Nov 2026 12:00:00 GMT\r\n")));
+}
+
+TEST(HttpFetcher, TheAnswerSaysHowLongItMayBeKept) {
+  const JwksServer server(
+      {.body = "hello", .headers = "cache-control: public, max-age=600\r\nAge: 60\r\n"});
+  HttpFetcher fetcher;
+  const auto answer = Get(fetcher, server.Url());
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->lifetime, absl::Seconds(540));
+}
+
+TEST(HttpFetcher, MeanwhileIsCalledWhileTheServerIsSilent) {
+  JwksServer server({.body = "hello", .hold = true});
+  HttpFetcher fetcher;
+  int calls = 0;
+  const auto answer = fetcher.Get({.url = server.Url(), .limits = kLimits}, [&] {
+    if (++calls == 3) server.Release();
+  });
+  EXPECT_EQ(BodyOf(answer), "hello");
 }
 
 }  // namespace

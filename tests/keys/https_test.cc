@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <sys/socket.h>
@@ -10,12 +11,15 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "server/jose/openssl.h"
 #include "server/keys/http_fetch.h"
+#include "server/keys/jwks_file.h"
 
 namespace gatehouse::keys {
 namespace {
@@ -68,6 +72,14 @@ class TlsServer {
   TlsServer(const TlsServer&) = delete;
   TlsServer& operator=(const TlsServer&) = delete;
 
+  // The certificate, in PEM.
+  std::string Pem() const {
+    const jose::Bio bio(BIO_new(BIO_s_mem()));
+    Check(PEM_write_bio_X509(bio.get(), certificate_.get()) == 1);
+    char* bytes = nullptr;
+    const long size = BIO_get_mem_data(bio.get(), &bytes);
+    return {bytes, static_cast<size_t>(size)};
+  }
   std::string Url() const { return absl::StrCat("https://localhost:", port_, "/jwks"); }
   // Only after the client is done.
   bool GotARequest() {
@@ -83,6 +95,8 @@ class TlsServer {
     SSL_set_fd(connection.get(), socket);
     char byte = 0;
     got_request_ = SSL_accept(connection.get()) == 1 && SSL_read(connection.get(), &byte, 1) == 1;
+    constexpr char kAnswer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    if (got_request_) SSL_write(connection.get(), kAnswer, sizeof(kAnswer) - 1);
     ::close(socket);
   }
   void Join() {
@@ -101,13 +115,63 @@ class TlsServer {
   std::thread thread_;
 };
 
+constexpr FetchLimits kLimits{.timeout = absl::Seconds(60), .max_bytes = 1000};
+
 TEST(HttpFetcher, ACertificateThatNobodyTrustsIsRefusedBeforeAnythingIsAsked) {
   TlsServer server;
   HttpFetcher fetcher;
-  const auto body = fetcher.Get(server.Url(), {.timeout = absl::Seconds(60), .max_bytes = 1000});
+  const auto body = fetcher.Get({.url = server.Url(), .limits = kLimits});
   EXPECT_TRUE(absl::IsUnavailable(body.status())) << body.status();
   EXPECT_THAT(std::string(body.status().message()), HasSubstr("certificate"));
   EXPECT_FALSE(server.GotARequest());
+}
+
+class CaFileTest : public ::testing::Test {
+ protected:
+  CaFileTest() : path_(::testing::TempDir() + "gatehouse_ca_XXXXXX") {
+    const int fd = mkstemp(path_.data());
+    Check(fd >= 0 && ::close(fd) == 0);
+  }
+  ~CaFileTest() override { std::filesystem::remove(path_); }
+
+  std::string Write(const std::string& text) {
+    std::ofstream(path_, std::ios::binary) << text;
+    return path_;
+  }
+  absl::Status Fetch(const TlsServer& server, const std::string& pem) {
+    HttpFetcher fetcher;
+    return fetcher.Get({.url = server.Url(), .limits = kLimits, .known = {}, .ca_file = Write(pem)})
+        .status();
+  }
+
+  std::string path_;
+};
+
+TEST_F(CaFileTest, TheHostThatItsCertificateVouchesForIsTrusted) {
+  TlsServer server;
+  EXPECT_TRUE(Fetch(server, server.Pem()).ok());
+  EXPECT_TRUE(server.GotARequest());
+}
+
+TEST_F(CaFileTest, AHostThatItDoesNotVouchForIsNot) {
+  TlsServer server;
+  const TlsServer other;
+  EXPECT_TRUE(absl::IsUnavailable(Fetch(server, other.Pem())));
+  EXPECT_FALSE(server.GotARequest());
+}
+
+TEST_F(CaFileTest, AFileThatIsNoneIsFoundBeforeItIsUsed) {
+  const TlsServer server;
+  const std::string pem = server.Pem();
+  EXPECT_TRUE(CheckCaFile(Write(pem)).ok());
+  EXPECT_TRUE(CheckCaFile(Write("comment\n" + pem + pem)).ok());
+  for (const std::string& bad : {std::string(), std::string("hello"), pem.substr(0, pem.size() / 2),
+                                 pem + pem.substr(0, pem.size() / 2)}) {
+    const absl::Status status = CheckCaFile(Write(bad));
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(path_));
+  }
+  EXPECT_TRUE(absl::IsNotFound(CheckCaFile(path_ + ".missing")));
 }
 
 }  // namespace

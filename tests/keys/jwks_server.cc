@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace gatehouse::keys {
@@ -41,6 +42,11 @@ std::string ReadRequest(int connection) {
     if (request[0] == kTlsHandshake) return "";
   }
   return request;
+}
+
+std::string PathOf(const std::string& request) {
+  const size_t begin = request.find(' ') + 1;
+  return request.substr(begin, request.find(' ', begin) - begin);
 }
 
 }  // namespace
@@ -81,6 +87,22 @@ std::string JwksServer::Url(const std::string& path) const {
 void JwksServer::SetReply(Reply reply) {
   MutexLock lock(mu_);
   reply_ = std::move(reply);
+}
+
+void JwksServer::SetReply(const std::string& path, Reply reply) {
+  MutexLock lock(mu_);
+  by_path_[path] = std::move(reply);
+}
+
+int JwksServer::RequestsFor(const std::string& path) const {
+  MutexLock lock(mu_);
+  const auto found = requests_by_path_.find(path);
+  return found == requests_by_path_.end() ? 0 : found->second;
+}
+
+int JwksServer::NotModified() const {
+  MutexLock lock(mu_);
+  return not_modified_;
 }
 
 void JwksServer::Release() {
@@ -142,7 +164,19 @@ void JwksServer::Handle(int connection) {
     MutexLock lock(mu_);
     ++requests_;
     last_request_ = request;
-    reply = reply_;
+    const std::string path = PathOf(request);
+    ++requests_by_path_[path];
+    const auto own = by_path_.find(path);
+    reply = own == by_path_.end() ? reply_ : own->second;
+    if (!reply.etag.empty()) {
+      absl::StrAppend(&reply.headers, "ETag: ", reply.etag, "\r\n");
+      if (absl::StrContains(request, absl::StrCat("If-None-Match: ", reply.etag, "\r\n"))) {
+        reply.status = 304;
+        reply.body.clear();
+        reply.without_length = true;
+        ++not_modified_;
+      }
+    }
   }
   changed_.NotifyAll();
   if (reply.hold && !AwaitRelease()) return;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <thread>
 
@@ -15,6 +16,7 @@ struct Reply {
   // NOLINTBEGIN(readability-redundant-member-init)
   std::string body = {};
   std::string headers = {};  // more lines, each with "\r\n"
+  std::string etag = {};     // with it, 304 to those who have it already
   // NOLINTEND(readability-redundant-member-init)
   bool hold = false;            // say nothing until Release()
   bool without_length = false;  // no Content-Length: the body ends with the connection
@@ -34,12 +36,16 @@ class JwksServer {
 
   void Start();
   std::string Url(const std::string& path = "/jwks") const;
-  // From the next request on.
+  // From the next request on; the second for one path alone.
   void SetReply(Reply reply);
+  void SetReply(const std::string& path, Reply reply);
   // Answers the request that is held and all that come after it.
   void Release();
 
   int Requests() const;
+  int RequestsFor(const std::string& path) const;
+  // How many were answered with 304.
+  int NotModified() const;
   // Returns when `count` requests have come in full.
   void WaitForRequests(int count) const;
   // Returns when a client has hung up on `count` answers.
@@ -59,6 +65,9 @@ class JwksServer {
   mutable Mutex mu_;
   mutable CondVar changed_;
   Reply reply_ GH_GUARDED_BY(mu_);
+  std::map<std::string, Reply> by_path_ GH_GUARDED_BY(mu_);
+  std::map<std::string, int> requests_by_path_ GH_GUARDED_BY(mu_);
+  int not_modified_ GH_GUARDED_BY(mu_) = 0;
   bool released_ GH_GUARDED_BY(mu_) = false;
   bool stopped_ GH_GUARDED_BY(mu_) = false;
   int requests_ GH_GUARDED_BY(mu_) = 0;

@@ -20,8 +20,7 @@ class RefreshScheduleTest : public ::testing::Test {
   void Begin(bool somebody_waits = false) { schedule_.Began(Now(), somebody_waits); }
 
   FakeClock clock_{absl::UnixEpoch()};
-  RefreshSchedule schedule_{{.refresh_every = absl::Minutes(5),
-                             .cooldown = absl::Seconds(2),
+  RefreshSchedule schedule_{{.cooldown = absl::Seconds(2),
                              .retry_after = absl::Milliseconds(250),
                              .retry_at_most = absl::Seconds(15)},
                             kSeed};
@@ -32,29 +31,35 @@ TEST_F(RefreshScheduleTest, TheFirstFetchIsDueAtOnce) {
   EXPECT_LE(Wait(true), absl::ZeroDuration());
 }
 
-TEST_F(RefreshScheduleTest, TheNextRefreshCountsFromTheStartOfTheGoodOne) {
-  Begin();
-  clock_.Advance(absl::Seconds(3));
-  schedule_.Succeeded();
-  EXPECT_EQ(Wait(), absl::Minutes(5) - absl::Seconds(3));
+TEST_F(RefreshScheduleTest, TheNextRefreshIsAheadOfTheEndAndCountsFromTheStartOfTheGoodOne) {
+  std::set<absl::Duration> waits;
+  for (int i = 0; i < 20; ++i) {
+    Begin();
+    clock_.Advance(absl::Seconds(3));
+    schedule_.Succeeded(absl::Seconds(100));
+    EXPECT_GE(Wait(), absl::Seconds(80 - 3));
+    EXPECT_LE(Wait(), absl::Seconds(90 - 3));
+    waits.insert(Wait());
+  }
+  EXPECT_GT(waits.size(), 10U);
 }
 
 TEST_F(RefreshScheduleTest, AWaiterIsServedAtOnceIfNobodyWaitedLately) {
   Begin(false);
-  schedule_.Succeeded();
+  schedule_.Succeeded(absl::Minutes(5));
   EXPECT_LE(Wait(true), absl::ZeroDuration());
 }
 
 TEST_F(RefreshScheduleTest, WaitersFetchesAreACooldownApart) {
   Begin(false);
-  schedule_.Succeeded();
+  schedule_.Succeeded(absl::Minutes(5));
   Begin(true);
   clock_.Advance(absl::Milliseconds(500));
-  schedule_.Succeeded();
+  schedule_.Succeeded(absl::Minutes(5));
   EXPECT_EQ(Wait(true), absl::Milliseconds(1500));
   clock_.Advance(absl::Milliseconds(1500));
   EXPECT_EQ(Wait(true), absl::ZeroDuration());
-  EXPECT_GT(Wait(false), absl::Minutes(4));
+  EXPECT_GT(Wait(false), absl::Minutes(3));
 }
 
 TEST_F(RefreshScheduleTest, AWaiterNeverPutsAFetchOff) {
@@ -87,8 +92,7 @@ TEST_F(RefreshScheduleTest, RetriesCountFromTheEndOfTheFailure) {
 TEST_F(RefreshScheduleTest, JitterDiffers) {
   std::set<absl::Duration> waits;
   for (uint32_t seed = 1; seed < 20; ++seed) {
-    RefreshSchedule schedule({.refresh_every = absl::Minutes(5),
-                              .cooldown = absl::Seconds(2),
+    RefreshSchedule schedule({.cooldown = absl::Seconds(2),
                               .retry_after = absl::Seconds(10),
                               .retry_at_most = absl::Seconds(15)},
                              seed);
@@ -104,15 +108,14 @@ TEST_F(RefreshScheduleTest, ASuccessEndsTheBackOff) {
     schedule_.Failed(Now());
   }
   Begin();
-  schedule_.Succeeded();
+  schedule_.Succeeded(absl::Minutes(5));
   Begin();
   schedule_.Failed(Now());
   EXPECT_LE(Wait(), absl::Milliseconds(250));
 }
 
 TEST_F(RefreshScheduleTest, TheFirstRetryIsNeverLaterThanTheMost) {
-  RefreshSchedule schedule({.refresh_every = absl::Minutes(5),
-                            .cooldown = absl::Seconds(2),
+  RefreshSchedule schedule({.cooldown = absl::Seconds(2),
                             .retry_after = absl::Seconds(60),
                             .retry_at_most = absl::Seconds(15)},
                            kSeed);

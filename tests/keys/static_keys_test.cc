@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "tests/support/token_maker.h"
+#include "server/base/status_macros.h"
 
 namespace gatehouse::keys {
 namespace {
@@ -82,8 +82,49 @@ TEST_F(StaticKeysTest, ASecretFromTheEnvironment) {
   EXPECT_THAT(TextOf(missing.status()), HasSubstr("GATEHOUSE_TEST_SECRET"));
 }
 
+absl::StatusOr<std::unique_ptr<KeySource>> SourceOf(const std::string& current,
+                                                    const std::string& previous = "") {
+  const std::vector<Algorithm> algorithms = {Algorithm::kHs256};
+  GH_ASSIGN_OR_RETURN(SecretKey key, MakeSecretKey(Secret(current), algorithms));
+  SecretKey before;
+  if (!previous.empty()) {
+    GH_ASSIGN_OR_RETURN(before, MakeSecretKey(Secret(previous), algorithms));
+  }
+  return MakeSecretSource(std::move(key), std::move(before));
+}
+
+TEST_F(StaticKeysTest, TheCurrentSecretAndTheOneBeforeAreTriedInThisOrder) {
+  const std::string old = "b7Qd2-Vn5Kx9Zt1Lr6Hc3Jm8Wf4Ys0Pg";
+  const auto source = SourceOf(kSecret, old);
+  ASSERT_TRUE(source.ok()) << source.status();
+  const auto keys = (*source)->Current()->Candidates(Algorithm::kHs256);
+  ASSERT_EQ(keys.size(), 2U);
+  EXPECT_EQ(keys[0]->thumbprint(), (*SourceOf(kSecret))->Current()->keys()[0]->thumbprint());
+  EXPECT_EQ(keys[1]->thumbprint(), (*SourceOf(old))->Current()->keys()[0]->thumbprint());
+  EXPECT_EQ((*source)->State().key_count, 2U);
+}
+
+TEST_F(StaticKeysTest, TwoEqualSecretsAreRefusedAndNotShown) {
+  const auto source = SourceOf(kSecret, kSecret);
+  EXPECT_TRUE(absl::IsInvalidArgument(source.status())) << source.status();
+  EXPECT_THAT(TextOf(source.status()), AllOf(HasSubstr("same secret"), Not(HasSubstr(kSecret))));
+}
+
+TEST_F(StaticKeysTest, AFileThatOthersMayReadIsFoundThroughALinkToo) {
+  const std::string path = Write("s");
+  std::filesystem::create_symlink(path, folder_ + "/link");
+  using std::filesystem::perms;
+  for (const perms open : {perms::group_read, perms::others_read}) {
+    std::filesystem::permissions(path, perms::owner_read | open);
+    EXPECT_TRUE(OthersMayRead(folder_ + "/link"));
+  }
+  std::filesystem::permissions(path, perms::owner_read | perms::owner_write);
+  EXPECT_FALSE(OthersMayRead(folder_ + "/link"));
+  EXPECT_FALSE(OthersMayRead(folder_ + "/missing"));
+}
+
 TEST_F(StaticKeysTest, ASecretIsOneHs256Key) {
-  const auto source = MakeSecretSource(Secret(kSecret));
+  const auto source = SourceOf(kSecret);
   ASSERT_TRUE(source.ok()) << source.status();
   ASSERT_NE((*source)->Current(), nullptr);
   EXPECT_EQ((*source)->Current()->Candidates(Algorithm::kHs256).size(), 1U);
@@ -93,52 +134,13 @@ TEST_F(StaticKeysTest, ASecretIsOneHs256Key) {
 }
 
 TEST_F(StaticKeysTest, AWeakSecretIsRefusedAndNotShown) {
-  const auto source = MakeSecretSource(Secret("hunter2"));
+  const auto source = SourceOf("hunter2");
   EXPECT_TRUE(absl::IsInvalidArgument(source.status())) << source.status();
   EXPECT_THAT(TextOf(source.status()), Not(HasSubstr("hunter2")));
 }
 
-TEST_F(StaticKeysTest, AJwksFile) {
-  const TokenMaker a(Algorithm::kEdDsa, "a");
-  const TokenMaker b(Algorithm::kEs256, "b");
-  const auto source = MakeJwksFileSource(Write(TokenMaker::JwksOf({&a, &b})),
-                                         {Algorithm::kEdDsa, Algorithm::kEs256});
-  ASSERT_TRUE(source.ok()) << source.status();
-  EXPECT_NE((*source)->Current()->Find("a", Algorithm::kEdDsa), nullptr);
-  EXPECT_NE((*source)->Current()->Find("b", Algorithm::kEs256), nullptr);
-  EXPECT_EQ((*source)->State().key_count, 2U);
-}
-
-TEST_F(StaticKeysTest, KeysOfOtherAlgorithmsAreLeftOutAndLogged) {
-  const TokenMaker a(Algorithm::kEdDsa, "a");
-  const TokenMaker b(Algorithm::kEs256, "b");
-  const std::string path = Write(TokenMaker::JwksOf({&a, &b}));
-  ::testing::internal::CaptureStderr();
-  const auto source = MakeJwksFileSource(path, {Algorithm::kEdDsa});
-  const std::string log = ::testing::internal::GetCapturedStderr();
-  ASSERT_TRUE(source.ok()) << source.status();
-  EXPECT_EQ((*source)->Current()->keys().size(), 1U);
-  EXPECT_THAT(log, AllOf(HasSubstr(path), HasSubstr("kid=\"b\""), HasSubstr("ES256")));
-}
-
-TEST_F(StaticKeysTest, AJwksFileThatIsOfNoUseIsNamed) {
-  const TokenMaker es(Algorithm::kEs256, "es");
-  const TokenMaker hmac(Algorithm::kHs256);
-  for (const std::string& bad :
-       {std::string(), std::string("not json"), std::string("{}"), std::string(R"({"keys":[]})"),
-        es.Jwks(), hmac.Jwks(), es.Jwks().substr(0, 30)}) {
-    const auto source = MakeJwksFileSource(Write(bad), {Algorithm::kEdDsa});
-    EXPECT_TRUE(absl::IsInvalidArgument(source.status())) << source.status() << "\n" << bad;
-    EXPECT_THAT(TextOf(source.status()),
-                AllOf(HasSubstr(folder_ + "/file: "), Not(HasSubstr(hmac.secret().substr(0, 8)))));
-  }
-  const auto missing = MakeJwksFileSource(folder_ + "/missing", {Algorithm::kEdDsa});
-  EXPECT_TRUE(absl::IsNotFound(missing.status()));
-  EXPECT_THAT(TextOf(missing.status()), HasSubstr(folder_ + "/missing"));
-}
-
 TEST_F(StaticKeysTest, AwaitFetchAnswersAtOnce) {
-  const auto source = MakeSecretSource(Secret(kSecret));
+  const auto source = SourceOf(kSecret);
   ASSERT_TRUE(source.ok()) << source.status();
   int answers = 0;
   const auto ticket = (*source)->AwaitFetch([&](KeySource::Fetched fetched) {

@@ -40,7 +40,7 @@ TEST(DefaultPolicyTest, AnEmptyOwnerIsNobody) {
 
 TEST(DefaultPolicyTest, AnEmptySubjectIsNotTheEmptyOwner) {
   Principal nobody = Ada();
-  nobody.subject.clear();
+  nobody.subject = "";
   EXPECT_EQ(Policy::Default(1).Decide(nobody, TaskOf("")), Code::kInsufficientPermissions);
 }
 
@@ -60,7 +60,7 @@ TEST(DefaultPolicyTest, AResourceWithATenantNeedsThatTenant) {
 
 TEST(DefaultPolicyTest, APrincipalWithoutTenantIsInNone) {
   Principal ada = Ada();
-  ada.tenant.clear();
+  ada.tenant = "";
   Question question = TaskOf("ada");
   question.tenant = "acme";
   EXPECT_EQ(Policy::Default(1).Decide(ada, question), Code::kInsufficientPermissions);

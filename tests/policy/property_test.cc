@@ -32,7 +32,7 @@ std::string AttributeOf(const Row& row, const std::string& name) {
 }
 std::string ClaimOf(const Principal& who, const std::string& name) {
   for (const auto& [key, value] : who.claims) {
-    if (key == name) return value;
+    if (key == name) return std::string(value);
   }
   return "";
 }
@@ -102,7 +102,7 @@ Maybe Matches(const Definition& policy, const Rule& rule, const Principal& who, 
       });
       break;
     case Who::Kind::kScope:
-      out = std::count(who.scopes.begin(), who.scopes.end(), rule.who.name) > 0;
+      out = std::count(who.scopes.begin(), who.scopes.end(), absl::string_view(rule.who.name)) > 0;
       break;
     case Who::Kind::kRelation:
       for (const auto& [name, subjects] : row.relations) {

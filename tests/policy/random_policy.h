@@ -40,7 +40,7 @@ class RandomPolicies {
  private:
   int Below(int n) { return std::uniform_int_distribution<int>(0, n - 1)(random_); }
   bool OneIn(int n) { return Below(n) == 0; }
-  std::string OneOf(const std::vector<std::string>& list) {
+  const std::string& OneOf(const std::vector<std::string>& list) {
     return list[static_cast<size_t>(Below(static_cast<int>(list.size())))];
   }
   Who NextWho(bool is_deny);

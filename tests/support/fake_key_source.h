@@ -1,8 +1,8 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <utility>
-#include <vector>
 
 #include "server/keys/key_source.h"
 
@@ -11,23 +11,28 @@ namespace gatehouse {
 // A key source that a test moves by hand. For one thread.
 class FakeKeySource final : public keys::KeySource {
  public:
-  // A new set is in force, as if it had been fetched; null: never had one.
+  // A new set is in force, as if it had been fetched.
   void Set(jose::KeySet next) {
     if (keys_ != nullptr) next = next.Succeed(*keys_);
     keys_ = std::make_shared<const jose::KeySet>(std::move(next));
   }
 
+  // There is no set any more, as when the last good one is too old.
+  void Clear() {
+    if (keys_ != nullptr) keys_->RetireAllBut(jose::KeySet({}));
+    keys_ = nullptr;
+  }
+
   std::shared_ptr<const jose::KeySet> Current() const override { return keys_; }
   Ticket AwaitFetch(Waiter waiter) override {
-    waiters_.push_back(std::move(waiter));
-    return waiters_.size();
+    waiters_.emplace(++tickets_, std::move(waiter));
+    return tickets_;
   }
-  void Forget(Ticket ticket) override { waiters_[ticket - 1] = nullptr; }
+  void Forget(Ticket ticket) override { waiters_.erase(ticket); }
+  size_t waiting() const { return waiters_.size(); }
   // The fetch that they all wait for has ended.
   void Answer(Fetched fetched) {
-    for (const Waiter& waiter : std::exchange(waiters_, {})) {
-      if (waiter != nullptr) waiter(fetched);
-    }
+    for (const auto& [ticket, waiter] : std::exchange(waiters_, {})) waiter(fetched);
   }
   keys::KeySourceState State() const override {
     keys::KeySourceState state;
@@ -38,7 +43,8 @@ class FakeKeySource final : public keys::KeySource {
 
  private:
   std::shared_ptr<const jose::KeySet> keys_;
-  std::vector<Waiter> waiters_;
+  std::map<Ticket, Waiter> waiters_;
+  Ticket tickets_ = kNone;
 };
 
 }  // namespace gatehouse

@@ -2,8 +2,8 @@
 
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
-#include <openssl/hmac.h>
 #include <openssl/rand.h>
+#include <openssl/rsa.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -19,6 +19,7 @@ namespace {
 using jose::Algorithm;
 using jose::Bytes;
 using jose::EncodeBase64Url;
+using jose::KeyKind;
 
 void Must(bool ok, const char* what) {
   if (ok) return;
@@ -26,22 +27,41 @@ void Must(bool ok, const char* what) {
   std::abort();
 }
 
-EVP_PKEY* Generate(Algorithm algorithm, int rsa_bits) {
-  switch (algorithm) {
-    case Algorithm::kEdDsa:
+// Of EC keys: the curve, as a JWK and as OpenSSL call it, and a coordinate's bytes.
+struct Curve {
+  const char* name;
+  size_t bytes;
+};
+
+Curve CurveOf(KeyKind kind) {
+  switch (kind) {
+    case KeyKind::kEcP384:
+      return {"P-384", 48};
+    case KeyKind::kEcP521:
+      return {"P-521", 66};
+    default:
+      return {"P-256", 32};
+  }
+}
+
+EVP_PKEY* Generate(KeyKind kind, int rsa_bits) {
+  switch (kind) {
+    case KeyKind::kEd25519:
       return EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519");
-    case Algorithm::kEs256:
-      return EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256");
-    case Algorithm::kRs256:
+    case KeyKind::kEcP256:
+    case KeyKind::kEcP384:
+    case KeyKind::kEcP521:
+      return EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", CurveOf(kind).name);
+    case KeyKind::kRsa:
       return EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", static_cast<size_t>(rsa_bits));
-    case Algorithm::kHs256:
+    case KeyKind::kHmac:
       break;
   }
   return nullptr;
 }
 
 std::string RandomText() {
-  std::string bytes(36, '\0');
+  std::string bytes(48, '\0');
   Must(RAND_bytes(Bytes(bytes), static_cast<int>(bytes.size())) == 1, "RAND_bytes");
   return EncodeBase64Url(bytes);
 }
@@ -56,56 +76,67 @@ std::string Number(EVP_PKEY* key, const char* name) {
 }
 
 // In the order of RFC 7638.
-std::string Members(Algorithm algorithm, EVP_PKEY* key, absl::string_view secret) {
-  std::string raw(65, '\0');
+std::string Members(KeyKind kind, EVP_PKEY* key, absl::string_view secret) {
+  std::string raw(133, '\0');
   size_t size = 0;
-  switch (algorithm) {
-    case Algorithm::kEdDsa:
+  switch (kind) {
+    case KeyKind::kEd25519:
       size = raw.size();
       Must(EVP_PKEY_get_raw_public_key(key, Bytes(raw), &size) == 1, "reading the key");
       return absl::StrCat(R"("crv":"Ed25519","kty":"OKP","x":")",
                           EncodeBase64Url(absl::string_view(raw).substr(0, size)), "\"");
-    case Algorithm::kEs256:
+    case KeyKind::kEcP256:
+    case KeyKind::kEcP384:
+    case KeyKind::kEcP521: {
+      const Curve curve = CurveOf(kind);
       Must(EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, Bytes(raw), raw.size(),
                                            &size) == 1 &&
-               size == 65,
+               size == 1 + 2 * curve.bytes,
            "reading the key");
-      return absl::StrCat(R"("crv":"P-256","kty":"EC","x":")",
-                          EncodeBase64Url(absl::string_view(raw).substr(1, 32)), R"(","y":")",
-                          EncodeBase64Url(absl::string_view(raw).substr(33, 32)), "\"");
-    case Algorithm::kRs256:
+      const absl::string_view point = absl::string_view(raw).substr(1, 2 * curve.bytes);
+      return absl::StrCat(R"("crv":")", curve.name, R"(","kty":"EC","x":")",
+                          EncodeBase64Url(point.substr(0, curve.bytes)), R"(","y":")",
+                          EncodeBase64Url(point.substr(curve.bytes)), "\"");
+    }
+    case KeyKind::kRsa:
       return absl::StrCat(R"("e":")", Number(key, OSSL_PKEY_PARAM_RSA_E), R"(","kty":"RSA","n":")",
                           Number(key, OSSL_PKEY_PARAM_RSA_N), "\"");
-    case Algorithm::kHs256:
+    case KeyKind::kHmac:
       break;
   }
   return absl::StrCat(R"("k":")", EncodeBase64Url(secret), R"(","kty":"oct")");
 }
 
 // ECDSA's DER to JWS's raw r || s.
-std::string RawEcdsa(const std::string& der) {
+std::string RawEcdsa(const std::string& der, size_t bytes) {
   const unsigned char* in = Bytes(absl::string_view(der));
   const std::unique_ptr<ECDSA_SIG, jose::FreeWith<ECDSA_SIG_free>> signature(
       d2i_ECDSA_SIG(nullptr, &in, static_cast<long>(der.size())));
   Must(signature != nullptr, "d2i_ECDSA_SIG");
-  std::string raw(64, '\0');
-  BN_bn2binpad(ECDSA_SIG_get0_r(signature.get()), Bytes(raw), 32);
-  BN_bn2binpad(ECDSA_SIG_get0_s(signature.get()), Bytes(raw) + 32, 32);
+  std::string raw(2 * bytes, '\0');
+  BN_bn2binpad(ECDSA_SIG_get0_r(signature.get()), Bytes(raw), static_cast<int>(bytes));
+  BN_bn2binpad(ECDSA_SIG_get0_s(signature.get()), Bytes(raw) + bytes, static_cast<int>(bytes));
   return raw;
 }
 
 }  // namespace
 
 TokenMaker::TokenMaker(Algorithm algorithm, absl::string_view kid, int rsa_bits)
-    : algorithm_(algorithm), key_(Generate(algorithm, rsa_bits)) {
-  if (algorithm == Algorithm::kHs256) {
-    secret_ = RandomText();
-  } else {
-    Must(key_ != nullptr, "key generation");
-  }
-  members_ = Members(algorithm, key_.get(), secret_);
+    : algorithm_(algorithm),
+      key_(Generate(jose::KindOf(algorithm), rsa_bits), jose::FreeWith<EVP_PKEY_free>()) {
+  const bool symmetric = jose::IsSymmetric(algorithm);
+  if (symmetric) secret_ = RandomText();
+  Must(symmetric || key_ != nullptr, "key generation");
+  members_ = Members(jose::KindOf(algorithm), key_.get(), secret_);
   thumbprint_ = jose::ThumbprintOf(absl::StrCat("{", members_, "}"));
-  if (algorithm != Algorithm::kHs256) kid_ = kid.empty() ? thumbprint_ : std::string(kid);
+  if (!symmetric) kid_ = kid.empty() ? thumbprint_ : std::string(kid);
+}
+
+TokenMaker TokenMaker::As(Algorithm algorithm) const {
+  Must(jose::KindOf(algorithm) == jose::KindOf(algorithm_), "using a key of another kind");
+  TokenMaker other = *this;
+  other.algorithm_ = algorithm;
+  return other;
 }
 
 std::string TokenMaker::Jwk() const {
@@ -134,25 +165,39 @@ std::string TokenMaker::Sign(absl::string_view header_json, absl::string_view cl
 }
 
 std::string TokenMaker::SignatureOf(absl::string_view signing_input) const {
+  return SignatureOf(signing_input, RSA_PSS_SALTLEN_DIGEST);
+}
+
+std::string TokenMaker::SignatureOf(absl::string_view signing_input, int pss_salt_bytes) const {
+  const char* const hash = jose::OpensslName(jose::HashOf(algorithm_));
   std::string signature(1024, '\0');
-  if (algorithm_ == Algorithm::kHs256) {
-    unsigned int size = 0;
-    Must(HMAC(EVP_sha256(), secret_.data(), static_cast<int>(secret_.size()), Bytes(signing_input),
-              signing_input.size(), Bytes(signature), &size) != nullptr,
+  size_t size = signature.size();
+  if (jose::IsSymmetric(algorithm_)) {
+    Must(EVP_Q_mac(nullptr, "HMAC", nullptr, hash, nullptr, secret_.data(), secret_.size(),
+                   Bytes(signing_input), signing_input.size(), Bytes(signature), signature.size(),
+                   &size) != nullptr,
          "HMAC");
     signature.resize(size);
     return signature;
   }
-  const char* digest = algorithm_ == Algorithm::kEdDsa ? nullptr : "SHA256";
+  const jose::Scheme scheme = jose::SchemeOf(algorithm_);
   const jose::EvpMdCtx context(EVP_MD_CTX_new());
-  size_t size = signature.size();
-  Must(EVP_DigestSignInit_ex(context.get(), nullptr, digest, nullptr, nullptr, key_.get(),
-                             nullptr) == 1 &&
-           EVP_DigestSign(context.get(), Bytes(signature), &size, Bytes(signing_input),
-                          signing_input.size()) == 1,
+  EVP_PKEY_CTX* inner = nullptr;  // the context's
+  Must(EVP_DigestSignInit_ex(context.get(), &inner,
+                             scheme == jose::Scheme::kMessage ? nullptr : hash, nullptr, nullptr,
+                             key_.get(), nullptr) == 1,
+       "signing");
+  if (scheme == jose::Scheme::kPss) {
+    Must(EVP_PKEY_CTX_set_rsa_padding(inner, RSA_PKCS1_PSS_PADDING) == 1 &&
+             EVP_PKEY_CTX_set_rsa_pss_saltlen(inner, pss_salt_bytes) == 1,
+         "PSS");
+  }
+  Must(EVP_DigestSign(context.get(), Bytes(signature), &size, Bytes(signing_input),
+                      signing_input.size()) == 1,
        "signing");
   signature.resize(size);
-  return algorithm_ == Algorithm::kEs256 ? RawEcdsa(signature) : signature;
+  if (scheme != jose::Scheme::kEcdsa) return signature;
+  return RawEcdsa(signature, CurveOf(jose::KindOf(algorithm_)).bytes);
 }
 
 }  // namespace gatehouse

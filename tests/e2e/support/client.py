@@ -25,7 +25,8 @@ def token_id_target(issuer: str, token_id: str) -> messages.RevokeRequest:
 class Client:
     """Calls with a deadline. Without `wait_for_ready`: what is down fails at once."""
 
-    def __init__(self, target: str):
+    def __init__(self, target: str, metadata: list[tuple[str, str]] | None = None):
+        self.metadata = metadata or []
         # Of its own, so that nothing outlives the server it was made for.
         self.channel = grpc.insecure_channel(
             target, options=[("grpc.use_local_subchannel_pool", 1)]
@@ -38,17 +39,18 @@ class Client:
 
     def verify(self, token: str, **fields) -> messages.VerifyResponse:
         leaks.remember_token(token)
-        return self.stub.Verify(messages.VerifyRequest(token=token, **fields), timeout=DEADLINE)
+        request = messages.VerifyRequest(token=token, **fields)
+        return self.stub.Verify(request, timeout=DEADLINE, metadata=self.metadata)
 
     def authorize(self, token: str, resource: str, owner: str, action: str = "read", **fields):
         leaks.remember_token(token)
         request = messages.AuthorizeRequest(
             token=token, resource=resource, owner=owner, action=action, **fields
         )
-        return self.stub.Authorize(request, timeout=DEADLINE)
+        return self.stub.Authorize(request, timeout=DEADLINE, metadata=self.metadata)
 
     def revoke(self, request: messages.RevokeRequest) -> messages.RevokeResponse:
-        return self.stub.Revoke(request, timeout=DEADLINE)
+        return self.stub.Revoke(request, timeout=DEADLINE, metadata=self.metadata)
 
     def revoke_token(self, token: str) -> messages.RevokeResponse:
         return self.revoke(messages.RevokeRequest(token=leaks.remember_token(token)))
@@ -73,7 +75,9 @@ class Client:
         found, page = [], ""
         while True:
             request = messages.ListRevocationsRequest(page_size=1000, page_token=page)
-            reply = self.stub.ListRevocations(request, timeout=DEADLINE)
+            reply = self.stub.ListRevocations(
+                request, timeout=DEADLINE, metadata=self.metadata
+            )
             found.extend(reply.revocations)
             page = reply.next_page_token
             if not page:

@@ -1,0 +1,54 @@
+#include "client/cli/caller_token.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <iostream>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "client/cli/output.h"
+#include "client/cli/token_input.h"
+#include "server/keys/read_file.h"
+
+namespace gatehouse::cli {
+namespace {
+
+void WarnIfOthersCanRead(const std::string& file) {
+  struct stat about{};
+  if (::stat(file.c_str(), &about) != 0 || (about.st_mode & (S_IRWXG | S_IRWXO)) == 0) return;
+  std::cerr << "gatehouse: warning: others than its owner can read " << Printable(file)
+            << ", which holds a caller's token; chmod 600 mends that\n";
+}
+
+}  // namespace
+
+absl::StatusOr<Secret> ReadCallerToken(const std::string& file) {
+  if (file.empty()) return Secret();
+  if (LooksLikeToken(file)) {
+    return absl::InvalidArgumentError("--caller-token-file takes the name of a file, no token");
+  }
+  absl::StatusOr<std::string> bytes = keys::ReadSmallFile(file, kMaxInputBytes);
+  if (!bytes.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the caller's token: the file ", Printable(bytes.status().message())));
+  }
+  const Secret text(*std::move(bytes));
+  WarnIfOthersCanRead(file);
+  for (const absl::string_view line : absl::StrSplit(text.Reveal(), '\n')) {
+    const absl::string_view token = absl::StripTrailingAsciiWhitespace(line);
+    if (token.empty()) continue;
+    const bool printable = std::all_of(token.begin(), token.end(), [](char c) {
+      return absl::ascii_isgraph(static_cast<unsigned char>(c));
+    });
+    if (printable) return Secret(std::string(token));
+    return absl::InvalidArgumentError(
+        absl::StrCat("the file ", Printable(file), " holds what no caller's token has"));
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("there is no caller's token in the file ", Printable(file)));
+}
+
+}  // namespace gatehouse::cli

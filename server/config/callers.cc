@@ -1,0 +1,228 @@
+#include "server/config/callers.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "server/base/log.h"
+#include "server/config/endpoint.h"
+#include "server/config/issuer.h"
+#include "server/config/suggestion.h"
+#include "server/keys/url.h"
+
+namespace gatehouse::config {
+namespace {
+
+constexpr size_t kMaxName = 64;
+// As many as the engine tells apart.
+constexpr size_t kMaxAudiencesOfCallers = 64;
+
+constexpr std::array<std::pair<Right, absl::string_view>, 5> kRightNames = {{
+    {Right::kVerify, "verify"},
+    {Right::kAuthorize, "authorize"},
+    {Right::kExplain, "explain"},
+    {Right::kRevoke, "revoke"},
+    {Right::kList, "list"},
+}};
+
+std::vector<std::string> RightNames() {
+  std::vector<std::string> names;
+  for (const auto& [right, name] : kRightNames) names.emplace_back(name);
+  return names;
+}
+
+bool IsName(absl::string_view name) {
+  return name.size() <= kMaxName && std::all_of(name.begin(), name.end(), [](char c) {
+           return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
+                  absl::string_view("-_./").find(c) != absl::string_view::npos;
+         });
+}
+
+class CallersReader {
+ public:
+  CallersReader(const v1::Config& in, const std::string& folder, Findings& findings)
+      : in_(in), folder_(folder), findings_(findings) {
+    for (const v1::Issuer& issuer : in.issuers()) {
+      known_audiences_.insert(issuer.audiences().begin(), issuer.audiences().end());
+    }
+  }
+
+  std::vector<Caller> Read() {
+    std::vector<Caller> out;
+    if (in_.callers().empty() && findings_.Given("callers")) {
+      findings_.Wrong("callers", "is empty; name at least one caller, or leave it out");
+    }
+    for (int i = 0; i < in_.callers_size(); ++i) {
+      const v1::Caller& caller = in_.callers(i);
+      const std::string path = absl::StrCat("callers[", i, "]");
+      ReadName(caller.name(), path + ".name");
+      RequireText(caller.token_file(), path + ".token_file", findings_);
+      out.push_back({.name = caller.name(),
+                     .token_file = Resolve(folder_, caller.token_file()),
+                     .may = ReadRights(caller, path + ".may"),
+                     .audiences = ReadAudiences(caller, path + ".audiences")});
+    }
+    return out;
+  }
+
+ private:
+  void ReadName(const std::string& name, const std::string& path) {
+    if (!RequireText(name, path, findings_)) return;
+    if (!IsName(name)) {
+      findings_.Wrong(path, absl::StrCat("must be letters, digits and \"-_./\", ", kMaxName,
+                                         " at most, since it stands in logs and metrics"));
+      return;
+    }
+    const auto [before, is_new] = names_.emplace(name, path);
+    if (is_new) return;
+    findings_.Wrong(path, absl::StrCat("\"", name, "\" is ", before->second, " already (line ",
+                                       findings_.LineOf(before->second), ")"));
+  }
+
+  std::vector<Right> ReadRights(const v1::Caller& caller, const std::string& path) {
+    std::vector<Right> out;
+    if (caller.may().empty()) {
+      findings_.Wrong(path,
+                      absl::StrCat("needs at least one of ", absl::StrJoin(RightNames(), ", "),
+                                   "; a caller without rights can ask nothing"));
+    }
+    for (int i = 0; i < caller.may_size(); ++i) {
+      const std::string& name = caller.may(i);
+      const std::string inner = absl::StrCat(path, "[", i, "]");
+      const std::optional<Right> right = RightFromName(name);
+      if (!right.has_value()) {
+        findings_.Wrong(inner, UnknownRight(name));
+      } else if (std::find(out.begin(), out.end(), *right) != out.end()) {
+        findings_.Wrong(inner, absl::StrCat(name, " is listed twice"));
+      } else {
+        out.push_back(*right);
+      }
+    }
+    return out;
+  }
+
+  static std::string UnknownRight(const std::string& name) {
+    const std::string meant = Nearest(name, RightNames());
+    return absl::StrCat("unknown right \"", log::Escape(name, 64), "\"",
+                        meant.empty()
+                            ? absl::StrCat("; known are ", absl::StrJoin(RightNames(), ", "))
+                            : absl::StrCat("; did you mean \"", meant, "\"?"));
+  }
+
+  std::vector<std::string> ReadAudiences(const v1::Caller& caller, const std::string& path) {
+    std::vector<std::string> out;
+    if (caller.audiences().empty() && findings_.Given(path)) {
+      findings_.Wrong(path, "is empty; leave it out where the issuers' audiences are enough");
+    }
+    for (int i = 0; i < caller.audiences_size(); ++i) {
+      const std::string& audience = caller.audiences(i);
+      const std::string inner = absl::StrCat(path, "[", i, "]");
+      if (!RequireText(audience, inner, findings_)) continue;
+      if (known_audiences_.count(audience) == 0) {
+        findings_.Wrong(inner, NoSuchAudience(audience));
+      } else if (std::find(out.begin(), out.end(), audience) != out.end()) {
+        findings_.Wrong(inner, "is listed twice");
+      } else {
+        out.push_back(audience);
+        Count(audience, inner);
+      }
+    }
+    return out;
+  }
+
+  std::string NoSuchAudience(const std::string& audience) const {
+    const std::string meant = Nearest(audience, {known_audiences_.begin(), known_audiences_.end()});
+    return absl::StrCat("\"", log::Escape(audience, 128), "\" is among no issuer's audiences, so ",
+                        "this caller could accept no token",
+                        meant.empty() ? "" : absl::StrCat("; did you mean \"", meant, "\"?"));
+  }
+
+  void Count(const std::string& audience, const std::string& path) {
+    const bool is_new = audiences_.insert(audience).second;
+    if (is_new && audiences_.size() == kMaxAudiencesOfCallers + 1) {
+      findings_.Wrong(path, absl::StrCat("the callers name more than ", kMaxAudiencesOfCallers,
+                                         " different audiences in all"));
+    }
+  }
+
+  const v1::Config& in_;
+  const std::string& folder_;
+  Findings& findings_;
+  std::set<std::string> known_audiences_;
+  std::map<std::string, std::string> names_;  // name -> where
+  std::set<std::string> audiences_;
+};
+
+Endpoint ReadEndpoint(const std::string& text, const std::string& path, uint16_t standard_port,
+                      Findings& findings) {
+  Endpoint standard{.host = "127.0.0.1", .port = standard_port};
+  if (!findings.Given(path)) return standard;
+  auto endpoint = ParseEndpoint(text);
+  if (endpoint.ok()) return *std::move(endpoint);
+  findings.Wrong(path, endpoint.status().message());
+  return standard;
+}
+
+void CheckOffLoopback(const v1::Config& in, const Endpoint& grpc, Findings& findings) {
+  const std::string reachable =
+      absl::StrCat("other machines reach ", log::Escape(grpc.host, 64), ", no loopback address");
+  if (in.callers().empty()) {
+    findings.Wrong("listen.grpc",
+                   absl::StrCat(reachable,
+                                ", and without callers everybody there has all rights: "
+                                "name who may call under callers, or listen on "
+                                "127.0.0.1"));
+  }
+  if (!in.listen().plaintext_behind_mesh()) {
+    findings.Wrong("listen.grpc",
+                   absl::StrCat(reachable,
+                                ", and nothing encrypts the tokens on their way: where a "
+                                "mesh does, say listen.plaintext_behind_mesh: true; "
+                                "else listen on 127.0.0.1"));
+  }
+  for (int i = 0; i < in.issuers_size(); ++i) {
+    if (!in.issuers(i).has_development()) continue;
+    findings.Wrong(absl::StrCat("issuers[", i, "].development"),
+                   absl::StrCat("an issuer for development does not go with listen.grpc where ",
+                                reachable, ": take the issuer out, or listen on 127.0.0.1"));
+  }
+}
+
+}  // namespace
+
+absl::string_view NameOf(Right right) {
+  for (const auto& [known, name] : kRightNames) {
+    if (known == right) return name;
+  }
+  return "";
+}
+
+std::optional<Right> RightFromName(absl::string_view name) {
+  for (const auto& [right, known] : kRightNames) {
+    if (known == name) return right;
+  }
+  return std::nullopt;
+}
+
+std::vector<Caller> ReadCallers(const v1::Config& in, const std::string& folder,
+                                Findings& findings) {
+  return CallersReader(in, folder, findings).Read();
+}
+
+void ReadListen(const v1::Config& in, Config& out, Findings& findings) {
+  const v1::Listen& listen = in.listen();
+  out.grpc = ReadEndpoint(listen.grpc(), "listen.grpc", 7070, findings);
+  out.http = ReadEndpoint(listen.http(), "listen.http", 7071, findings);
+  if (out.grpc.port == out.http.port && out.grpc.port != 0) {
+    findings.Wrong(findings.Given("listen.http") ? "listen.http" : "listen.grpc",
+                   absl::StrCat("listen.grpc and listen.http must not share port ", out.grpc.port));
+  }
+  if (!keys::IsLoopbackHost(out.grpc.host)) CheckOffLoopback(in, out.grpc, findings);
+}
+
+}  // namespace gatehouse::config

@@ -1,0 +1,118 @@
+#include "server/frontend/callers.h"
+
+#include <openssl/crypto.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/hash/hash.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "server/base/status_macros.h"
+#include "server/frontend/caller_tokens.h"
+#include "server/jose/openssl.h"
+
+namespace gatehouse::frontend {
+namespace {
+
+constexpr absl::string_view kScheme = "Bearer ";
+constexpr size_t kMaxValue = kScheme.size() + 512;
+
+bool Same(absl::string_view a, absl::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+engine::AudienceMask MaskOf(const std::vector<std::string>& wanted, std::vector<std::string>& all) {
+  engine::AudienceMask mask = 0;
+  for (const std::string& audience : wanted) {
+    auto place = std::find(all.begin(), all.end(), audience);
+    if (place == all.end()) place = all.insert(all.end(), audience);
+    mask |= engine::AudienceMask{1} << static_cast<size_t>(place - all.begin());
+  }
+  return mask;
+}
+
+}  // namespace
+
+absl::StatusOr<CallerTable> CallerTable::Load(const std::vector<config::Caller>& callers) {
+  CallerTable table;
+  for (const config::Caller& configured : callers) {
+    Caller& caller = table.callers_.emplace_back();
+    caller.name = configured.name;
+    caller.number = table.callers_.size() - 1;
+    for (const config::Right right : configured.may) {
+      caller.rights[static_cast<size_t>(right)] = true;
+    }
+    caller.audiences = MaskOf(configured.audiences, table.audiences_);
+  }
+  if (table.audiences_.size() > engine::kMaxAudiences) {
+    return absl::InvalidArgumentError("the callers name too many different audiences");
+  }
+  GH_RETURN_IF_ERROR(table.AddTokens(callers));
+  if (callers.empty()) {
+    Caller& anybody = table.callers_.emplace_back();
+    anybody.name = "anonymous";
+    anybody.rights.fill(true);
+  }
+  return table;
+}
+
+absl::Status CallerTable::AddTokens(const std::vector<config::Caller>& callers) {
+  std::map<std::array<uint8_t, 32>, std::string> places;
+  for (size_t i = 0; i < callers.size(); ++i) {
+    const std::string& file = callers[i].token_file;
+    const auto tokens = ReadCallerTokens(file);
+    if (!tokens.ok()) {
+      return absl::Status(
+          tokens.status().code(),
+          absl::StrCat("the token of caller ", callers[i].name, ": ", tokens.status().message()));
+    }
+    for (const CallerToken& token : *tokens) {
+      const std::string place = absl::StrCat(file, ":", token.line);
+      const auto [before, is_new] = places.emplace(token.hash, place);
+      if (!is_new) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("the token of caller ", callers[i].name, ": ", place, ": is the one at ",
+                         before->second, ", and two callers share no token"));
+      }
+      tokens_.push_back({token.hash, i});
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::vector<std::string> CallerTable::names() const {
+  std::vector<std::string> names;
+  names.reserve(callers_.size());
+  for (const Caller& caller : callers_) names.push_back(caller.name);
+  return names;
+}
+
+const Caller* CallerTable::Identify(const Metadata& metadata, Memory& memory) const {
+  if (open()) return callers_.data();
+  const auto [first, last] = metadata.equal_range("authorization");
+  if (first == last || std::next(first) != last) return nullptr;
+  const absl::string_view value(first->second.data(), first->second.size());
+  if (value.size() > kMaxValue) return nullptr;
+  Memory::Entry& entry =
+      memory.entries_[absl::Hash<absl::string_view>()(value) % memory.entries_.size()];
+  if (Same(entry.value.Reveal(), value)) return entry.caller;
+  const Caller* const caller = Find(value);
+  if (caller != nullptr) entry = {Secret(std::string(value)), caller};
+  return caller;
+}
+
+const Caller* CallerTable::Find(absl::string_view value) const {
+  if (!absl::StartsWithIgnoreCase(value, kScheme)) return nullptr;
+  const std::array<uint8_t, 32> hash = jose::Sha256(value.substr(kScheme.size()));
+  const Caller* found = nullptr;
+  // To the end, so that how long it takes does not tell whose token was nearly met.
+  for (const Token& token : tokens_) {
+    if (CRYPTO_memcmp(token.hash.data(), hash.data(), hash.size()) == 0) {
+      found = &callers_[token.caller];
+    }
+  }
+  return found;
+}
+
+}  // namespace gatehouse::frontend

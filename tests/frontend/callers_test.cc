@@ -1,0 +1,191 @@
+#include "server/frontend/callers.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "absl/strings/str_cat.h"
+#include "server/frontend/caller_tokens.h"
+
+namespace gatehouse::frontend {
+namespace {
+
+using config::Right;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+constexpr char kToken[] = "q7Zp2vX9rT4mK1wB8nY5cF3hJ6sD0gLe";  // 32 characters
+constexpr char kOther[] = "u3Xk8Rz1Vt6Nq9Ws4Ym7Bc2Hp5Jd0FgL";
+constexpr char kThird[] = "Aa1Zz9Bb2Yy8Cc3Xx7Dd4Ww6Ee5Vv0Ff";
+
+class CallersTest : public ::testing::Test {
+ protected:
+  CallersTest() {
+    std::string name = std::filesystem::temp_directory_path() / "gatehouse-callers-XXXXXX";
+    EXPECT_NE(mkdtemp(name.data()), nullptr);
+    folder_ = name;
+  }
+  ~CallersTest() override { std::filesystem::remove_all(folder_); }
+
+  std::string File(const std::string& name, const std::string& text) const {
+    std::ofstream(folder_ / name) << text;
+    return folder_ / name;
+  }
+  std::string ErrorOf(const std::string& text) const {
+    const auto tokens = ReadCallerTokens(File("t", text));
+    return tokens.ok() ? "was accepted" : std::string(tokens.status().message());
+  }
+  static const Caller* Ask(const CallerTable& table, std::vector<std::string> values,
+                           CallerTable::Memory& memory) {
+    CallerTable::Metadata metadata;
+    metadata.emplace("user-agent", "test");
+    for (const std::string& value : values) metadata.emplace("authorization", value);
+    return table.Identify(metadata, memory);
+  }
+  static std::string NameOf(const Caller* caller) { return caller == nullptr ? "" : caller->name; }
+
+  std::filesystem::path folder_;
+};
+
+TEST_F(CallersTest, TokensAreReadOneALine) {
+  const auto tokens = ReadCallerTokens(File("t", absl::StrCat(kToken, "\r\n\n", kOther, " \n")));
+  ASSERT_TRUE(tokens.ok()) << tokens.status();
+  ASSERT_EQ(tokens->size(), 2U);
+  EXPECT_EQ((*tokens)[0].line, 1);
+  EXPECT_EQ((*tokens)[1].line, 3);
+}
+
+TEST_F(CallersTest, ATokenHas32To512Characters) {
+  std::string longest;
+  for (int i = 0; i < 16; ++i) absl::StrAppend(&longest, std::string(kToken).substr(0, 30), 10 + i);
+  ASSERT_EQ(longest.size(), 512U);
+  EXPECT_EQ(ErrorOf(kToken), "was accepted");
+  EXPECT_EQ(ErrorOf(longest), "was accepted");
+  EXPECT_THAT(ErrorOf(std::string(kToken).substr(1)),
+              HasSubstr("t:1: a token has 32 to 512 characters, and not 31"));
+  EXPECT_THAT(ErrorOf(longest + "x"), HasSubstr("and not 513"));
+}
+
+TEST_F(CallersTest, ABadTokenIsNamedByFileAndLineAndNeverShown) {
+  const std::string line1 = absl::StrCat(kToken, "\n");
+  for (const std::string& bad :
+       {std::string("q7Zp2vX9rT4mK1wB 8nY5cF3hJ6sD0gLe"), absl::StrCat(kOther, "\x01"),
+        absl::StrCat(kOther, "\xC3\xA9"), absl::StrCat(" ", kOther), std::string(40, 'x'),
+        std::string("abcdabcdabcdabcdabcdabcdabcdabcdabcd"),
+        std::string("a-string-secret-at-least-256-bits-long"),
+        std::string("please-changeme-before-you-go-live"), std::string(kToken)}) {
+    const std::string error = ErrorOf(line1 + bad);
+    EXPECT_THAT(error, StartsWith(absl::StrCat((folder_ / "t").string(), ":2: "))) << bad;
+    EXPECT_THAT(error, Not(HasSubstr(bad.substr(bad.size() - 12)))) << error;
+  }
+}
+
+TEST_F(CallersTest, AFileWithoutATokenIsRefused) {
+  EXPECT_THAT(ErrorOf(""), HasSubstr("t: holds no token"));
+  EXPECT_THAT(ErrorOf("\n \n"), HasSubstr("t: holds no token"));
+  EXPECT_EQ(ReadCallerTokens(folder_ / "missing").status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(CallersTest, AFileThatOthersMayReadIsSeen) {
+  const std::string file = File("t", kToken);
+  for (const auto& [mode, open] :
+       {std::pair{0600, false}, {0400, false}, {0640, true}, {0604, true}, {0620, true}}) {
+    ASSERT_EQ(::chmod(file.c_str(), static_cast<mode_t>(mode)), 0);
+    EXPECT_EQ(IsOpenToOthers(file), open) << mode;
+  }
+  EXPECT_FALSE(IsOpenToOthers(folder_ / "missing"));
+}
+
+TEST_F(CallersTest, EachTokenOfACallerIsKnown) {
+  const auto table = CallerTable::Load(
+      {{.name = "a",
+        .token_file = File("a", absl::StrCat(kToken, "\n", kThird)),
+        .may = {Right::kVerify},
+        .audiences = {}},
+       {.name = "b", .token_file = File("b", kOther), .may = {Right::kList}, .audiences = {}}});
+  ASSERT_TRUE(table.ok()) << table.status();
+  CallerTable::Memory memory;
+  for (int again = 0; again < 3; ++again) {
+    EXPECT_EQ(NameOf(Ask(*table, {absl::StrCat("Bearer ", kToken)}, memory)), "a");
+    EXPECT_EQ(NameOf(Ask(*table, {absl::StrCat("bEaReR ", kThird)}, memory)), "a");
+    EXPECT_EQ(NameOf(Ask(*table, {absl::StrCat("Bearer ", kOther)}, memory)), "b");
+  }
+  EXPECT_TRUE(table->callers()[0].May(Right::kVerify));
+  EXPECT_FALSE(table->callers()[0].May(Right::kList));
+  EXPECT_TRUE(table->callers()[1].May(Right::kList));
+}
+
+TEST_F(CallersTest, WhatIsNotOneGoodValueIsNobody) {
+  const auto table = CallerTable::Load(
+      {{.name = "a", .token_file = File("a", kToken), .may = {Right::kVerify}, .audiences = {}}});
+  ASSERT_TRUE(table.ok()) << table.status();
+  CallerTable::Memory memory;
+  const std::string good = absl::StrCat("Bearer ", kToken);
+  for (int again = 0; again < 2; ++again) {  // once before the good one is remembered
+    EXPECT_EQ(Ask(*table, {}, memory), nullptr);
+    EXPECT_EQ(Ask(*table, {good, good}, memory), nullptr) << "doubled";
+    for (const std::string& value :
+         {std::string(), std::string("Bearer"), std::string("Bearer "), std::string(kToken),
+          absl::StrCat("Basic ", kToken), absl::StrCat("Bearer  ", kToken), good + " ", good + ",",
+          good.substr(0, good.size() - 1), good + "x", absl::StrCat("Bearer ", kOther),
+          absl::StrCat("Bearer ", std::string(100'000, 'a'))}) {
+      EXPECT_EQ(Ask(*table, {value}, memory), nullptr) << value.substr(0, 60);
+    }
+    EXPECT_EQ(NameOf(Ask(*table, {good}, memory)), "a");
+  }
+}
+
+TEST_F(CallersTest, ATokenOfTwoCallersIsRefusedWithBothPlaces) {
+  const auto table = CallerTable::Load(
+      {{.name = "a", .token_file = File("a", kToken), .may = {Right::kVerify}, .audiences = {}},
+       {.name = "b",
+        .token_file = File("b", absl::StrCat(kOther, "\n", kToken)),
+        .may = {Right::kVerify},
+        .audiences = {}}});
+  const std::string error(table.status().message());
+  EXPECT_THAT(error, HasSubstr(absl::StrCat((folder_ / "b").string(), ":2")));
+  EXPECT_THAT(error, HasSubstr(absl::StrCat((folder_ / "a").string(), ":1")));
+  EXPECT_THAT(error, Not(HasSubstr(kToken)));
+}
+
+TEST_F(CallersTest, WithoutCallersEverybodyIsAnonymousAndMayDoAll) {
+  const auto table = CallerTable::Load({});
+  ASSERT_TRUE(table.ok());
+  EXPECT_TRUE(table->open());
+  CallerTable::Memory memory;
+  const Caller* const caller = Ask(*table, {}, memory);
+  ASSERT_NE(caller, nullptr);
+  EXPECT_EQ(caller->name, "anonymous");
+  EXPECT_EQ(caller->audiences, 0U);
+  for (const Right right :
+       {Right::kVerify, Right::kAuthorize, Right::kExplain, Right::kRevoke, Right::kList}) {
+    EXPECT_TRUE(caller->May(right));
+  }
+}
+
+TEST_F(CallersTest, AudiencesOfAllCallersShareTheBits) {
+  const auto table = CallerTable::Load(
+      {{.name = "a",
+        .token_file = File("a", kToken),
+        .may = {Right::kVerify},
+        .audiences = {"todo", "notes"}},
+       {.name = "b",
+        .token_file = File("b", kOther),
+        .may = {Right::kVerify},
+        .audiences = {"mail", "todo"}},
+       {.name = "c", .token_file = File("c", kThird), .may = {Right::kVerify}, .audiences = {}}});
+  ASSERT_TRUE(table.ok()) << table.status();
+  EXPECT_THAT(table->audiences(), ElementsAre("todo", "notes", "mail"));
+  EXPECT_EQ(table->callers()[0].audiences, 0b011U);
+  EXPECT_EQ(table->callers()[1].audiences, 0b101U);
+  EXPECT_EQ(table->callers()[2].audiences, 0U);
+}
+
+}  // namespace
+}  // namespace gatehouse::frontend
