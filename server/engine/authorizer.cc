@@ -97,6 +97,11 @@ Examination Authorizer::Authorize(absl::string_view token, const policy::Questio
     out.reason = std::string(policy_.WhyDenied(out.token->principal, question));
   }
   if (ask.trace != nullptr) {
+    for (policy::RuleVerdict& rule : policy_.Explain(out.token->principal, question)) {
+      ask.trace->push_back({"rule", rule.truth == policy::Truth::kTrue,
+                            rule.lacking.empty() ? std::move(rule.rule)
+                                                 : absl::StrCat(rule.rule, ": ", rule.lacking)});
+    }
     const bool passed = out.code == Code::kOk;
     ask.trace->push_back({"policy", passed, passed ? "a rule allows it" : out.reason});
   }

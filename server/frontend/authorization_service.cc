@@ -8,6 +8,7 @@
 #include "server/base/log.h"
 #include "server/base/status_macros.h"
 #include "server/config/callers.h"
+#include "server/frontend/question.h"
 #include "server/frontend/reply.h"
 #include "server/frontend/wire.h"
 #include "server/jose/base64url.h"
@@ -207,15 +208,13 @@ void AuthorizationService::Authorize(UnaryCall& call) {
   if (const absl::Status status = Parse(call.request(), request); !status.ok()) {
     return call.Fail(ToGrpc(status));
   }
-  const policy::Question question{request.resource(), request.owner(), request.action(),
-                                  request.tenant()};
-  if (const absl::Status status = policy::CheckQuestion(question); !status.ok()) {
-    return call.Fail(ToGrpc(status));
-  }
+  thread_local QuestionReader reader;
+  const absl::StatusOr<policy::Question> question = reader.Read(request);
+  if (!question.ok()) return call.Fail(ToGrpc(question.status()));
   if (request.explain() && !MayExplain(call)) return;
   engine::Trace trace;
   engine::Trace* const wanted = request.explain() ? &trace : nullptr;
-  const Examination examined = authorizer_.Authorize(request.token(), question,
+  const Examination examined = authorizer_.Authorize(request.token(), *question,
                                                      {.news = call.news(),
                                                       .effort = call.effort(),
                                                       .audiences = call.caller()->audiences,

@@ -255,7 +255,28 @@ class Checker {
   Findings out_;
 };
 
+void AddClaims(const Condition& condition, std::set<std::string>& out) {
+  for (const Condition& inner : condition.inner) AddClaims(inner, out);
+  if (!condition.inner.empty()) return;
+  if (condition.of == Condition::Of::kClaim) out.insert(condition.name);
+  if (condition.kind == Condition::Kind::kEqualsClaim) out.insert(condition.values.front());
+}
+
 }  // namespace
+
+std::vector<std::string> ClaimsOf(const Definition& policy) {
+  std::set<std::string> out;
+  for (const Resource& resource : policy.resources) {
+    for (const Action& action : resource.actions) {
+      for (const std::vector<Rule>* rules : {&action.allow, &action.deny}) {
+        for (const Rule& rule : *rules) {
+          for (const Condition& condition : rule.when) AddClaims(condition, out);
+        }
+      }
+    }
+  }
+  return {out.begin(), out.end()};
+}
 
 Findings Check(const Definition& policy, const std::vector<std::string>& issuers) {
   return Checker(policy, issuers).Run();

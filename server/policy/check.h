@@ -14,6 +14,9 @@ inline constexpr size_t kMaxActions = 256;  // of one resource
 inline constexpr size_t kMaxRules = 256;    // of one action, and the depth of its conditions is 16
 inline constexpr size_t kMaxConditionDepth = 16;
 
+// The names and paths of the claims that conditions test, each once, in order.
+std::vector<std::string> ClaimsOf(const Definition& policy);
+
 // Something about a policy, and where: "resources.task.actions.read.allow[0]".
 struct Finding {
   std::string path;
