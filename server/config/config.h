@@ -64,8 +64,8 @@ struct Issuer {
 };
 
 // What a caller may ask for.
-enum class Right { kVerify, kAuthorize, kExplain, kRevoke, kList };
-inline constexpr size_t kRights = 5;
+enum class Right { kVerify, kAuthorize, kFilter, kExplain, kRevoke, kList };
+inline constexpr size_t kRights = 6;
 
 struct Caller {
   std::string name;

@@ -8,6 +8,7 @@
 #include "server/base/log.h"
 #include "server/base/status_macros.h"
 #include "server/config/callers.h"
+#include "server/frontend/filter_reply.h"
 #include "server/frontend/question.h"
 #include "server/frontend/reply.h"
 #include "server/frontend/wire.h"
@@ -226,6 +227,51 @@ void AuthorizationService::Authorize(UnaryCall& call) {
           .show_principal = token_is_good,
           .claims_of = {},
           .trace = wanted});
+}
+
+void AuthorizationService::Filter(UnaryCall& call) {
+  v1::FilterRequest request;
+  if (const absl::Status status = Parse(call.request(), request); !status.ok()) {
+    return call.Fail(ToGrpc(status));
+  }
+  // As of a resource of this type, so that both take the same.
+  const std::string resource = absl::StrCat(request.resource_type(), "/1");
+  if (const absl::Status status =
+          policy::CheckQuestion({.resource = resource, .action = request.action()});
+      !status.ok() || request.resource_type().find('/') != std::string::npos) {
+    return call.Fail(ToGrpc(absl::InvalidArgumentError(
+        "resource_type, action: resource_type must be the part of a resource before its first "
+        "slash, and neither may hold control characters or over 4 KiB")));
+  }
+  const Examination examined = authorizer_.Examine(
+      request.token(),
+      {.news = call.news(), .effort = call.effort(), .audiences = call.caller()->audiences});
+  if (PutOff(call, examined, ColdWork::Lane::kQuestions)) return;
+  v1::FilterResponse response;
+  Examination answer = examined;
+  if (examined.code == Code::kOk) {
+    const policy::Policy& policy = authorizer_.policy();
+    const policy::Expression filter =
+        policy.Filter(examined.token->principal, request.resource_type(), request.action());
+    if (filter.is(policy::Truth::kFalse)) {
+      answer.code = Code::kInsufficientPermissions;
+      answer.reason = "no row can be selected";
+    }
+    if (const absl::Status status =
+            FillFilter(filter, policy.TableOf(request.resource_type()), *response.mutable_filter());
+        !status.ok()) {
+      return call.Fail(ToGrpc(status));
+    }
+    response.mutable_principal()->ParseFromString(std::string(examined.token->rendered));
+  }
+  const absl::string_view id = call.worker().ids.Next();
+  if (answer.code != Code::kOk) denials_.Write("Filter", call.caller()->name, id, answer);
+  FillDecision(answer.code, id, *response.mutable_decision());
+  response.set_revision(answer.revision);
+  response.set_store_id(store_.store_id());
+  call.worker().metrics->CountDecision(Method::kFilter, answer.code, answer.cache_hit,
+                                       clock_.SteadyNanos() - call.started_nanos());
+  call.Finish(Serialize(response));
 }
 
 void AuthorizationService::Revoke(UnaryCall& call) {

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,7 @@ struct CompiledAction {
 struct CompiledResource {
   std::vector<std::string> issuers;
   Tenancy tenancy = Tenancy::kOptional;
+  std::optional<Table> table;
   absl::flat_hash_map<std::string, CompiledAction> actions;
 };
 

@@ -106,6 +106,7 @@ absl::StatusOr<Policy> Policy::Compile(const Definition& policy,
     CompiledResource& out = compiled->resources[resource.type];
     out.issuers = resource.issuers;
     out.tenancy = resource.tenancy;
+    out.table = resource.table;
     for (const Action& action : resource.actions) {
       CompiledAction& rules = out.actions[action.name];
       rules.allow = CompileRules(action.allow, compiled->roles, rules.needs_roles);
@@ -198,6 +199,13 @@ Expression Policy::Filter(const Principal& principal, absl::string_view type,
   all.push_back(AnyOf(std::move(any)));
   Expression out = AllOf(std::move(all));
   return out.is(Truth::kUnknown) ? never : out;
+}
+
+const Table* Policy::TableOf(absl::string_view type) const {
+  if (compiled_ == nullptr) return nullptr;
+  const auto it = compiled_->resources.find(type);
+  return it == compiled_->resources.end() || !it->second.table.has_value() ? nullptr
+                                                                           : &*it->second.table;
 }
 
 std::vector<RuleVerdict> Policy::Explain(const Principal& principal,

@@ -56,6 +56,10 @@ class Policy {
   Expression Filter(const Principal& principal, absl::string_view type,
                     absl::string_view action) const;
 
+  // Where things of this type stand in the backend's database; null if the policy does
+  // not say.
+  const Table* TableOf(absl::string_view type) const;
+
   // Each rule that Decide looks at, for those who may know.
   std::vector<RuleVerdict> Explain(const Principal& principal, const Question& question) const;
 
