@@ -26,6 +26,7 @@ using revocation::NewFact;
 
 constexpr int kMaxAppendsOfACaller = 2048;
 constexpr int kMaxListsOfACaller = 64;
+constexpr int kMaxChecks = 1000;
 
 // One text for everything that can be wrong: whoever guesses learns nothing.
 grpc::Status UnknownCaller() {
@@ -227,6 +228,41 @@ void AuthorizationService::Authorize(UnaryCall& call) {
           .show_principal = token_is_good,
           .claims_of = {},
           .trace = wanted});
+}
+
+void AuthorizationService::BatchAuthorize(UnaryCall& call) {
+  thread_local v1::BatchAuthorizeRequest request;
+  thread_local QuestionReader reader;
+  if (const absl::Status status = Parse(call.request(), request); !status.ok()) {
+    return call.Fail(ToGrpc(status));
+  }
+  if (request.checks_size() > kMaxChecks) {
+    return call.Fail(ToGrpc(absl::InvalidArgumentError(
+        absl::StrCat("checks: ", request.checks_size(), " are more than ", kMaxChecks))));
+  }
+  const Examination examined = authorizer_.Examine(
+      request.token(),
+      {.news = call.news(), .effort = call.effort(), .audiences = call.caller()->audiences});
+  if (PutOff(call, examined, ColdWork::Lane::kQuestions)) return;
+  const bool is_good = examined.code == Code::kOk;
+  Worker& worker = call.worker();
+  BatchReply reply(static_cast<size_t>(request.checks_size()));
+  for (int i = 0; i < request.checks_size(); ++i) {
+    const absl::StatusOr<policy::Question> question = reader.Read(request.checks(i));
+    if (!question.ok()) {
+      return call.Fail(ToGrpc(absl::InvalidArgumentError(
+          absl::StrCat("checks[", i, "].", question.status().message()))));
+    }
+    reply.Add(
+        is_good ? authorizer_.policy().Decide(examined.token->principal, *question) : examined.code,
+        worker.ids.Next());
+  }
+  const absl::string_view id = worker.ids.Next();
+  if (!is_good) denials_.Write("BatchAuthorize", call.caller()->name, id, examined);
+  worker.metrics->CountDecision(Method::kBatchAuthorize, examined.code, examined.cache_hit,
+                                clock_.SteadyNanos() - call.started_nanos());
+  call.Finish(reply.Encode(examined.code, id, is_good ? examined.token->rendered : "",
+                           examined.revision, store_.store_id()));
 }
 
 void AuthorizationService::Filter(UnaryCall& call) {

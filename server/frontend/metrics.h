@@ -19,8 +19,8 @@
 
 namespace gatehouse::frontend {
 
-enum class Method { kVerify, kAuthorize, kFilter, kRevoke, kListRevocations };
-inline constexpr int kMethods = 5;
+enum class Method { kVerify, kAuthorize, kBatchAuthorize, kFilter, kRevoke, kListRevocations };
+inline constexpr int kMethods = 6;
 
 // Why a call was not begun.
 enum class Refusal {

@@ -16,6 +16,15 @@ absl::Status TooMany(absl::string_view field, int most) {
 }  // namespace
 
 absl::StatusOr<policy::Question> QuestionReader::Read(const v1::AuthorizeRequest& request) {
+  return ReadFields(request);
+}
+
+absl::StatusOr<policy::Question> QuestionReader::Read(const v1::Check& check) {
+  return ReadFields(check);
+}
+
+template <typename Message>
+absl::StatusOr<policy::Question> QuestionReader::ReadFields(const Message& request) {
   if (request.relations_size() > kMaxFacts) return TooMany("relations", kMaxFacts);
   if (request.attributes_size() > kMaxFacts) return TooMany("attributes", kMaxFacts);
   attributes_.clear();

@@ -16,8 +16,12 @@ class QuestionReader {
   // What `request` asks: views into it and into this, until the next call.
   // INVALID_ARGUMENT, naming the field, if it is no question.
   absl::StatusOr<policy::Question> Read(const v1::AuthorizeRequest& request);
+  absl::StatusOr<policy::Question> Read(const v1::Check& check);
 
  private:
+  template <typename Message>
+  absl::StatusOr<policy::Question> ReadFields(const Message& message);
+
   std::vector<absl::string_view> subjects_;
   std::vector<policy::Relation> relations_;
   std::vector<std::pair<absl::string_view, absl::string_view>> attributes_;
