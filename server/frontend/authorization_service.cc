@@ -143,7 +143,7 @@ bool AuthorizationService::PutOff(UnaryCall& call, const Examination& examined,
       }
       return true;
     case Examination::Kind::kNeedsKeys:
-      call.WaitForKeys(*examined.wait_for);
+      call.WaitForKeys(*examined.wait_for, lane);
       return true;
     case Examination::Kind::kUnavailable:
       call.Fail(ToGrpc(absl::UnavailableError(examined.reason)));

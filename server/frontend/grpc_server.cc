@@ -31,9 +31,6 @@ constexpr int kMaxRequestBytes = 1024 * 1024;
 // keep the server from ending.
 constexpr int kHandshakeMillis = 5'000;
 
-// Half of the places that a source of keys has.
-constexpr size_t kMaxWaitsOfACaller = 2048;
-
 // Calls of one method that a queue holds ready. More than come between two looks at
 // the queue are of no use, and each event costs a search among them.
 constexpr int kReady = 32;
@@ -41,10 +38,7 @@ constexpr int kReady = 32;
 class CompletionQueueServer final : public GrpcServer {
  public:
   CompletionQueueServer(AuthorizationService& service, Metrics& metrics, const Clock& clock)
-      : service_(service),
-        metrics_(metrics),
-        clock_(clock),
-        waits_(service.callers().callers().size(), kMaxWaitsOfACaller) {}
+      : service_(service), metrics_(metrics), clock_(clock) {}
 
   ~CompletionQueueServer() override = default;
 
@@ -176,7 +170,7 @@ class CompletionQueueServer final : public GrpcServer {
   AuthorizationService& service_;
   Metrics& metrics_;
   const Clock& clock_;
-  FairWaits waits_;
+  KeyWaits waits_;
   RawService raw_;
   int port_ = 0;
   std::atomic<int64_t> in_flight_ = 0;
