@@ -272,6 +272,7 @@ Examination Authorizer::Weigh(std::shared_ptr<const KnownToken> known, const Ask
   if (verdict == jose::TimeVerdict::kNotYetValid) {
     if (steps.told()) steps.Fail("time", TimeWords(*known, moment.now));
     out.reason = "nbf, iat or (without iat) exp lies too far in the future";
+    out.token = std::move(known);
     return out;
   }
   if (verdict == jose::TimeVerdict::kExpired) {

@@ -61,7 +61,8 @@ struct Examination {
   };
   Kind kind = Kind::kDecided;
   policy::Code code = policy::Code::kTokenInvalid;
-  // Set for kOk, kTokenExpired, kTokenRevoked and kInsufficientPermissions.
+  // Set for kOk, kTokenExpired, kTokenRevoked and kInsufficientPermissions, and for the
+  // kTokenInvalid of a token that is right but not good yet.
   std::shared_ptr<const KnownToken> token;
   // For the log: the first bytes of the token's identity, and its issuer if that is
   // a trusted one. Set as soon as they are known, from the memory too.

@@ -198,11 +198,12 @@ std::vector<MetricFamily> Metrics::Collect() const {
   };
   gauge("gatehouse_cold_calls", "Calls that wait for their turn to have a token verified.",
         static_cast<double>(sum.cold_calls_));
-  counter("gatehouse_token_cache_hits_total", "Decisions on a token that was verified before.",
+  counter("gatehouse_token_cache_hits_total",
+          "Decisions from memory: on a token that was verified or refused before.",
           sum.cache_hits_);
-  counter("gatehouse_token_cache_misses_total", "Decisions on a token that was not.",
-          sum.cache_misses_);
-  gauge("gatehouse_token_cache_bytes", "What the remembered tokens take, by estimate.",
+  counter("gatehouse_token_cache_misses_total",
+          "Decisions on a token of which nothing was remembered.", sum.cache_misses_);
+  gauge("gatehouse_token_cache_bytes", "Memory that the remembered tokens take, as measured.",
         static_cast<double>(authorizer_.cache().bytes()));
   gauge("gatehouse_token_cache_entries", "Remembered tokens.",
         static_cast<double>(authorizer_.cache().size()));
