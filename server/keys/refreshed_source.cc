@@ -238,11 +238,13 @@ class RefreshedSource final : public KeySource {
       ends_at_ = Later(began, options_.max_age);
       // A set that is older than half of its greatest age is asked for again, so that
       // one failure does not end it.
-      schedule_.Succeeded(std::min(brought.lifetime, options_.max_age / 2));
+      if (!keys.empty()) {
+        schedule_.Succeeded(std::min(brought.lifetime, options_.max_age / 2));
+        ++state_.succeeded_fetches;
+      }
       state_.from_disk = false;
       state_.last_success = clock_.Now();
       state_.last_error.clear();
-      if (!keys.empty()) ++state_.succeeded_fetches;
       if (brought.kind == Brought::Kind::kConfirmed) ++state_.not_modified_fetches;
     }
     before.RetireAllBut(next);
@@ -270,14 +272,30 @@ class RefreshedSource final : public KeySource {
     if (jwks == copied_ && now - copied_at_ < kCopyEvery) return;
     const absl::Status written =
         WriteKeyCopy(options_.copy_path, {options_.issuer, options_.copy_url, clock_.Now(), jwks});
-    copied_ = jwks;
-    copied_at_ = now;
-    const std::string error(written.message());
-    if (error != copy_error_ && !error.empty()) {
-      log::Warning("the copy of the keys cannot be written",
-                   {{"issuer", options_.issuer}, {"reason", error}});
+    std::string error(written.message());
+    if (written.ok()) {
+      copied_ = jwks;
+      copied_at_ = now;
+    } else {
+      absl::Status removed;
+      if (jwks != copied_) {
+        copied_.clear();
+        removed = RemoveKeyCopy(options_.copy_path);
+      }
+      if (!removed.ok()) absl::StrAppend(&error, "; ", removed.message());
+      if (error != copy_error_) SayUncopied(error, removed.ok());
     }
     copy_error_ = error;
+  }
+
+  void SayUncopied(const std::string& error, bool removed) const {
+    if (removed) {
+      log::Warning("the copy of the keys cannot be written",
+                   {{"issuer", options_.issuer}, {"reason", error}});
+    } else {
+      log::Error("an old copy of the keys is still on disk: keys that left count after a restart",
+                 {{"issuer", options_.issuer}, {"reason", error}});
+    }
   }
 
   // From one set to the next, by the kids of their own keys and the leaving ones.
