@@ -18,7 +18,13 @@ constexpr size_t kMaxKeptBytes = size_t{64} * 1024;
 // Shared with the key source, which may call long after this call's place has been
 // given to another: the alarm is then a spent one.
 struct UnaryCall::Wait {
-  enum class Outcome { kTimeUp, kFetched, kFailed, kCrowdedOut };
+  enum class Outcome { kTimeUp, kFetched, kFailed, kLookAgain, kCrowdedOut };
+
+  static Outcome Of(keys::KeySource::Fetched fetched) {
+    if (fetched == keys::KeySource::Fetched::kSucceeded) return Outcome::kFetched;
+    if (fetched == keys::KeySource::Fetched::kLookAgain) return Outcome::kLookAgain;
+    return Outcome::kFailed;
+  }
 
   // The first one counts, and ends the wait.
   void End(Outcome how) {
@@ -179,10 +185,8 @@ void UnaryCall::WaitForKeys(keys::KeySource& source) {
   // this has returned.
   wait_->share = worker().waits.Enter(caller_->number,
                                       [wait = wait_] { wait->End(Wait::Outcome::kCrowdedOut); });
-  wait_->ticket = source.AwaitFetch([wait = wait_](keys::KeySource::Fetched fetched) {
-    wait->End(fetched == keys::KeySource::Fetched::kSucceeded ? Wait::Outcome::kFetched
-                                                              : Wait::Outcome::kFailed);
-  });
+  wait_->ticket = source.AwaitFetch(
+      [wait = wait_](keys::KeySource::Fetched fetched) { wait->End(Wait::Of(fetched)); });
 }
 
 void UnaryCall::OnWaited() {
@@ -194,6 +198,7 @@ void UnaryCall::OnWaited() {
   if (gone_) return Fail(grpc::Status::CANCELLED);
   if (outcome == Wait::Outcome::kCrowdedOut) return Refuse(Refusal::kOverload);
   news_ = outcome == Wait::Outcome::kFetched ? KeyNews::kFetched : KeyNews::kFailed;
+  if (outcome == Wait::Outcome::kLookAgain) news_ = KeyNews::kNone;
   waited_ = true;
   cold_ = false;
   pool_.handler_(*this);

@@ -88,6 +88,11 @@ class RefreshedSource final : public KeySource {
     given_up = waiters_.Take(ticket);
   }
 
+  void Suspect() override {
+    MutexLock lock(mu_);
+    if (schedule_.Suspect()) changed_.NotifyAll();
+  }
+
   KeySourceState State() const override {
     MutexLock lock(mu_);
     KeySourceState state = state_;
@@ -122,7 +127,7 @@ class RefreshedSource final : public KeySource {
       if (step == Step::kFetch) Fetch();
       Lapse();
     }
-    AnswerEach(&WaiterQueue::Next, Fetched::kFailed);
+    AnswerEach(UINT64_MAX, Fetched::kFailed);
   }
 
   // Sleeps until something is due.
@@ -178,22 +183,34 @@ class RefreshedSource final : public KeySource {
     const int64_t began = clock_.SteadyNanos();
     const absl::StatusOr<Brought> brought = origin_->Bring([this] { Lapse(); });
     if (absl::IsCancelled(brought.status())) return;
+    const Keys before = Current();
     bool good = false;
     if (brought.ok()) {
       good = Take(*brought, began);
     } else {
       NoteFailure(std::string(brought.status().message()));
     }
-    AnswerEach(&WaiterQueue::NextAnswered, good ? Fetched::kSucceeded : Fetched::kFailed);
+    const bool keys_came = good && !NewKids(before, Current()).empty();
+    Ticket answered = kNone;
+    Ticket newest = kNone;
+    {
+      MutexLock lock(mu_);
+      answered = waiters_.newest_begun();
+      newest = waiters_.newest();
+      if (keys_came && waiters_.AnyNew()) schedule_.SentBack(clock_.SteadyNanos());
+    }
+    AnswerEach(answered, good ? Fetched::kSucceeded : Fetched::kFailed);
+    if (keys_came) AnswerEach(newest, Fetched::kLookAgain);
   }
 
-  // One by one, so that Forget() holds for those who have not been called yet.
-  void AnswerEach(Waiter (WaiterQueue::*next)(), Fetched fetched) {
+  // Those who came no later than `last`, one by one, so that Forget() holds for those
+  // who have not been called yet.
+  void AnswerEach(Ticket last, Fetched fetched) {
     while (true) {
       Waiter waiter;
       {
         MutexLock lock(mu_);
-        waiter = (waiters_.*next)();
+        waiter = waiters_.NextUpTo(last);
       }
       if (!waiter) return;
       waiter(fetched);
@@ -308,6 +325,11 @@ class RefreshedSource final : public KeySource {
                                {"own", next.keys().size() - next.leaving()},
                                {"leaving", next.leaving()},
                                {"grace", absl::FormatDuration(options_.grace)}});
+  }
+
+  static std::string NewKids(const Keys& before, const Keys& after) {
+    if (after == nullptr) return "";
+    return Kids(*after, before == nullptr ? jose::KeySet({}) : *before);
   }
 
   // Of the keys that are in `in` and not in `but`.

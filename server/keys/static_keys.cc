@@ -30,6 +30,7 @@ class StaticSource final : public KeySource {
     return kNone;
   }
   void Forget(Ticket /*ticket*/) override {}
+  void Suspect() override {}
 
   KeySourceState State() const override {
     KeySourceState state;

@@ -212,6 +212,23 @@ TEST_F(EngineTest, AKeyThatChangedUnderAnEqualKidNoLongerVouches) {
   EXPECT_EQ(authorizer_->Examine(token).code, Code::kTokenInvalid);
 }
 
+TEST_F(EngineTest, AWrongSignatureUnderAKnownKidRaisesSuspicionAndNothingElseDoes) {
+  const TokenMaker replaced(jose::Algorithm::kEdDsa, maker_.kid());
+  EXPECT_EQ(authorizer_->Examine(replaced.Sign(Claims())).code, Code::kTokenInvalid);
+  EXPECT_EQ(sources_[0]->suspected(), 1);
+  authorizer_->Examine(Token());
+  authorizer_->Examine(Token(kNow, kNow + 90'000));
+  authorizer_->Examine(TokenMaker(jose::Algorithm::kEdDsa, "other").Sign(Claims()));
+  EXPECT_EQ(sources_[0]->suspected(), 1);
+}
+
+TEST_F(EngineTest, ASetThatComesWhileAKeyIsMissedIsNoReasonToCallATokenInvalid) {
+  sources_[0]->Clear();
+  sources_[0]->AfterNextLook(SetOf({&maker_}));
+  EXPECT_EQ(authorizer_->Examine(Token(), {.news = KeyNews::kFetched}).kind, Kind::kUnavailable);
+  EXPECT_EQ(authorizer_->Examine(Token(), {.news = KeyNews::kFetched}).code, Code::kOk);
+}
+
 TEST_F(EngineTest, AnotherSignatureOverTheSameTextIsAnotherLookUp) {
   const std::string token = Token();
   ASSERT_EQ(authorizer_->Examine(token).code, Code::kOk);
