@@ -51,6 +51,16 @@ Examination MissingKey(const TrustedIssuer& issuer, const jose::KeySet* searched
   return out;
 }
 
+// None of the keys that were tried verifies the token, but one of the others may.
+Examination TooManyKeys(const TrustedIssuer& issuer, const Steps& steps) {
+  Examination out;
+  out.kind = Examination::Kind::kUnavailable;
+  out.reason = absl::StrCat("issuer ", issuer.rules.issuer,
+                            " has more keys for such a token than are tried");
+  steps.Fail("signature", out.reason);
+  return out;
+}
+
 template <typename Bytes>
 std::array<uint8_t, 4> Short(const Bytes& identity) {
   std::array<uint8_t, 4> out;
@@ -184,11 +194,12 @@ Examination Authorizer::VerifyParsed(const TokenKey& key, jose::UnverifiedJwt pa
   const std::shared_ptr<const jose::KeySet> keys = issuer.keys->Current();
   if (keys == nullptr) return MissingKey(issuer, nullptr, ask.news, steps);
   Candidates candidates;
+  bool more = false;
   // A secret has no kid of its own, and is the only key there is.
   if (!parsed.kid().has_value() || jose::IsSymmetric(algorithm)) {
-    candidates = keys->Candidates(algorithm);
+    candidates = keys->Candidates(algorithm, &more);
   } else {
-    candidates = keys->Candidates(*parsed.kid(), algorithm);
+    candidates = keys->Candidates(*parsed.kid(), algorithm, &more);
   }
   if (candidates.empty()) return MissingKey(issuer, keys.get(), ask.news, steps);
   if (steps.told()) steps.Pass("key", KeyWords(candidates, algorithm));
@@ -205,6 +216,7 @@ Examination Authorizer::VerifyParsed(const TokenKey& key, jose::UnverifiedJwt pa
     }
     // The keys may have lapsed meanwhile, which says nothing about the token.
     if (issuer.keys->Current() == nullptr) return MissingKey(issuer, nullptr, ask.news, steps);
+    if (more && step == jose::VerifyStep::kSignature) return TooManyKeys(issuer, steps);
     TellFault(key.text, candidates, algorithm, verified.status(), step, steps);
     const bool in_force = std::none_of(candidates.begin(), candidates.end(),
                                        [](const auto& one) { return one->retired(); });

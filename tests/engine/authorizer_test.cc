@@ -246,6 +246,27 @@ TEST_F(EngineTest, ATokenWithoutKidIsTriedOnTheKeysOfItsAlgorithm) {
             Code::kTokenInvalid);
 }
 
+TEST_F(EngineTest, ATokenWithoutKidIsUndecidedWhereNotAllKeysThatFitWereTried) {
+  const std::string strangers =
+      TokenMaker(jose::Algorithm::kEdDsa).Sign(R"({"alg":"EdDSA"})", Claims());
+  std::vector<std::shared_ptr<const jose::VerificationKey>> keys;
+  for (int i = 0; i < 15; ++i) {
+    keys.push_back(SetOf({std::make_unique<TokenMaker>(jose::Algorithm::kEdDsa).get()}).keys()[0]);
+  }
+  keys.push_back(SetOf({&maker_}).keys()[0]);
+  sources_[0]->Set(jose::KeySet(keys));
+  const Ask fetched{.news = KeyNews::kFetched};
+  EXPECT_EQ(authorizer_->Examine(maker_.Sign(R"({"alg":"EdDSA"})", Claims()), fetched).code,
+            Code::kOk);
+  EXPECT_EQ(authorizer_->Examine(strangers, fetched).code, Code::kTokenInvalid);
+
+  keys.push_back(SetOf({std::make_unique<TokenMaker>(jose::Algorithm::kEdDsa).get()}).keys()[0]);
+  sources_[0]->Set(jose::KeySet(keys));
+  const Examination out = authorizer_->Examine(strangers, fetched);
+  EXPECT_EQ(out.kind, Kind::kUnavailable);
+  EXPECT_THAT(out.reason, ::testing::HasSubstr("more keys"));
+}
+
 TEST_F(EngineTest, ASecretServesWhateverTheTokensKid) {
   jose::IssuerRules rules = RulesFor(kIssuer);
   rules.algorithms = {jose::Algorithm::kHs256};
