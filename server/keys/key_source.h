@@ -5,7 +5,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "absl/time/time.h"
 #include "server/jose/jwks.h"
@@ -18,12 +17,12 @@ struct KeySourceState {
   // Keys that verify now, and how many of them have left the issuer's set.
   size_t key_count = 0;
   size_t leaving_count = 0;
-  // Of each of them; empty for a key without one.
-  std::vector<std::string> key_ids = {};
+  // Until the first of those that are leaving ends.
+  std::optional<absl::Duration> next_end = {};
   // The set is the last good copy on disk: the issuer has not answered since the start.
   bool from_disk = false;
   // When the issuer was last asked with success, by the wall clock of then, and how
-  // long that is ago, by a clock that does not jump.
+  // long that is ago, by a clock that does not jump; no age for a secret.
   absl::Time last_success = absl::InfinitePast();
   std::optional<absl::Duration> age = {};
   // What went wrong last, with the place; empty when the last attempt succeeded.

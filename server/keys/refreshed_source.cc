@@ -103,7 +103,9 @@ class RefreshedSource final : public KeySource {
     state.has_keys = true;
     state.key_count = keys_->keys().size();
     state.leaving_count = keys_->leaving();
-    for (const auto& key : keys_->keys()) state.key_ids.push_back(key->kid().value_or(""));
+    if (state.leaving_count > 0) {
+      state.next_end = absl::Nanoseconds(keys_->NextEnd() - clock_.SteadyNanos());
+    }
     return state;
   }
 
@@ -222,6 +224,8 @@ class RefreshedSource final : public KeySource {
     if (brought.kind == Brought::Kind::kUntouched) {
       MutexLock lock(mu_);
       schedule_.Succeeded(brought.lifetime);
+      good_at_ = began;
+      state_.last_success = clock_.Now();
       return keys_ != nullptr;
     }
     const absl::StatusOr<UsableKeys> usable = ReadUsableKeys(brought.jwks, options_.algorithms);
@@ -270,16 +274,21 @@ class RefreshedSource final : public KeySource {
 
   void NoteFailure(const std::string& reason) {
     const int64_t now = clock_.SteadyNanos();
-    absl::string_view in_force = "none";
+    absl::string_view in_force;
     {
       MutexLock lock(mu_);
       schedule_.Failed(now);
       ++state_.failed_fetches;
       state_.last_error = reason;
-      if (keys_ != nullptr)
-        in_force = state_.from_disk ? "the copy on disk" : "the keys from before";
+      in_force = InForce();
     }
     log_.Failed(now, reason, in_force);
+  }
+
+  absl::string_view InForce() const GH_REQUIRES(mu_) {
+    if (keys_ == nullptr) return "none";
+    if (keys_->leaving() == keys_->keys().size()) return "keys that are leaving";
+    return state_.from_disk ? "the copy on disk" : "the keys from before";
   }
 
   // The copy of a set without keys too: a start must not bring back keys that left.

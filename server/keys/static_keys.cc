@@ -36,7 +36,6 @@ class StaticSource final : public KeySource {
     KeySourceState state;
     state.has_keys = true;
     state.key_count = keys_->keys().size();
-    state.key_ids.resize(state.key_count);  // a secret has none
     state.last_success = loaded_;
     return state;
   }
