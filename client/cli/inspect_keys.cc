@@ -24,6 +24,7 @@ class OfflineSource final : public keys::KeySource {
     return kNone;
   }
   void Forget(Ticket /*ticket*/) override {}
+  void Suspect() override {}
   keys::KeySourceState State() const override {
     keys::KeySourceState state;
     state.has_keys = keys_ != nullptr;

@@ -24,9 +24,11 @@ Examination Refused(const Steps& steps, absl::string_view step, Code code,
   return out;
 }
 
-// A key is missing. Only a set that was fetched after the call arrived proves that
-// the issuer has no such key; an issuer that cannot be asked proves nothing.
-Examination MissingKey(const TrustedIssuer& issuer, KeyNews news, const Steps& steps) {
+// A key is missing in `searched`, null if there was no set. Only a set that was fetched
+// after the call arrived proves that the issuer has no such key; an issuer that cannot be
+// asked proves nothing.
+Examination MissingKey(const TrustedIssuer& issuer, const jose::KeySet* searched, KeyNews news,
+                       const Steps& steps) {
   Examination out;
   switch (news) {
     case KeyNews::kNone:
@@ -35,7 +37,7 @@ Examination MissingKey(const TrustedIssuer& issuer, KeyNews news, const Steps& s
       out.wait_for = issuer.keys.get();
       return out;
     case KeyNews::kFetched:
-      if (issuer.keys->Current() != nullptr) {
+      if (searched != nullptr) {
         return Refused(steps, "key", Code::kTokenInvalid,
                        "the issuer has no key of this kid and algorithm");
       }
@@ -46,6 +48,16 @@ Examination MissingKey(const TrustedIssuer& issuer, KeyNews news, const Steps& s
       steps.Fail("key", out.reason);
       return out;
   }
+  return out;
+}
+
+// None of the keys that were tried verifies the token, but one of the others may.
+Examination TooManyKeys(const TrustedIssuer& issuer, const Steps& steps) {
+  Examination out;
+  out.kind = Examination::Kind::kUnavailable;
+  out.reason = absl::StrCat("issuer ", issuer.rules.issuer,
+                            " has more keys for such a token than are tried");
+  steps.Fail("signature", out.reason);
   return out;
 }
 
@@ -180,15 +192,16 @@ Examination Authorizer::VerifyParsed(const TokenKey& key, jose::UnverifiedJwt pa
     return Refused(steps, "key", Code::kTokenInvalid, "the algorithm is not on the issuer's list");
   }
   const std::shared_ptr<const jose::KeySet> keys = issuer.keys->Current();
-  if (keys == nullptr) return MissingKey(issuer, ask.news, steps);
+  if (keys == nullptr) return MissingKey(issuer, nullptr, ask.news, steps);
   Candidates candidates;
+  bool more = false;
   // A secret has no kid of its own, and is the only key there is.
   if (!parsed.kid().has_value() || jose::IsSymmetric(algorithm)) {
-    candidates = keys->Candidates(algorithm);
+    candidates = keys->Candidates(algorithm, &more);
   } else {
-    candidates = keys->Candidates(*parsed.kid(), algorithm);
+    candidates = keys->Candidates(*parsed.kid(), algorithm, &more);
   }
-  if (candidates.empty()) return MissingKey(issuer, ask.news, steps);
+  if (candidates.empty()) return MissingKey(issuer, keys.get(), ask.news, steps);
   if (steps.told()) steps.Pass("key", KeyWords(candidates, algorithm));
 
   const std::array<uint8_t, 4> identity = Short(parsed.identity());
@@ -199,15 +212,17 @@ Examination Authorizer::VerifyParsed(const TokenKey& key, jose::UnverifiedJwt pa
     // The issuer may have a new key that this token was signed with: without a kid
     // that shows in no other way.
     if (names_no_key && step == jose::VerifyStep::kSignature && ask.news != KeyNews::kFetched) {
-      return MissingKey(issuer, ask.news, steps);
+      return MissingKey(issuer, keys.get(), ask.news, steps);
     }
     // The keys may have lapsed meanwhile, which says nothing about the token.
-    if (issuer.keys->Current() == nullptr) return MissingKey(issuer, ask.news, steps);
+    if (issuer.keys->Current() == nullptr) return MissingKey(issuer, nullptr, ask.news, steps);
+    if (more && step == jose::VerifyStep::kSignature) return TooManyKeys(issuer, steps);
     TellFault(key.text, candidates, algorithm, verified.status(), step, steps);
     const bool in_force = std::none_of(candidates.begin(), candidates.end(),
                                        [](const auto& one) { return one->retired(); });
     if (!steps.told() && in_force && !names_no_key && step == jose::VerifyStep::kSignature) {
       refusals_.Insert(key, {&issuer, identity}, keys);
+      issuer.keys->Suspect();
     }
     Examination out;
     out.reason = std::string(verified.status().message());

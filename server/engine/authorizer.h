@@ -27,7 +27,7 @@ namespace gatehouse::engine {
 
 // What came of the wait for an issuer's keys that an earlier Examination asked for.
 enum class KeyNews {
-  kNone,     // nobody has waited yet
+  kNone,     // nobody has waited yet, or what came since proves nothing
   kFetched,  // a set fetched after the call arrived is in force
   kFailed,   // the issuer could not be asked
 };

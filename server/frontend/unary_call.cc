@@ -29,7 +29,13 @@ std::chrono::system_clock::time_point EndOfWait(std::chrono::system_clock::time_
 // Shared with the key source, which may call long after this call's place has been
 // given to another: the alarm is then a spent one.
 struct UnaryCall::Wait {
-  enum class Outcome { kTimeUp, kFetched, kFailed, kCrowdedOut };
+  enum class Outcome { kTimeUp, kFetched, kFailed, kLookAgain, kCrowdedOut };
+
+  static Outcome Of(keys::KeySource::Fetched fetched) {
+    if (fetched == keys::KeySource::Fetched::kSucceeded) return Outcome::kFetched;
+    if (fetched == keys::KeySource::Fetched::kLookAgain) return Outcome::kLookAgain;
+    return Outcome::kFailed;
+  }
 
   // The first one counts, and ends the wait.
   void End(Outcome how) {
@@ -189,10 +195,8 @@ void UnaryCall::WaitForKeys(keys::KeySource& source, ColdWork::Lane lane) {
   // this has returned.
   wait_->share = worker().waits.Of(lane).Enter(
       {caller_->number, &source}, [wait = wait_] { wait->End(Wait::Outcome::kCrowdedOut); });
-  wait_->ticket = source.AwaitFetch([wait = wait_](keys::KeySource::Fetched fetched) {
-    wait->End(fetched == keys::KeySource::Fetched::kSucceeded ? Wait::Outcome::kFetched
-                                                              : Wait::Outcome::kFailed);
-  });
+  wait_->ticket = source.AwaitFetch(
+      [wait = wait_](keys::KeySource::Fetched fetched) { wait->End(Wait::Of(fetched)); });
 }
 
 void UnaryCall::OnWaited() {
@@ -210,6 +214,7 @@ void UnaryCall::OnWaited() {
                  "the issuer's keys are not at hand, and too many calls wait for keys: try again"});
   }
   news_ = outcome == Wait::Outcome::kFetched ? KeyNews::kFetched : KeyNews::kFailed;
+  if (outcome == Wait::Outcome::kLookAgain) news_ = KeyNews::kNone;
   waited_ = true;
   cold_ = false;
   pool_.handler_(*this);

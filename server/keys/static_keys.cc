@@ -30,12 +30,12 @@ class StaticSource final : public KeySource {
     return kNone;
   }
   void Forget(Ticket /*ticket*/) override {}
+  void Suspect() override {}
 
   KeySourceState State() const override {
     KeySourceState state;
     state.has_keys = true;
     state.key_count = keys_->keys().size();
-    state.key_ids.resize(state.key_count);  // a secret has none
     state.last_success = loaded_;
     return state;
   }
