@@ -31,6 +31,11 @@ absl::StatusOr<Secret> ReadCallerToken(const std::string& file) {
     return absl::InvalidArgumentError("--caller-token-file takes the name of a file, no token");
   }
   absl::StatusOr<std::string> bytes = keys::ReadSmallFile(file, kMaxInputBytes);
+  if (!bytes.ok() && keys::MayBeSecret(file)) {
+    return absl::InvalidArgumentError(
+        "the caller's token: there is no such file; its name is not shown, since it may be the "
+        "token itself: put the token into a file and give the name of that");
+  }
   if (!bytes.ok()) {
     return absl::InvalidArgumentError(
         absl::StrCat("the caller's token: the file ", Printable(bytes.status().message())));

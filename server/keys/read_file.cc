@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace gatehouse::keys {
@@ -56,6 +57,13 @@ absl::StatusOr<std::string> ReadSmallFile(const std::string& path, size_t max_by
   }
   bytes.resize(size);
   return bytes;
+}
+
+bool MayBeSecret(absl::string_view name) {
+  constexpr size_t kShortest = 32;
+  // Padding: base64 may hold a "/".
+  if (absl::EndsWith(name, "=")) return true;
+  return name.size() >= kShortest && name.find_first_of("/.") == absl::string_view::npos;
 }
 
 }  // namespace gatehouse::keys

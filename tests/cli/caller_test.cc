@@ -99,6 +99,16 @@ TEST_F(CallerTest, AFileWithoutATokenIsNamedAndNothingIsCalled) {
   EXPECT_FALSE(called);
 }
 
+TEST_F(CallerTest, ATokenInThePlaceOfItsFileIsNotShown) {
+  const Result option = server_.Run({"verify", "--caller-token-file", kToken});
+  const Result variable =
+      server_.Run({"verify"}, "a.b.c\n", {{"GATEHOUSE_CALLER_TOKEN_FILE", kToken}});
+  for (const Result& result : {option, variable}) {
+    EXPECT_EQ(result.code, 2);
+    EXPECT_THAT(result.err, AllOf(HasSubstr("there is no such file"), Not(HasSubstr(kToken))));
+  }
+}
+
 TEST_F(CallerTest, AnUnknownCallerIsToldWhatToDo) {
   server_.verify = [](const auto&, auto&) {
     return grpc::Status(grpc::StatusCode::UNAUTHENTICATED, "unknown");

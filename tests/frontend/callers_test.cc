@@ -15,6 +15,7 @@ namespace gatehouse::frontend {
 namespace {
 
 using config::Right;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -90,6 +91,21 @@ TEST_F(CallersTest, AFileWithoutATokenIsRefused) {
   EXPECT_THAT(ErrorOf(""), HasSubstr("t: holds no token"));
   EXPECT_THAT(ErrorOf("\n \n"), HasSubstr("t: holds no token"));
   EXPECT_EQ(ReadCallerTokens(folder_ / "missing").status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(CallersTest, ATokenInThePlaceOfAFileIsNotShown) {
+  for (const std::string& token :
+       {std::string(kToken), std::string(kThird) + "/x=", std::string(300, 'a')}) {
+    const absl::Status status = ReadCallerTokens(folder_ / token).status();
+    EXPECT_FALSE(status.ok());
+    EXPECT_THAT(std::string(status.message()),
+                AllOf(StartsWith("there is no such file"), Not(HasSubstr(token))));
+  }
+  EXPECT_THAT(
+      std::string(ReadCallerTokens(folder_ / std::string(kToken).substr(1)).status().message()),
+      HasSubstr(std::string(kToken).substr(1)));
+  const std::string file = absl::StrCat(kToken, ".token");
+  EXPECT_THAT(std::string(ReadCallerTokens(folder_ / file).status().message()), HasSubstr(file));
 }
 
 TEST_F(CallersTest, AFileThatOthersMayReadIsSeen) {
