@@ -8,6 +8,7 @@
 #include "absl/hash/hash.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "server/base/status_macros.h"
 #include "server/frontend/caller_tokens.h"
 #include "server/jose/openssl.h"
@@ -58,27 +59,37 @@ absl::StatusOr<CallerTable> CallerTable::Load(const std::vector<config::Caller>&
 }
 
 absl::Status CallerTable::AddTokens(const std::vector<config::Caller>& callers) {
-  std::map<std::array<uint8_t, 32>, std::string> places;
+  struct Found {
+    const config::Caller* caller;
+    int line;
+  };
+  std::map<std::array<uint8_t, 32>, Found> all;
+  std::vector<std::string> faults;
   for (size_t i = 0; i < callers.size(); ++i) {
-    const std::string& file = callers[i].token_file;
-    const auto tokens = ReadCallerTokens(file);
+    const config::Caller& caller = callers[i];
+    const auto wrong = [&](absl::string_view what) {
+      faults.push_back(absl::StrCat(caller.place, caller.place.empty() ? "" : ": ",
+                                    "the token of caller ", caller.name, ": ", what));
+    };
+    const auto tokens = ReadCallerTokens(caller.token_file);
     if (!tokens.ok()) {
-      return absl::Status(
-          tokens.status().code(),
-          absl::StrCat("the token of caller ", callers[i].name, ": ", tokens.status().message()));
+      wrong(tokens.status().message());
+      continue;
     }
     for (const CallerToken& token : *tokens) {
-      const std::string place = absl::StrCat(file, ":", token.line);
-      const auto [before, is_new] = places.emplace(token.hash, place);
-      if (!is_new) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("the token of caller ", callers[i].name, ": ", place, ": is the one at ",
-                         before->second, ", and two callers share no token"));
+      const auto [before, is_new] = all.emplace(token.hash, Found{&caller, token.line});
+      if (is_new) {
+        tokens_.push_back({token.hash, i});
+        continue;
       }
-      tokens_.push_back({token.hash, i});
+      const config::Caller& other = *before->second.caller;
+      wrong(absl::StrCat(caller.token_file, ":", token.line, ": is that of caller ", other.name,
+                         " too (", other.token_file, ":", before->second.line,
+                         "), and two callers share no token"));
     }
   }
-  return absl::OkStatus();
+  if (faults.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrJoin(faults, "\n"));
 }
 
 std::vector<std::string> CallerTable::names() const {

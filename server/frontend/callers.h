@@ -49,8 +49,9 @@ class CallerTable {
   };
 
   // Reads the token files (ReadCallerTokens), and refuses a token that two callers
-  // share, naming both places. Without callers there is one, "anonymous", who needs no
-  // token and has all rights.
+  // share, naming both. INVALID_ARGUMENT with every caller whose file is bad, one a
+  // line. Without callers there is one, "anonymous", who needs no token and has all
+  // rights.
   static absl::StatusOr<CallerTable> Load(const std::vector<config::Caller>& callers);
 
   // The caller whose token is the one `authorization` value, "Bearer <token>"; null

@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "server/frontend/caller_tokens.h"
 
 namespace gatehouse::frontend {
@@ -157,17 +158,28 @@ TEST_F(CallersTest, WhatIsNotOneGoodValueIsNobody) {
   }
 }
 
-TEST_F(CallersTest, ATokenOfTwoCallersIsRefusedWithBothPlaces) {
-  const auto table = CallerTable::Load(
-      {{.name = "a", .token_file = File("a", kToken), .may = {Right::kVerify}, .audiences = {}},
-       {.name = "b",
-        .token_file = File("b", absl::StrCat(kOther, "\n", kToken)),
-        .may = {Right::kVerify},
-        .audiences = {}}});
-  const std::string error(table.status().message());
-  EXPECT_THAT(error, HasSubstr(absl::StrCat((folder_ / "b").string(), ":2")));
-  EXPECT_THAT(error, HasSubstr(absl::StrCat((folder_ / "a").string(), ":1")));
-  EXPECT_THAT(error, Not(HasSubstr(kToken)));
+TEST_F(CallersTest, EveryBadFileAndEverySharedTokenIsNamedWithItsPlace) {
+  const auto caller = [&](const std::string& name, const std::string& text) {
+    return config::Caller{.name = name,
+                          .token_file = File(name, text),
+                          .may = {Right::kVerify},
+                          .audiences = {},
+                          .place = absl::StrCat("g.yaml: ", name)};
+  };
+  const auto table =
+      CallerTable::Load({caller("a", kToken), caller("b", "short"),
+                         caller("c", absl::StrCat(kOther, "\n", kToken)), caller("d", "")});
+  const std::string in = folder_.string();
+  const std::vector<std::string> lines = absl::StrSplit(table.status().message(), '\n');
+  EXPECT_THAT(
+      lines,
+      ElementsAre(
+          StartsWith(absl::StrCat("g.yaml: b: the token of caller b: ", in, "/b:1: a token has")),
+          absl::StrCat("g.yaml: c: the token of caller c: ", in, "/c:2: is that of caller a too (",
+                       in, "/a:1), and two callers share no token"),
+          StartsWith(
+              absl::StrCat("g.yaml: d: the token of caller d: ", in, "/d: holds no token"))));
+  EXPECT_THAT(std::string(table.status().message()), Not(HasSubstr(kToken)));
 }
 
 TEST_F(CallersTest, WithoutCallersEverybodyIsAnonymousAndMayDoAll) {
