@@ -19,8 +19,8 @@ namespace {
 constexpr absl::string_view kScheme = "Bearer ";
 constexpr size_t kMaxValue = kScheme.size() + 512;
 
-bool Same(absl::string_view a, absl::string_view b) {
-  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+bool Same(const std::array<uint8_t, 32>& a, const std::array<uint8_t, 32>& b) {
+  return CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
 engine::AudienceMask MaskOf(const std::vector<std::string>& wanted, std::vector<std::string>& all) {
@@ -63,17 +63,19 @@ absl::Status CallerTable::AddTokens(const std::vector<config::Caller>& callers) 
     const config::Caller* caller;
     int line;
   };
-  std::map<std::array<uint8_t, 32>, Found> all;
+  std::map<Hash, Found> all;
   std::vector<std::string> faults;
+  absl::StatusCode code = absl::StatusCode::kOk;
   for (size_t i = 0; i < callers.size(); ++i) {
     const config::Caller& caller = callers[i];
-    const auto wrong = [&](absl::string_view what) {
+    const auto wrong = [&](absl::StatusCode why, absl::string_view what) {
+      if (faults.empty()) code = why;
       faults.push_back(absl::StrCat(caller.place, caller.place.empty() ? "" : ": ",
                                     "the token of caller ", caller.name, ": ", what));
     };
     const auto tokens = ReadCallerTokens(caller.token_file);
     if (!tokens.ok()) {
-      wrong(tokens.status().message());
+      wrong(tokens.status().code(), tokens.status().message());
       continue;
     }
     for (const CallerToken& token : *tokens) {
@@ -83,13 +85,13 @@ absl::Status CallerTable::AddTokens(const std::vector<config::Caller>& callers) 
         continue;
       }
       const config::Caller& other = *before->second.caller;
-      wrong(absl::StrCat(caller.token_file, ":", token.line, ": is that of caller ", other.name,
+      wrong(absl::StatusCode::kInvalidArgument,
+            absl::StrCat(caller.token_file, ":", token.line, ": is that of caller ", other.name,
                          " too (", other.token_file, ":", before->second.line,
                          "), and two callers share no token"));
     }
   }
-  if (faults.empty()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrJoin(faults, "\n"));
+  return absl::Status(code, absl::StrJoin(faults, "\n"));
 }
 
 std::vector<std::string> CallerTable::names() const {
@@ -104,24 +106,20 @@ const Caller* CallerTable::Identify(const Metadata& metadata, Memory& memory) co
   const auto [first, last] = metadata.equal_range("authorization");
   if (first == last || std::next(first) != last) return nullptr;
   const absl::string_view value(first->second.data(), first->second.size());
-  if (value.size() > kMaxValue) return nullptr;
-  Memory::Entry& entry =
-      memory.entries_[absl::Hash<absl::string_view>()(value) % memory.entries_.size()];
-  if (Same(entry.value.Reveal(), value)) return entry.caller;
-  const Caller* const caller = Find(value);
-  if (caller != nullptr) entry = {Secret(std::string(value)), caller};
+  if (value.size() > kMaxValue || !absl::StartsWithIgnoreCase(value, kScheme)) return nullptr;
+  const Hash hash = jose::Sha256(value.substr(kScheme.size()));
+  Memory::Entry& entry = memory.entries_[absl::Hash<Hash>()(hash) % memory.entries_.size()];
+  if (entry.caller != nullptr && Same(entry.hash, hash)) return entry.caller;
+  const Caller* const caller = Find(hash);
+  if (caller != nullptr) entry = {hash, caller};
   return caller;
 }
 
-const Caller* CallerTable::Find(absl::string_view value) const {
-  if (!absl::StartsWithIgnoreCase(value, kScheme)) return nullptr;
-  const std::array<uint8_t, 32> hash = jose::Sha256(value.substr(kScheme.size()));
+const Caller* CallerTable::Find(const Hash& hash) const {
   const Caller* found = nullptr;
   // To the end, so that how long it takes does not tell whose token was nearly met.
   for (const Token& token : tokens_) {
-    if (CRYPTO_memcmp(token.hash.data(), hash.data(), hash.size()) == 0) {
-      found = &callers_[token.caller];
-    }
+    if (Same(token.hash, hash)) found = &callers_[token.caller];
   }
   return found;
 }
