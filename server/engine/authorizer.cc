@@ -224,7 +224,7 @@ Examination Authorizer::VerifyParsed(const TokenKey& key, jose::UnverifiedJwt pa
     return out;
   }
   if (steps.told()) {
-    steps.Pass("signature", "right, by ", NameOf(*verified->key()));
+    steps.Pass("signature", "right, by ", NameOf(*verified->key(), candidates));
     steps.Pass("claims", "all that the issuer's rules ask for");
   }
   std::shared_ptr<const KnownToken> known = Know(key.text, *verified, issuer);
