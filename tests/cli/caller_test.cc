@@ -120,7 +120,9 @@ TEST_F(CallerTest, AnUnknownCallerIsToldWhatToDo) {
   const std::string file = File(kToken);
   result = server_.Run({"verify", "--caller-token-file", file});
   EXPECT_EQ(result.code, 2);
-  EXPECT_THAT(result.err, AllOf(HasSubstr("The token in " + file), Not(HasSubstr(kToken))));
+  EXPECT_THAT(result.err,
+              AllOf(HasSubstr("The token in " + file), HasSubstr("as read at the server's start"),
+                    Not(HasSubstr(kToken))));
 }
 
 TEST_F(CallerTest, AMissingRightIsToldWithWhatToDo) {
