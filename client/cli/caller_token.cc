@@ -1,7 +1,5 @@
 #include "client/cli/caller_token.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <iostream>
 #include <utility>
@@ -17,8 +15,7 @@ namespace gatehouse::cli {
 namespace {
 
 void WarnIfOthersCanRead(const std::string& file) {
-  struct stat about{};
-  if (::stat(file.c_str(), &about) != 0 || (about.st_mode & (S_IRWXG | S_IRWXO)) == 0) return;
+  if (!keys::OthersMayRead(file)) return;
   std::cerr << "gatehouse: warning: others than its owner can read " << Printable(file)
             << ", which holds a caller's token; chmod 600 mends that\n";
 }

@@ -1,7 +1,5 @@
 #include "server/frontend/caller_tokens.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -71,11 +69,6 @@ absl::StatusOr<std::vector<CallerToken>> ReadCallerTokens(const std::string& pat
   }
   if (tokens.empty()) return absl::InvalidArgumentError(absl::StrCat(path, ": holds no token"));
   return tokens;
-}
-
-bool IsOpenToOthers(const std::string& path) {
-  struct stat about{};
-  return ::stat(path.c_str(), &about) == 0 && (about.st_mode & (S_IRWXG | S_IRWXO)) != 0;
 }
 
 }  // namespace gatehouse::frontend

@@ -23,8 +23,4 @@ struct CallerToken {
 // of no file that may be a token itself is not shown.
 absl::StatusOr<std::vector<CallerToken>> ReadCallerTokens(const std::string& path);
 
-// Whether others than the file's owner may read or write it. False if it cannot be
-// looked at.
-bool IsOpenToOthers(const std::string& path);
-
 }  // namespace gatehouse::frontend

@@ -1,6 +1,7 @@
 #include "server/keys/read_file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -57,6 +58,11 @@ absl::StatusOr<std::string> ReadSmallFile(const std::string& path, size_t max_by
   }
   bytes.resize(size);
   return bytes;
+}
+
+bool OthersMayRead(const std::string& path) {
+  struct stat about{};
+  return ::stat(path.c_str(), &about) == 0 && (about.st_mode & (S_IRWXG | S_IRWXO)) != 0;
 }
 
 bool MayBeSecret(absl::string_view name) {
