@@ -65,7 +65,8 @@ class CallersReader {
       out.push_back({.name = caller.name(),
                      .token_file = Resolve(folder_, caller.token_file()),
                      .may = ReadRights(caller, path + ".may"),
-                     .audiences = ReadAudiences(caller, path + ".audiences")});
+                     .audiences = ReadAudiences(caller, path + ".audiences"),
+                     .place = findings_.PlaceOf(path + ".token_file")});
     }
     return out;
   }

@@ -13,6 +13,8 @@ namespace {
 using policy::Code;
 
 constexpr absl::string_view kWrongSignature = "the signature is wrong";
+// To the sweep of a cache: nothing has expired yet.
+constexpr absl::Time kBeforeAll = absl::InfinitePast();
 
 // Refused at `step`, for `reason`.
 Examination Refused(const Steps& steps, absl::string_view step, Code code,
@@ -79,6 +81,7 @@ Authorizer::Authorizer(std::vector<TrustedIssuer> issuers, policy::Policy policy
       clock_(clock),
       options_(std::move(options)),
       cache_(options_.cache_bytes),
+      expired_(options_.expired_bytes),
       refusals_(clock) {
   for (const TrustedIssuer& issuer : issuers_) by_name_.emplace(issuer.rules.issuer, &issuer);
   for (size_t i = 0; i < std::min(options_.audiences.size(), kMaxAudiences); ++i) {
@@ -137,14 +140,21 @@ Examination Authorizer::Look(absl::string_view token, const Ask& ask, int64_t re
 
 std::optional<Examination> Authorizer::Recall(const TokenKey& key, const Ask& ask,
                                               const Moment& moment) {
-  if (auto known = cache_.Find(key); known != nullptr) {
-    if (!known->key->retired()) {
-      Examination out = Weigh(known, ask, moment, Steps(nullptr));
-      out.cache_hit = true;
-      if (out.code == Code::kTokenExpired) cache_.Erase(key, *known);
-      return out;
+  for (TokenCache* const cache : {&cache_, &expired_}) {
+    auto known = cache->Find(key);
+    if (known == nullptr) continue;
+    if (known->key->retired()) {
+      cache->Erase(key, *known);
+      continue;
     }
-    cache_.Erase(key, *known);
+    Examination out = Weigh(known, ask, moment, Steps(nullptr));
+    out.cache_hit = true;
+    const bool moves = out.code == (cache == &cache_ ? Code::kTokenExpired : Code::kOk);
+    if (moves) {
+      cache->Erase(key, *known);
+      Remember(key, std::move(known), moment.now);
+    }
+    return out;
   }
   if (const auto refusal = refusals_.Find(key); refusal.has_value()) {
     Examination out = Refused(Steps(nullptr), "signature", Code::kTokenInvalid, kWrongSignature);
@@ -229,15 +239,24 @@ Examination Authorizer::VerifyParsed(const TokenKey& key, jose::UnverifiedJwt pa
     return out;
   }
   if (steps.told()) {
-    steps.Pass("signature", "right, by ", NameOf(*verified->key()));
+    steps.Pass("signature", "right, by ", NameOf(*verified->key(), candidates));
     steps.Pass("claims", "all that the issuer's rules ask for");
   }
   std::shared_ptr<const KnownToken> known = Know(key.text, *verified, issuer);
-  if (!steps.told() && jose::JwtVerifier::CheckTime(known->times(), rules, moment.now) ==
-                           jose::TimeVerdict::kInTime) {
-    cache_.Insert(key, known, moment.now);
-  }
+  if (!steps.told()) Remember(key, known, moment.now);
   return Weigh(std::move(known), ask, moment, steps);
+}
+
+void Authorizer::Remember(const TokenKey& key, std::shared_ptr<const KnownToken> known,
+                          absl::Time now) {
+  switch (jose::JwtVerifier::CheckTime(known->times(), known->rules(), now)) {
+    case jose::TimeVerdict::kInTime:
+      return cache_.Insert(key, std::move(known), now);
+    case jose::TimeVerdict::kExpired:
+      return expired_.Insert(key, std::move(known), kBeforeAll);
+    case jose::TimeVerdict::kNotYetValid:
+      return;
+  }
 }
 
 AudienceMask Authorizer::MaskOf(const std::vector<std::string>& audiences) const {

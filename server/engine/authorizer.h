@@ -86,6 +86,8 @@ class Authorizer {
     std::vector<std::string> audiences = {};
     // Makes KnownToken::rendered.
     std::function<std::string(const policy::Principal&)> render;
+    // Beside cache_bytes, for tokens that have expired.
+    size_t expired_bytes = size_t{4} * 1024 * 1024;
   };
 
   // `index` and `clock` outlive the authorizer. No two issuers have the same name.
@@ -103,6 +105,7 @@ class Authorizer {
   const std::vector<TrustedIssuer>& issuers() const { return issuers_; }
   // Null for an issuer that is not trusted.
   const TrustedIssuer* FindIssuer(absl::string_view name) const;
+  // The tokens that are good, or were when they were last asked about.
   const TokenCache& cache() const { return cache_; }
 
  private:
@@ -121,6 +124,7 @@ class Authorizer {
                            const Steps& steps);
   std::shared_ptr<const KnownToken> Know(absl::string_view token, const jose::VerifiedJwt& jwt,
                                          const TrustedIssuer& issuer) const;
+  void Remember(const TokenKey& key, std::shared_ptr<const KnownToken> known, absl::Time now);
   AudienceMask MaskOf(const std::vector<std::string>& audiences) const;
   // Audience, time and revocation, on every use.
   Examination Weigh(std::shared_ptr<const KnownToken> known, const Ask& ask, const Moment& moment,
@@ -136,6 +140,10 @@ class Authorizer {
   const Options options_;
   absl::flat_hash_map<std::string, AudienceMask> audience_bits_;  // constant after construction
   TokenCache cache_;
+  // An expired token that is sent again and again is not paid for each time either.
+  // Apart, so that it pushes no good one out; stays until newer ones need its place,
+  // and is good again should the clock be set back.
+  TokenCache expired_;
   Refusals refusals_;
 };
 

@@ -1,7 +1,5 @@
 #include "server/keys/static_keys.h"
 
-#include <sys/stat.h>
-
 #include <cstdlib>
 #include <utility>
 
@@ -84,11 +82,6 @@ absl::StatusOr<Secret> ReadSecretFile(const std::string& path) {
   }
   if (bytes.empty()) return absl::InvalidArgumentError(absl::StrCat(path, ": is empty"));
   return Secret(std::move(bytes));
-}
-
-bool OthersMayRead(const std::string& path) {
-  struct stat about{};
-  return ::stat(path.c_str(), &about) == 0 && (about.st_mode & (S_IRGRP | S_IROTH)) != 0;
 }
 
 }  // namespace gatehouse::keys
