@@ -32,6 +32,7 @@ constexpr std::array<std::pair<Right, absl::string_view>, 5> kRightNames = {{
 
 std::vector<std::string> RightNames() {
   std::vector<std::string> names;
+  names.reserve(kRightNames.size());
   for (const auto& [right, name] : kRightNames) names.emplace_back(name);
   return names;
 }

@@ -72,7 +72,7 @@ void UnaryCall::Accept() {
 }
 
 void UnaryCall::OnEvent(bool ok) {
-  switch (state_) {
+  switch (state_.load()) {
     case State::kAccepting:
       if (!ok) return pool_.Land();  // the server is shutting down: no call came
       pending_ = 2;                  // the end of the reply, and Done

@@ -69,14 +69,7 @@ class RefreshedSource final : public KeySource {
 
   Ticket AwaitFetch(Waiter waiter) override {
     Waiter evicted;
-    Ticket ticket = kNone;
-    {
-      MutexLock lock(mu_);
-      if (!stopped_) {
-        if (!waiters_.AnyNew()) changed_.NotifyAll();
-        ticket = waiters_.Add(std::move(waiter), evicted);
-      }
-    }
+    const Ticket ticket = Enter(waiter, evicted);
     if (ticket == kNone) waiter(Fetched::kFailed);
     if (evicted) evicted(Fetched::kFailed);
     return ticket;
@@ -110,6 +103,14 @@ class RefreshedSource final : public KeySource {
   }
 
  private:
+  // kNone, and `waiter` is left alone, where the source is stopped.
+  Ticket Enter(Waiter& waiter, Waiter& evicted) {
+    MutexLock lock(mu_);
+    if (stopped_) return kNone;
+    if (!waiters_.AnyNew()) changed_.NotifyAll();
+    return waiters_.Add(std::move(waiter), evicted);
+  }
+
   enum class Step { kStop, kLook, kFetch };
 
   void Begin(const FirstKeys& first) {
