@@ -22,7 +22,14 @@ from support.waiting import wait_until
 
 FLOOD = 3000
 # Of one connection.
-STREAMS = 300
+STREAMS = 250
+# What becomes of forged tokens of unknown kids: refused at once are those that come
+# faster than they can be looked at.
+ENDS = {
+    "CODE_TOKEN_INVALID",
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+}
 
 
 @pytest.fixture
@@ -247,7 +254,7 @@ def test_ten_thousand_unknown_kids_do_not_keep_a_new_keys_tokens_out(
     good = [rotated.token(jti=str(n)) for n in range(20)]
     forged_ones = [of_unknown_kid(eddsa, f"no-{n}") for n in range(10_000)]
     before, began = keys.fetches, time.monotonic()
-    flood = [flooder.client(server.grpc) for _ in range(8)]
+    flood = [flooder.client(server.grpc) for _ in range(40)]
     under_way = begin_in_turn(server, flood, forged_ones[:5000])
     keys.keys = rotated.jwks(eddsa)
     with ThreadPoolExecutor(len(good)) as pool:
@@ -257,8 +264,7 @@ def test_ten_thousand_unknown_kids_do_not_keep_a_new_keys_tokens_out(
     told = end(under_way)
     seconds, fetches = time.monotonic() - began, keys.fetches - before
     print(f"{fetches} fetches in {seconds:.1f} s for {told}; the good ones' tries: {tries}")
-    overload = grpc.StatusCode.RESOURCE_EXHAUSTED  # faster than they can be looked at
-    assert set(told) <= {"CODE_TOKEN_INVALID", grpc.StatusCode.UNAVAILABLE, overload}
+    assert set(told) <= ENDS
     # One for each cooldown of 2 s, the one that is under way at each end, and no more.
     assert 1 <= fetches <= seconds / 2 + 2
     for one in (*flood, client):
@@ -276,14 +282,16 @@ def test_known_tokens_are_answered_while_five_callers_unknown_kids_take_all_wait
     wait_until(lambda: status_of(lambda: client.verify(known)) == grpc.StatusCode.OK, "keys")
     keys.shut()
     clients = [one.client(server.grpc) for one in flooders for _ in range(8)]
-    under_way = begin(clients, [of_unknown_kid(eddsa, f"no-{n}") for n in range(10_000)])
+    forged_ones = [of_unknown_kid(eddsa, f"no-{n}") for n in range(10_000)]
+    under_way = begin_in_turn(server, clients, forged_ones)
     wait_until(lambda: refused(server, "overload") > 0, "somebody to be crowded out")
     for _ in range(50):
         assert_allowed(client.verify(known))
     # The forged ones were not let go meanwhile: most still wait.
     assert not all(one.done() for one in under_way)
     keys.open()
-    assert set(end(under_way)) <= {"CODE_TOKEN_INVALID", grpc.StatusCode.UNAVAILABLE}
+    told = end(under_way)
+    assert set(told) <= ENDS and told[grpc.StatusCode.UNAVAILABLE] > 0
     for one in (*clients, client):
         one.close()
 
@@ -310,12 +318,14 @@ def test_unknown_kids_of_an_issuer_that_hangs_leave_the_callers_other_issuers_al
     answering.keys = rotated.jwks(quick)
     good = begin([client], [messages.VerifyRequest(token=rotated.token())])
     clients = [flooder.client(server.grpc) for _ in range(24)]
-    under_way = begin(clients, [of_unknown_kid(hanging, f"no-{n}") for n in range(6000)])
+    forged_ones = [of_unknown_kid(hanging, f"no-{n}") for n in range(6000)]
+    under_way = begin_in_turn(server, clients, forged_ones)
     assert_allowed(good[0].result())
     wait_until(lambda: refused(server, "overload") > 0, "somebody to be crowded out")
     assert_allowed(client.verify(quick.token()))
     held.open()
-    assert set(end(under_way)) <= {"CODE_TOKEN_INVALID", grpc.StatusCode.UNAVAILABLE}
+    told = end(under_way)
+    assert set(told) <= ENDS and told[grpc.StatusCode.UNAVAILABLE] > 0
     for one in (*clients, client):
         one.close()
 
