@@ -24,6 +24,7 @@
 #include "server/frontend/reply.h"
 #include "server/keys/jwks_file.h"
 #include "server/keys/jwks_url.h"
+#include "server/keys/read_file.h"
 #include "server/keys/static_keys.h"
 #include "server/keys/url.h"
 #include "server/revocation/index.h"
@@ -236,7 +237,7 @@ std::vector<std::string> CallerWarnings(const config::Config& config) {
                                     " takes tokens in plaintext: only a mesh keeps them secret"));
   }
   for (const config::Caller& caller : config.callers) {
-    if (!frontend::IsOpenToOthers(caller.token_file)) continue;
+    if (!keys::OthersMayRead(caller.token_file)) continue;
     warnings.push_back(absl::StrCat(caller.token_file, ": the token of caller ", caller.name,
                                     " can be read by others than the file's owner; chmod 600"));
   }

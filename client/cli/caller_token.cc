@@ -1,7 +1,5 @@
 #include "client/cli/caller_token.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <iostream>
 #include <utility>
@@ -17,8 +15,7 @@ namespace gatehouse::cli {
 namespace {
 
 void WarnIfOthersCanRead(const std::string& file) {
-  struct stat about{};
-  if (::stat(file.c_str(), &about) != 0 || (about.st_mode & (S_IRWXG | S_IRWXO)) == 0) return;
+  if (!keys::OthersMayRead(file)) return;
   std::cerr << "gatehouse: warning: others than its owner can read " << Printable(file)
             << ", which holds a caller's token; chmod 600 mends that\n";
 }
@@ -31,6 +28,11 @@ absl::StatusOr<Secret> ReadCallerToken(const std::string& file) {
     return absl::InvalidArgumentError("--caller-token-file takes the name of a file, no token");
   }
   absl::StatusOr<std::string> bytes = keys::ReadSmallFile(file, kMaxInputBytes);
+  if (!bytes.ok() && keys::MayBeSecret(file)) {
+    return absl::InvalidArgumentError(
+        "the caller's token: there is no such file; its name is not shown, since it may be the "
+        "token itself: put the token into a file and give the name of that");
+  }
   if (!bytes.ok()) {
     return absl::InvalidArgumentError(
         absl::StrCat("the caller's token: the file ", Printable(bytes.status().message())));

@@ -1,6 +1,7 @@
 #include <google/protobuf/struct.pb.h>
 #include <google/protobuf/util/json_util.h>
 
+#include <algorithm>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -26,6 +27,9 @@ using engine::Examination;
 
 constexpr absl::string_view kNotLookedAt =
     "revocations (the server alone knows them) and the audiences of the service that asks";
+
+constexpr absl::string_view kCodesOfInspect =
+    "0 accepted, 1 refused, 2 cannot say, failed or wrong usage";
 
 struct Arguments {
   std::string token_file;
@@ -58,6 +62,7 @@ struct Finding {
   std::string keys;                 // where its keys come from
   std::string key;                  // which one takes it, or why none does
   engine::Trace steps;
+  Rows principal;  // of a token that is in order but for its time; else empty
 };
 
 absl::string_view NameOf(policy::Code code) {
@@ -131,6 +136,37 @@ void Conclude(const Examination& examination, const OfflineKeys* offline, Findin
   finding.reason = without_keys ? offline->problem : examination.reason;
 }
 
+// Leaves out what nobody looked at: revocations, and the keys of an issuer that was
+// not asked.
+void DropUnasked(const Examination& examination, engine::Trace& steps) {
+  const bool undecided = examination.kind != Examination::Kind::kDecided;
+  steps.erase(std::remove_if(steps.begin(), steps.end(),
+                             [&](const engine::Step& step) {
+                               return step.name == "revocation" ||
+                                      (undecided && step.name == "key");
+                             }),
+              steps.end());
+}
+
+std::string NoSuchClaim(const jose::ClaimPath& path) {
+  return absl::StrCat("none; ", path.empty()
+                                    ? "no claim is configured"
+                                    : absl::StrCat(path.text(), " is not in the token, or empty"));
+}
+
+// Whom the server would take the token's bearer for.
+Rows PrincipalRows(const policy::Principal& principal, const jose::ClaimNames& claims) {
+  const auto or_none = [](absl::string_view text, const jose::ClaimPath& path) {
+    return text.empty() ? NoSuchClaim(path) : std::string(text);
+  };
+  return {{"subject", std::string(principal.subject)},
+          {"tenant", or_none(principal.tenant, claims.tenant)},
+          {"roles", or_none(absl::StrJoin(principal.roles, ", "), claims.roles)},
+          {"scopes", or_none(absl::StrJoin(principal.scopes, " "), claims.scopes)},
+          {"session", or_none(principal.session_id, claims.session)},
+          {"client", or_none(principal.client_id, claims.client)}};
+}
+
 // As a server with this configuration would, but for what is kNotLookedAt.
 absl::StatusOr<Finding> Judge(const Arguments& arguments, const std::string& token,
                               const TokenContents& contents, absl::Time now) {
@@ -166,6 +202,11 @@ absl::StatusOr<Finding> Judge(const Arguments& arguments, const std::string& tok
     examination = authorizer.Examine(token, ask);
   }
   Conclude(examination, own, finding);
+  DropUnasked(examination, finding.steps);
+  if (examination.token != nullptr) {
+    finding.principal =
+        PrincipalRows(examination.token->principal, examination.issuer->rules.claims);
+  }
   return finding;
 }
 
@@ -204,6 +245,8 @@ void PrintText(const TokenContents& contents, const Finding& finding, bool judge
     }
     PrintRows(rows);
     std::cout << "not looked at: " << kNotLookedAt << "\n";
+    if (!finding.principal.empty()) std::cout << "principal\n";
+    PrintRows(finding.principal);
   }
   PrintVerdict(finding);
 }
@@ -236,6 +279,10 @@ absl::Status PrintFinding(const TokenContents& contents, const Finding& finding)
     members["passed"].set_bool_value(step.passed);
     members["detail"].set_string_value(step.detail);
   }
+  if (!finding.principal.empty()) {
+    auto& members = *fields["principal"].mutable_struct_value()->mutable_fields();
+    for (const auto& [name, value] : finding.principal) members[name].set_string_value(value);
+  }
   return PrintJson(out);
 }
 
@@ -245,10 +292,12 @@ int Inspect(const Arguments& arguments, const Options& options) {
         "--jwks needs --config: a key alone does not say what is accepted\n"
         "See `gatehouse token inspect --help`.");
   }
-  const absl::StatusOr<absl::Time> now = ReadNow(arguments.now);
-  if (!now.ok()) return Fail(now.status().message());
+  // A wrong --now is told before the token is waited for, but it is now when that came.
+  if (const auto now = ReadNow(arguments.now); !now.ok()) return Fail(now.status().message());
   const absl::StatusOr<std::string> token = ReadToken(arguments.token_file);
   if (!token.ok()) return Fail(token.status().message());
+  const absl::StatusOr<absl::Time> now = ReadNow(arguments.now);
+  if (!now.ok()) return Fail(now.status().message());
   const TokenContents contents = ReadContents(*token);
   const bool judged = !arguments.config.empty();
   absl::StatusOr<Finding> finding = Finding();
@@ -274,7 +323,7 @@ void AddToken(CLI::App& app, Action& action) {
   CLI::App* const token = app.add_subcommand("token", "Look into a token, without a server");
   token->require_subcommand(1);
   AddExamples(*token, "  gatehouse token inspect --config gatehouse.yaml < ada.token\n",
-              kCodesOfAQuestion);
+              kCodesOfInspect);
   CLI::App* const inspect = token->add_subcommand(
       "inspect",
       "Show what is in a token, which configured issuer and key would take it, and why it would "
@@ -293,7 +342,7 @@ void AddToken(CLI::App& app, Action& action) {
               "  gatehouse token inspect --config gatehouse.yaml --token-file ada.token\n"
               "  gatehouse token inspect --config gatehouse.yaml --jwks jwks.json \\\n"
               "      --now 2026-11-21T09:00:00Z < ada.token\n",
-              "0 accepted, 1 refused, 2 cannot say, failed or wrong usage");
+              kCodesOfInspect);
   inspect->callback([arguments, &action] {
     action = [arguments](const Options& options) { return Inspect(*arguments, options); };
   });

@@ -6,8 +6,10 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/status_macros.h"
+#include "server/keys/discovery.h"
 #include "server/keys/read_file.h"
 #include "server/keys/static_keys.h"
+#include "server/keys/url.h"
 
 namespace gatehouse::cli {
 namespace {
@@ -24,6 +26,7 @@ class OfflineSource final : public keys::KeySource {
     return kNone;
   }
   void Forget(Ticket /*ticket*/) override {}
+  void Suspect() override {}
   keys::KeySourceState State() const override {
     keys::KeySourceState state;
     state.has_keys = keys_ != nullptr;
@@ -57,8 +60,15 @@ struct Read {
   absl::StatusOr<OfflineKeys> operator()(const config::KeysUrl& keys) const {
     if (!jwks_file.empty()) return FromFile(jwks_file);
     OfflineKeys out;
-    out.place = keys.url;
-    out.problem = absl::StrCat("the issuer's keys are behind ", keys.url,
+    if (keys.discover) {
+      out.place = keys::ConfigurationUrl(keys.url);
+      out.problem = absl::StrCat("the issuer's keys are behind the jwks_uri that ", out.place,
+                                 " names, which was not asked; fetch what is at that jwks_uri "
+                                 "into a file and give it with --jwks");
+      return out;
+    }
+    out.place = keys::WithoutQuery(keys.url);
+    out.problem = absl::StrCat("the issuer's keys are behind ", out.place,
                                ", which was not asked; fetch them into a file and give it with "
                                "--jwks");
     return out;

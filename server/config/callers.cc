@@ -33,6 +33,7 @@ constexpr std::array<std::pair<Right, absl::string_view>, kRights> kRightNames =
 
 std::vector<std::string> RightNames() {
   std::vector<std::string> names;
+  names.reserve(kRightNames.size());
   for (const auto& [right, name] : kRightNames) names.emplace_back(name);
   return names;
 }
@@ -66,7 +67,8 @@ class CallersReader {
       out.push_back({.name = caller.name(),
                      .token_file = Resolve(folder_, caller.token_file()),
                      .may = ReadRights(caller, path + ".may"),
-                     .audiences = ReadAudiences(caller, path + ".audiences")});
+                     .audiences = ReadAudiences(caller, path + ".audiences"),
+                     .place = findings_.PlaceOf(path + ".token_file")});
     }
     return out;
   }

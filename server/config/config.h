@@ -72,6 +72,7 @@ struct Caller {
   std::string token_file;
   std::vector<Right> may;              // never empty
   std::vector<std::string> audiences;  // empty: the issuer's are enough
+  std::string place = {};              // of token_file
 };
 
 struct Config {

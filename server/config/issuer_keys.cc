@@ -15,6 +15,7 @@ using Source = v1::Keys::SourceCase;
 
 constexpr absl::string_view kOneKeySource =
     "needs exactly one of jwks_url, jwks_file, secret_env, secret_file, issuer_url";
+constexpr absl::string_view kDiscoveryPath = "/.well-known/openid-configuration";
 constexpr absl::Duration kMostGrace = absl::Hours(1);
 constexpr absl::Duration kLeastAge = absl::Minutes(1);
 constexpr absl::Duration kMostAge = absl::Hours(24);
@@ -92,6 +93,10 @@ class KeysReader {
     std::string wrong = keys::WhyNoKeyUrl(url, out.http_behind_mesh);
     if (wrong.empty() && out.discover && absl::StrContains(url, '?')) {
       wrong = "must not hold a query (?...): the path of the discovery document is added to it";
+    }
+    if (wrong.empty() && out.discover && absl::EndsWith(url, kDiscoveryPath)) {
+      wrong = absl::StrCat("must not end with ", kDiscoveryPath,
+                           ", which is added to it; for the key set's own address take jwks_url");
     }
     if (!wrong.empty()) findings_.Wrong(At(field), wrong);
     out.jwks_hosts = JwksHosts();

@@ -13,6 +13,8 @@ namespace {
 using policy::Code;
 
 constexpr absl::string_view kWrongSignature = "the signature is wrong";
+// To the sweep of a cache: nothing has expired yet.
+constexpr absl::Time kBeforeAll = absl::InfinitePast();
 
 // Refused at `step`, for `reason`.
 Examination Refused(const Steps& steps, absl::string_view step, Code code,
@@ -24,9 +26,11 @@ Examination Refused(const Steps& steps, absl::string_view step, Code code,
   return out;
 }
 
-// A key is missing. Only a set that was fetched after the call arrived proves that
-// the issuer has no such key; an issuer that cannot be asked proves nothing.
-Examination MissingKey(const TrustedIssuer& issuer, KeyNews news, const Steps& steps) {
+// A key is missing in `searched`, null if there was no set. Only a set that was fetched
+// after the call arrived proves that the issuer has no such key; an issuer that cannot be
+// asked proves nothing.
+Examination MissingKey(const TrustedIssuer& issuer, const jose::KeySet* searched, KeyNews news,
+                       const Steps& steps) {
   Examination out;
   switch (news) {
     case KeyNews::kNone:
@@ -35,7 +39,7 @@ Examination MissingKey(const TrustedIssuer& issuer, KeyNews news, const Steps& s
       out.wait_for = issuer.keys.get();
       return out;
     case KeyNews::kFetched:
-      if (issuer.keys->Current() != nullptr) {
+      if (searched != nullptr) {
         return Refused(steps, "key", Code::kTokenInvalid,
                        "the issuer has no key of this kid and algorithm");
       }
@@ -46,6 +50,16 @@ Examination MissingKey(const TrustedIssuer& issuer, KeyNews news, const Steps& s
       steps.Fail("key", out.reason);
       return out;
   }
+  return out;
+}
+
+// None of the keys that were tried verifies the token, but one of the others may.
+Examination TooManyKeys(const TrustedIssuer& issuer, const Steps& steps) {
+  Examination out;
+  out.kind = Examination::Kind::kUnavailable;
+  out.reason = absl::StrCat("issuer ", issuer.rules.issuer,
+                            " has more keys for such a token than are tried");
+  steps.Fail("signature", out.reason);
   return out;
 }
 
@@ -67,6 +81,7 @@ Authorizer::Authorizer(std::vector<TrustedIssuer> issuers, policy::Policy policy
       clock_(clock),
       options_(std::move(options)),
       cache_(options_.cache_bytes),
+      expired_(options_.expired_bytes),
       refusals_(clock) {
   for (const TrustedIssuer& issuer : issuers_) by_name_.emplace(issuer.rules.issuer, &issuer);
   for (size_t i = 0; i < std::min(options_.audiences.size(), kMaxAudiences); ++i) {
@@ -130,14 +145,21 @@ Examination Authorizer::Look(absl::string_view token, const Ask& ask, int64_t re
 
 std::optional<Examination> Authorizer::Recall(const TokenKey& key, const Ask& ask,
                                               const Moment& moment) {
-  if (auto known = cache_.Find(key); known != nullptr) {
-    if (!known->key->retired()) {
-      Examination out = Weigh(known, ask, moment, Steps(nullptr));
-      out.cache_hit = true;
-      if (out.code == Code::kTokenExpired) cache_.Erase(key, *known);
-      return out;
+  for (TokenCache* const cache : {&cache_, &expired_}) {
+    auto known = cache->Find(key);
+    if (known == nullptr) continue;
+    if (known->key->retired()) {
+      cache->Erase(key, *known);
+      continue;
     }
-    cache_.Erase(key, *known);
+    Examination out = Weigh(known, ask, moment, Steps(nullptr));
+    out.cache_hit = true;
+    const bool moves = out.code == (cache == &cache_ ? Code::kTokenExpired : Code::kOk);
+    if (moves) {
+      cache->Erase(key, *known);
+      Remember(key, std::move(known), moment.now);
+    }
+    return out;
   }
   if (const auto refusal = refusals_.Find(key); refusal.has_value()) {
     Examination out = Refused(Steps(nullptr), "signature", Code::kTokenInvalid, kWrongSignature);
@@ -185,15 +207,16 @@ Examination Authorizer::VerifyParsed(const TokenKey& key, jose::UnverifiedJwt pa
     return Refused(steps, "key", Code::kTokenInvalid, "the algorithm is not on the issuer's list");
   }
   const std::shared_ptr<const jose::KeySet> keys = issuer.keys->Current();
-  if (keys == nullptr) return MissingKey(issuer, ask.news, steps);
+  if (keys == nullptr) return MissingKey(issuer, nullptr, ask.news, steps);
   Candidates candidates;
+  bool more = false;
   // A secret has no kid of its own, and is the only key there is.
   if (!parsed.kid().has_value() || jose::IsSymmetric(algorithm)) {
-    candidates = keys->Candidates(algorithm);
+    candidates = keys->Candidates(algorithm, &more);
   } else {
-    candidates = keys->Candidates(*parsed.kid(), algorithm);
+    candidates = keys->Candidates(*parsed.kid(), algorithm, &more);
   }
-  if (candidates.empty()) return MissingKey(issuer, ask.news, steps);
+  if (candidates.empty()) return MissingKey(issuer, keys.get(), ask.news, steps);
   if (steps.told()) steps.Pass("key", KeyWords(candidates, algorithm));
 
   const std::array<uint8_t, 4> identity = Short(parsed.identity());
@@ -204,30 +227,41 @@ Examination Authorizer::VerifyParsed(const TokenKey& key, jose::UnverifiedJwt pa
     // The issuer may have a new key that this token was signed with: without a kid
     // that shows in no other way.
     if (names_no_key && step == jose::VerifyStep::kSignature && ask.news != KeyNews::kFetched) {
-      return MissingKey(issuer, ask.news, steps);
+      return MissingKey(issuer, keys.get(), ask.news, steps);
     }
     // The keys may have lapsed meanwhile, which says nothing about the token.
-    if (issuer.keys->Current() == nullptr) return MissingKey(issuer, ask.news, steps);
+    if (issuer.keys->Current() == nullptr) return MissingKey(issuer, nullptr, ask.news, steps);
+    if (more && step == jose::VerifyStep::kSignature) return TooManyKeys(issuer, steps);
     TellFault(key.text, candidates, algorithm, verified.status(), step, steps);
     const bool in_force = std::none_of(candidates.begin(), candidates.end(),
                                        [](const auto& one) { return one->retired(); });
     if (!steps.told() && in_force && !names_no_key && step == jose::VerifyStep::kSignature) {
       refusals_.Insert(key, {&issuer, identity}, keys);
+      issuer.keys->Suspect();
     }
     Examination out;
     out.reason = std::string(verified.status().message());
     return out;
   }
   if (steps.told()) {
-    steps.Pass("signature", "right, by ", NameOf(*verified->key()));
+    steps.Pass("signature", "right, by ", NameOf(*verified->key(), candidates));
     steps.Pass("claims", "all that the issuer's rules ask for");
   }
   std::shared_ptr<const KnownToken> known = Know(key.text, *verified, issuer);
-  if (!steps.told() && jose::JwtVerifier::CheckTime(known->times(), rules, moment.now) ==
-                           jose::TimeVerdict::kInTime) {
-    cache_.Insert(key, known, moment.now);
-  }
+  if (!steps.told()) Remember(key, known, moment.now);
   return Weigh(std::move(known), ask, moment, steps);
+}
+
+void Authorizer::Remember(const TokenKey& key, std::shared_ptr<const KnownToken> known,
+                          absl::Time now) {
+  switch (jose::JwtVerifier::CheckTime(known->times(), known->rules(), now)) {
+    case jose::TimeVerdict::kInTime:
+      return cache_.Insert(key, std::move(known), now);
+    case jose::TimeVerdict::kExpired:
+      return expired_.Insert(key, std::move(known), kBeforeAll);
+    case jose::TimeVerdict::kNotYetValid:
+      return;
+  }
 }
 
 AudienceMask Authorizer::MaskOf(const std::vector<std::string>& audiences) const {
@@ -277,6 +311,7 @@ Examination Authorizer::Weigh(std::shared_ptr<const KnownToken> known, const Ask
   if (verdict == jose::TimeVerdict::kNotYetValid) {
     if (steps.told()) steps.Fail("time", TimeWords(*known, moment.now));
     out.reason = "nbf, iat or (without iat) exp lies too far in the future";
+    out.token = std::move(known);
     return out;
   }
   if (verdict == jose::TimeVerdict::kExpired) {

@@ -27,7 +27,7 @@ namespace gatehouse::engine {
 
 // What came of the wait for an issuer's keys that an earlier Examination asked for.
 enum class KeyNews {
-  kNone,     // nobody has waited yet
+  kNone,     // nobody has waited yet, or what came since proves nothing
   kFetched,  // a set fetched after the call arrived is in force
   kFailed,   // the issuer could not be asked
 };
@@ -61,7 +61,8 @@ struct Examination {
   };
   Kind kind = Kind::kDecided;
   policy::Code code = policy::Code::kTokenInvalid;
-  // Set for kOk, kTokenExpired, kTokenRevoked and kInsufficientPermissions.
+  // Set for kOk, kTokenExpired, kTokenRevoked and kInsufficientPermissions, and for the
+  // kTokenInvalid of a token that is right but not good yet.
   std::shared_ptr<const KnownToken> token;
   // For the log: the first bytes of the token's identity, and its issuer if that is
   // a trusted one. Set as soon as they are known, from the memory too.
@@ -85,6 +86,8 @@ class Authorizer {
     std::vector<std::string> audiences = {};
     // Makes KnownToken::rendered.
     std::function<std::string(const policy::Principal&)> render;
+    // Beside cache_bytes, for tokens that have expired.
+    size_t expired_bytes = size_t{4} * 1024 * 1024;
   };
 
   // `index` and `clock` outlive the authorizer. No two issuers have the same name.
@@ -103,6 +106,7 @@ class Authorizer {
   const std::vector<TrustedIssuer>& issuers() const { return issuers_; }
   // Null for an issuer that is not trusted.
   const TrustedIssuer* FindIssuer(absl::string_view name) const;
+  // The tokens that are good, or were when they were last asked about.
   const TokenCache& cache() const { return cache_; }
 
  private:
@@ -121,6 +125,7 @@ class Authorizer {
                            const Steps& steps);
   std::shared_ptr<const KnownToken> Know(absl::string_view token, const jose::VerifiedJwt& jwt,
                                          const TrustedIssuer& issuer) const;
+  void Remember(const TokenKey& key, std::shared_ptr<const KnownToken> known, absl::Time now);
   AudienceMask MaskOf(const std::vector<std::string>& audiences) const;
   // Audience, time and revocation, on every use.
   Examination Weigh(std::shared_ptr<const KnownToken> known, const Ask& ask, const Moment& moment,
@@ -136,6 +141,10 @@ class Authorizer {
   const Options options_;
   absl::flat_hash_map<std::string, AudienceMask> audience_bits_;  // constant after construction
   TokenCache cache_;
+  // An expired token that is sent again and again is not paid for each time either.
+  // Apart, so that it pushes no good one out; stays until newer ones need its place,
+  // and is good again should the clock be set back.
+  TokenCache expired_;
   Refusals refusals_;
 };
 

@@ -70,8 +70,9 @@ absl::StatusOr<NewFact> Revoker::Token(const Examination& examined, Note note) c
   if (examined.code == Code::kTokenExpired) {
     return absl::InvalidArgumentError("token: has expired, so there is nothing to revoke");
   }
-  if (examined.code != Code::kOk && examined.code != Code::kTokenRevoked) {
-    return absl::InvalidArgumentError("token: is not one of a trusted issuer that is good now");
+  if (examined.token == nullptr) {
+    return absl::InvalidArgumentError(
+        "token: is not one of a trusted issuer that is good now or will be");
   }
   GH_RETURN_IF_ERROR(CheckReason(note.reason));
   const KnownToken& token = *examined.token;

@@ -24,7 +24,8 @@ class Revoker {
   Revoker(const Authorizer& authorizer, absl::Duration keep, const Clock& clock)
       : authorizer_(authorizer), keep_(keep), clock_(clock) {}
 
-  // A token that was examined. INVALID_ARGUMENT unless it is good or revoked.
+  // A token that was examined. INVALID_ARGUMENT unless it is good, revoked, or right but
+  // not good yet: that one would be good as soon as its time comes.
   absl::StatusOr<revocation::NewFact> Token(const Examination& examined, Note note) const;
 
   // INVALID_ARGUMENT, naming the field, for an issuer that is not trusted, an empty

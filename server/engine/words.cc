@@ -47,17 +47,20 @@ std::string AheadWords(const KnownToken& known, absl::Time now) {
 
 }  // namespace
 
-std::string NameOf(const jose::VerificationKey& key) {
+std::string NameOf(const jose::VerificationKey& key, const Candidates& candidates) {
   if (key.kid().has_value()) {
     return absl::StrCat("key \"", log::Escape(*key.kid(), kMaxKidBytes), "\"");
   }
-  return key.kind() == jose::KeyKind::kHmac ? "the issuer's secret" : "a key without kid";
+  if (key.kind() != jose::KeyKind::kHmac) return "a key without kid";
+  if (candidates.size() < 2) return "the issuer's secret";
+  // In the set's order.
+  return candidates[0].get() == &key ? "the current secret" : "the previous secret";
 }
 
 std::string KeyWords(const Candidates& candidates, jose::Algorithm algorithm) {
   return absl::StrCat(jose::NameOf(algorithm), ": ",
-                      absl::StrJoin(candidates, ", ", [](std::string* out, const auto& key) {
-                        absl::StrAppend(out, NameOf(*key));
+                      absl::StrJoin(candidates, ", ", [&](std::string* out, const auto& key) {
+                        absl::StrAppend(out, NameOf(*key, candidates));
                       }));
 }
 

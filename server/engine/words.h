@@ -18,8 +18,8 @@ namespace gatehouse::engine {
 
 using Candidates = std::vector<std::shared_ptr<const jose::VerificationKey>>;
 
-// "key "k1"", or what else it is known by.
-std::string NameOf(const jose::VerificationKey& key);
+// "key "k1"", or what else it is known by among `candidates`.
+std::string NameOf(const jose::VerificationKey& key, const Candidates& candidates);
 
 // Which keys a token of this algorithm is tried on.
 std::string KeyWords(const Candidates& candidates, jose::Algorithm algorithm);

@@ -146,7 +146,7 @@ bool AuthorizationService::PutOff(UnaryCall& call, const Examination& examined,
       }
       return true;
     case Examination::Kind::kNeedsKeys:
-      call.WaitForKeys(*examined.wait_for);
+      call.WaitForKeys(*examined.wait_for, lane);
       return true;
     case Examination::Kind::kUnavailable:
       call.Fail(ToGrpc(absl::UnavailableError(examined.reason)));
@@ -356,13 +356,20 @@ void AuthorizationService::Append(UnaryCall& call, NewFact fact) {
           log::Info("revoked", {{"id", result->fact.id},
                                 {"issuer", result->fact.issuer},
                                 {"caller", call.caller()->name},
-                                {"reason", result->fact.reason},
+                                {"reason", result->existed ? "" : result->fact.reason},
                                 {"revision", result->fact.revision},
                                 {"existed", result->existed ? "yes" : "no"},
                                 {"left_out", left_out}});
         }
         v1::RevokeResponse response;
         FillRevocation(result->fact, *response.mutable_revocation());
+        // Whoever holds a token may revoke it, and so learn that somebody else did.
+        const Caller& asker = *call.caller();
+        if (result->fact.actor != asker.name && !asker.May(Right::kList) &&
+            !asker.May(Right::kRevoke)) {
+          response.mutable_revocation()->clear_actor();
+          response.mutable_revocation()->clear_reason();
+        }
         response.set_revision(result->revision);
         response.set_store_id(store_.store_id());
         call.Finish(Serialize(response));

@@ -17,6 +17,8 @@ using grpc::health::v1::HealthCheckResponse;
 constexpr size_t kMaxNameBytes = 4096;
 // How long a stream may take to end at shutdown.
 constexpr auto kLeaveWithin = std::chrono::seconds(1);
+// How long a client may take to send its request, and to take the answer to a Check.
+constexpr auto kHurry = std::chrono::seconds(2);
 
 grpc::Status ParseRequest(const grpc::ByteBuffer& bytes, HealthCheckRequest& request) {
   if (absl::Status status = Parse(bytes, request); !status.ok()) return ToGrpc(status);
@@ -76,7 +78,9 @@ void BuiltinCall::OnAccepted(bool ok) {
     return Finish({grpc::StatusCode::UNIMPLEMENTED,
                    absl::StrCat("there is no method ", log::Escape(context_.method(), 200))});
   }
-  if (!Enter()) return Finish({grpc::StatusCode::RESOURCE_EXHAUSTED, "too many such calls"});
+  // A Check takes its place when it asks, so that nobody keeps probes out with nothing.
+  if (method_ != Method::kCheck && !Enter()) return;
+  begun_ = std::chrono::system_clock::now();
   SetAlarm();
   Read();
   if (services_.closing()) Leave();
@@ -86,7 +90,9 @@ bool BuiltinCall::Enter() {
   const bool check = method_ == Method::kCheck;
   entered_ = check ? &services_.checks_ : &services_.streams_;
   const int limit = check ? BuiltinServices::kMaxChecks : BuiltinServices::kMaxStreams;
-  return entered_->fetch_add(1, std::memory_order_relaxed) < limit;
+  if (entered_->fetch_add(1, std::memory_order_relaxed) < limit) return true;
+  Finish({grpc::StatusCode::RESOURCE_EXHAUSTED, "too many such calls"});
+  return false;
 }
 
 void BuiltinCall::Read() { stream_.Read(&bytes_, Begin(read_)); }
@@ -108,6 +114,7 @@ void BuiltinCall::OnRead(bool ok) {
                       ? grpc::Status::OK
                       : grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "no request"));
   }
+  asked_ = true;
   switch (method_) {
     case Method::kCheck:
       return Check();
@@ -121,6 +128,7 @@ void BuiltinCall::OnRead(bool ok) {
 }
 
 void BuiltinCall::Check() {
+  if (!Enter()) return;
   HealthCheckRequest request;
   if (grpc::Status status = ParseRequest(bytes_, request); !status.ok()) return Finish(status);
   HealthCheckResponse response;
@@ -185,7 +193,7 @@ void BuiltinCall::OnWoken(bool expired) {
     alarm_set_ = false;
   }
   if (ended_) return;
-  if (expired) return context_.TryCancel();
+  if (expired && (leaving_ || IsHurried())) return context_.TryCancel();
   // Before what is said is looked at, so that no change falls in between.
   SetAlarm();
   if (services_.closing()) return Leave();
@@ -203,8 +211,13 @@ void BuiltinCall::SetAlarm() {
   MutexLock lock(alarm_mu_);
   // Asked for under the lock that Wake takes: either this sees the shutdown, or its
   // Wake finds the alarm set.
-  const auto until =
-      services_.closing() ? system_clock::now() + kLeaveWithin : system_clock::time_point::max();
+  leaving_ = services_.closing();
+  auto until = system_clock::time_point::max();
+  if (leaving_) {
+    until = system_clock::now() + kLeaveWithin;
+  } else if (IsHurried()) {
+    until = begun_ + kHurry;
+  }
   alarm_set_ = true;
   alarm_.Set(&queue_, until, Begin(woken_));
 }

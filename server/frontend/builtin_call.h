@@ -6,6 +6,7 @@
 #include <grpcpp/support/byte_buffer.h>
 
 #include <atomic>
+#include <chrono>
 #include <optional>
 #include <string>
 
@@ -59,8 +60,10 @@ class BuiltinCall {
   // `expired`: the alarm's time has come, nobody has called Wake.
   void OnWoken(bool expired);
 
-  // False if too many are open.
+  // False, and the call is finished, if too many are open.
   bool Enter();
+  // Nothing but time is to come: a request must come soon, and a Check's reply be taken.
+  bool IsHurried() const { return !asked_ || method_ == Method::kCheck; }
   void Read();
   void Write(const google::protobuf::MessageLite& message);
   void Finish(const grpc::Status& status);
@@ -91,6 +94,11 @@ class BuiltinCall {
   // Steps begun and not come.
   int pending_ = 0;
   Method method_ = Method::kNone;
+  std::chrono::system_clock::time_point begun_;
+  // A request has come.
+  bool asked_ = false;
+  // The alarm that is set is the one of a shutdown.
+  bool leaving_ = false;
   // What this call is counted in.
   std::atomic<int>* entered_ = nullptr;
   bool writing_ = false;

@@ -1,7 +1,5 @@
 #include "server/frontend/caller_tokens.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -9,7 +7,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "server/base/secret.h"
-#include "server/base/status_macros.h"
 #include "server/jose/openssl.h"
 #include "server/jose/weak_secret.h"
 #include "server/keys/read_file.h"
@@ -44,8 +41,14 @@ std::string Wrong(absl::string_view token) {
 }  // namespace
 
 absl::StatusOr<std::vector<CallerToken>> ReadCallerTokens(const std::string& path) {
-  GH_ASSIGN_OR_RETURN(std::string bytes, keys::ReadSmallFile(path, kMaxFileBytes));
-  const Secret text(std::move(bytes));
+  absl::StatusOr<std::string> bytes = keys::ReadSmallFile(path, kMaxFileBytes);
+  if (!bytes.ok() && keys::MayBeSecret(absl::string_view(path).substr(path.rfind('/') + 1))) {
+    return absl::Status(bytes.status().code(),
+                        "there is no such file; its name is not shown, since it may be the token "
+                        "itself: put the token into a file and name that");
+  }
+  if (!bytes.ok()) return bytes.status();
+  const Secret text(*std::move(bytes));
   std::vector<CallerToken> tokens;
   int number = 0;
   for (const absl::string_view line : absl::StrSplit(text.Reveal(), '\n')) {
@@ -66,11 +69,6 @@ absl::StatusOr<std::vector<CallerToken>> ReadCallerTokens(const std::string& pat
   }
   if (tokens.empty()) return absl::InvalidArgumentError(absl::StrCat(path, ": holds no token"));
   return tokens;
-}
-
-bool IsOpenToOthers(const std::string& path) {
-  struct stat about{};
-  return ::stat(path.c_str(), &about) == 0 && (about.st_mode & (S_IRWXG | S_IRWXO)) != 0;
 }
 
 }  // namespace gatehouse::frontend

@@ -19,11 +19,8 @@ struct CallerToken {
 // aside. What was read is wiped. NOT_FOUND or INVALID_ARGUMENT, naming file and line
 // and nothing of the token: a file that cannot be read or holds none, a token that is
 // not 32 to 512 printable ASCII characters without white space, one that can be
-// guessed (a pattern repeated, a known example), one that stands there twice.
+// guessed (a pattern repeated, a known example), one that stands there twice. A path
+// of no file that may be a token itself is not shown.
 absl::StatusOr<std::vector<CallerToken>> ReadCallerTokens(const std::string& path);
-
-// Whether others than the file's owner may read or write it. False if it cannot be
-// looked at.
-bool IsOpenToOthers(const std::string& path);
 
 }  // namespace gatehouse::frontend

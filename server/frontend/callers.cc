@@ -8,6 +8,7 @@
 #include "absl/hash/hash.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "server/base/status_macros.h"
 #include "server/frontend/caller_tokens.h"
 #include "server/jose/openssl.h"
@@ -18,8 +19,8 @@ namespace {
 constexpr absl::string_view kScheme = "Bearer ";
 constexpr size_t kMaxValue = kScheme.size() + 512;
 
-bool Same(absl::string_view a, absl::string_view b) {
-  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+bool Same(const std::array<uint8_t, 32>& a, const std::array<uint8_t, 32>& b) {
+  return CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
 engine::AudienceMask MaskOf(const std::vector<std::string>& wanted, std::vector<std::string>& all) {
@@ -58,27 +59,39 @@ absl::StatusOr<CallerTable> CallerTable::Load(const std::vector<config::Caller>&
 }
 
 absl::Status CallerTable::AddTokens(const std::vector<config::Caller>& callers) {
-  std::map<std::array<uint8_t, 32>, std::string> places;
+  struct Found {
+    const config::Caller* caller;
+    int line;
+  };
+  std::map<Hash, Found> all;
+  std::vector<std::string> faults;
+  absl::StatusCode code = absl::StatusCode::kOk;
   for (size_t i = 0; i < callers.size(); ++i) {
-    const std::string& file = callers[i].token_file;
-    const auto tokens = ReadCallerTokens(file);
+    const config::Caller& caller = callers[i];
+    const auto wrong = [&](absl::StatusCode why, absl::string_view what) {
+      if (faults.empty()) code = why;
+      faults.push_back(absl::StrCat(caller.place, caller.place.empty() ? "" : ": ",
+                                    "the token of caller ", caller.name, ": ", what));
+    };
+    const auto tokens = ReadCallerTokens(caller.token_file);
     if (!tokens.ok()) {
-      return absl::Status(
-          tokens.status().code(),
-          absl::StrCat("the token of caller ", callers[i].name, ": ", tokens.status().message()));
+      wrong(tokens.status().code(), tokens.status().message());
+      continue;
     }
     for (const CallerToken& token : *tokens) {
-      const std::string place = absl::StrCat(file, ":", token.line);
-      const auto [before, is_new] = places.emplace(token.hash, place);
-      if (!is_new) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("the token of caller ", callers[i].name, ": ", place, ": is the one at ",
-                         before->second, ", and two callers share no token"));
+      const auto [before, is_new] = all.emplace(token.hash, Found{&caller, token.line});
+      if (is_new) {
+        tokens_.push_back({token.hash, i});
+        continue;
       }
-      tokens_.push_back({token.hash, i});
+      const config::Caller& other = *before->second.caller;
+      wrong(absl::StatusCode::kInvalidArgument,
+            absl::StrCat(caller.token_file, ":", token.line, ": is that of caller ", other.name,
+                         " too (", other.token_file, ":", before->second.line,
+                         "), and two callers share no token"));
     }
   }
-  return absl::OkStatus();
+  return absl::Status(code, absl::StrJoin(faults, "\n"));
 }
 
 std::vector<std::string> CallerTable::names() const {
@@ -93,24 +106,20 @@ const Caller* CallerTable::Identify(const Metadata& metadata, Memory& memory) co
   const auto [first, last] = metadata.equal_range("authorization");
   if (first == last || std::next(first) != last) return nullptr;
   const absl::string_view value(first->second.data(), first->second.size());
-  if (value.size() > kMaxValue) return nullptr;
-  Memory::Entry& entry =
-      memory.entries_[absl::Hash<absl::string_view>()(value) % memory.entries_.size()];
-  if (Same(entry.value.Reveal(), value)) return entry.caller;
-  const Caller* const caller = Find(value);
-  if (caller != nullptr) entry = {Secret(std::string(value)), caller};
+  if (value.size() > kMaxValue || !absl::StartsWithIgnoreCase(value, kScheme)) return nullptr;
+  const Hash hash = jose::Sha256(value.substr(kScheme.size()));
+  Memory::Entry& entry = memory.entries_[absl::Hash<Hash>()(hash) % memory.entries_.size()];
+  if (entry.caller != nullptr && Same(entry.hash, hash)) return entry.caller;
+  const Caller* const caller = Find(hash);
+  if (caller != nullptr) entry = {hash, caller};
   return caller;
 }
 
-const Caller* CallerTable::Find(absl::string_view value) const {
-  if (!absl::StartsWithIgnoreCase(value, kScheme)) return nullptr;
-  const std::array<uint8_t, 32> hash = jose::Sha256(value.substr(kScheme.size()));
+const Caller* CallerTable::Find(const Hash& hash) const {
   const Caller* found = nullptr;
   // To the end, so that how long it takes does not tell whose token was nearly met.
   for (const Token& token : tokens_) {
-    if (CRYPTO_memcmp(token.hash.data(), hash.data(), hash.size()) == 0) {
-      found = &callers_[token.caller];
-    }
+    if (Same(token.hash, hash)) found = &callers_[token.caller];
   }
   return found;
 }

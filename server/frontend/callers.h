@@ -9,8 +9,6 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
-#include "server/base/secret.h"
 #include "server/config/config.h"
 #include "server/engine/authorizer.h"
 
@@ -27,13 +25,15 @@ struct Caller {
 };
 
 // Who may call, known by the SHA-256 of their tokens. Constant once made, so
-// thread-safe. Callers live as long as the table.
+// thread-safe. Holds no token itself. Callers live as long as the table.
 class CallerTable {
+  using Hash = std::array<uint8_t, 32>;
+
  public:
   using Metadata = std::multimap<grpc::string_ref, grpc::string_ref>;
 
-  // The values that were found to be good lately, so that a caller who calls again
-  // costs one comparison. One for each thread.
+  // By the SHA-256 of their tokens, the callers who called lately, so that one who
+  // calls again is not looked for among all. One for each thread.
   class Memory {
    public:
     Memory() = default;
@@ -41,16 +41,17 @@ class CallerTable {
    private:
     friend class CallerTable;
     struct Entry {
-      Secret value;
-      const Caller* caller = nullptr;
+      Hash hash{};
+      const Caller* caller = nullptr;  // null: the place is free
     };
-    // By a hash of the value; far more than callers, so that few share a place.
+    // Far more than callers, so that few share a place.
     std::vector<Entry> entries_ = std::vector<Entry>(1024);
   };
 
   // Reads the token files (ReadCallerTokens), and refuses a token that two callers
-  // share, naming both places. Without callers there is one, "anonymous", who needs no
-  // token and has all rights.
+  // share, naming both: INVALID_ARGUMENT or NOT_FOUND with all that is wrong, one a
+  // line. Without callers there is one, "anonymous", who needs no token and has all
+  // rights.
   static absl::StatusOr<CallerTable> Load(const std::vector<config::Caller>& callers);
 
   // The caller whose token is the one `authorization` value, "Bearer <token>"; null
@@ -67,11 +68,11 @@ class CallerTable {
 
  private:
   struct Token {
-    std::array<uint8_t, 32> hash;
+    Hash hash;
     size_t caller;
   };
 
-  const Caller* Find(absl::string_view value) const;
+  const Caller* Find(const Hash& hash) const;
   absl::Status AddTokens(const std::vector<config::Caller>& callers);
 
   std::vector<Caller> callers_;

@@ -5,7 +5,8 @@
 namespace gatehouse::frontend {
 namespace {
 
-constexpr size_t kLanes = 2;
+constexpr size_t kBounded = 2;
+constexpr size_t kLanes = 2 * kBounded;
 
 }  // namespace
 
@@ -20,7 +21,9 @@ ColdItem* ColdWork::Push(Lane lane, size_t caller, ColdItem& item) {
   return place.size > limits_.in_all ? TakeNewestOfFullest(place) : nullptr;
 }
 
-void ColdWork::PushAgain(Lane lane, size_t caller, ColdItem& item) { Add(Of(lane), caller, item); }
+void ColdWork::PushAgain(Lane lane, size_t caller, ColdItem& item) {
+  Add(lanes_[static_cast<size_t>(lane) + kBounded], caller, item);
+}
 
 ColdItem* ColdWork::Pop() {
   for (size_t i = 0; i < kLanes; ++i) {

@@ -33,7 +33,8 @@ class ColdWork {
   // the lane is full, the newest of the caller that has most. Null: none.
   ColdItem* Push(Lane lane, size_t caller, ColdItem& item);
 
-  // Takes `item` in beyond all bounds: it was let in before, and has only waited.
+  // Takes `item` in beyond all bounds: it was let in before, and has only waited. It
+  // takes no place of those that Push lets in.
   void PushAgain(Lane lane, size_t caller, ColdItem& item);
 
   // The next one, no longer held; null if there is none.
@@ -56,6 +57,7 @@ class ColdWork {
   LaneOf& Of(Lane lane) { return lanes_[static_cast<size_t>(lane)]; }
 
   const Limits limits_;
+  // Those of Push, then those of PushAgain.
   std::vector<LaneOf> lanes_;
   size_t next_lane_ = 0;
 };

@@ -1,6 +1,7 @@
 #include "server/frontend/grpc_server.h"
 
 #include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/resource_quota.h>
 
 #include <atomic>
 #include <chrono>
@@ -26,14 +27,17 @@ using RawService = Rpc::WithRawMethod_Verify<
     Rpc::WithRawMethod_Authorize<Rpc::WithRawMethod_BatchAuthorize<Rpc::WithRawMethod_Filter<
         Rpc::WithRawMethod_Revoke<Rpc::WithRawMethod_ListRevocations<Rpc::Service>>>>>>;
 
-constexpr int kMaxRequestBytes = 1024 * 1024;
+// A token has 8 KiB at most, and each other field 4 KiB.
+constexpr int kMaxRequestBytes = 128 * 1024;
+
+// What all connections' buffers are to take: gRPC reads a whole message before anybody
+// knows who sends it. Beyond, it takes less from each connection and ends calls and
+// idle connections; what it has already let one connection send still comes.
+constexpr size_t kMaxBufferBytes = size_t{256} * 1024 * 1024;
 
 // How long a connection may take to say what it is: one that never speaks would
 // keep the server from ending.
 constexpr int kHandshakeMillis = 5'000;
-
-// Half of the places that a source of keys has.
-constexpr size_t kMaxWaitsOfACaller = 2048;
 
 // Calls of one method that a queue holds ready. More than come between two looks at
 // the queue are of no use, and each event costs a search among them.
@@ -42,10 +46,7 @@ constexpr int kReady = 32;
 class CompletionQueueServer final : public GrpcServer {
  public:
   CompletionQueueServer(AuthorizationService& service, Metrics& metrics, const Clock& clock)
-      : service_(service),
-        metrics_(metrics),
-        clock_(clock),
-        waits_(service.callers().callers().size(), kMaxWaitsOfACaller) {}
+      : service_(service), metrics_(metrics), clock_(clock) {}
 
   ~CompletionQueueServer() override = default;
 
@@ -54,10 +55,11 @@ class CompletionQueueServer final : public GrpcServer {
     grpc::ServerBuilder builder;
     builder.AddListeningPort(options.address, grpc::InsecureServerCredentials(), &port_);
     builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
+    builder.SetResourceQuota(grpc::ResourceQuota("gatehouse").Resize(kMaxBufferBytes));
     // Otherwise a second server on the same port would take half of the calls.
     builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     // One connection cannot take all places, and a peer that has vanished is noticed.
-    builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 1000);
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 256);
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
     builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMillis);
@@ -181,7 +183,7 @@ class CompletionQueueServer final : public GrpcServer {
   AuthorizationService& service_;
   Metrics& metrics_;
   const Clock& clock_;
-  FairWaits waits_;
+  KeyWaits waits_;
   RawService raw_;
   int port_ = 0;
   std::atomic<int64_t> in_flight_ = 0;

@@ -64,14 +64,19 @@ MetricFamily Single(const char* name, const char* help, MetricType type, double 
 void AddKeySets(const engine::Authorizer& authorizer, std::vector<MetricFamily>& out) {
   MetricFamily keys = Family("gatehouse_keys", "Keys in force, by issuer.", MetricType::Gauge);
   MetricFamily age = Family("gatehouse_keys_age_seconds",
-                            "Since an issuer's keys were last read; absent if they never were.",
+                            "Since an issuer's keys were last read or confirmed; absent if they "
+                            "never were, and for secrets.",
                             MetricType::Gauge);
+  MetricFamily leaving =
+      Family("gatehouse_keys_leaving",
+             "Of the keys in force, those that have left the issuer's set.", MetricType::Gauge);
   MetricFamily fetches = Family("gatehouse_key_fetches_total", "Attempts to read an issuer's keys.",
                                 MetricType::Counter);
   for (const engine::TrustedIssuer& issuer : authorizer.issuers()) {
     const keys::KeySourceState state = issuer.keys->State();
     const std::string& name = issuer.rules.issuer;
     AddValue(keys, static_cast<double>(state.key_count), {{"issuer", name}});
+    AddValue(leaving, static_cast<double>(state.leaving_count), {{"issuer", name}});
     if (state.age.has_value()) {
       AddValue(age, absl::ToDoubleSeconds(*state.age), {{"issuer", name}});
     }
@@ -81,6 +86,7 @@ void AddKeySets(const engine::Authorizer& authorizer, std::vector<MetricFamily>&
              {{"issuer", name}, {"result", "failed"}});
   }
   out.push_back(std::move(keys));
+  out.push_back(std::move(leaving));
   if (!age.metric.empty()) out.push_back(std::move(age));
   out.push_back(std::move(fetches));
 }
@@ -199,11 +205,12 @@ std::vector<MetricFamily> Metrics::Collect() const {
   };
   gauge("gatehouse_cold_calls", "Calls that wait for their turn to have a token verified.",
         static_cast<double>(sum.cold_calls_));
-  counter("gatehouse_token_cache_hits_total", "Decisions on a token that was verified before.",
+  counter("gatehouse_token_cache_hits_total",
+          "Decisions from memory: on a token that was verified or refused before.",
           sum.cache_hits_);
-  counter("gatehouse_token_cache_misses_total", "Decisions on a token that was not.",
-          sum.cache_misses_);
-  gauge("gatehouse_token_cache_bytes", "What the remembered tokens take, by estimate.",
+  counter("gatehouse_token_cache_misses_total",
+          "Decisions on a token of which nothing was remembered.", sum.cache_misses_);
+  gauge("gatehouse_token_cache_bytes", "Memory that the remembered tokens take, as measured.",
         static_cast<double>(authorizer_.cache().bytes()));
   gauge("gatehouse_token_cache_entries", "Remembered tokens.",
         static_cast<double>(authorizer_.cache().size()));

@@ -1,5 +1,6 @@
 #include "server/frontend/readiness.h"
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <utility>
@@ -9,6 +10,18 @@
 #include "server/base/log.h"
 
 namespace gatehouse::frontend {
+namespace {
+
+// ", leaving in 42 s", or of several ", 1 of them leaving, in 42 s".
+std::string LeavingWords(const keys::KeySourceState& state) {
+  if (!state.next_end.has_value()) return "";
+  const int64_t seconds = std::max<int64_t>(0, absl::ToInt64Seconds(*state.next_end));
+  if (state.key_count == 1) return absl::StrCat(", leaving in ", seconds, " s");
+  return absl::StrCat(", ", state.leaving_count, " of them leaving, ",
+                      state.leaving_count == 1 ? "in " : "the first in ", seconds, " s");
+}
+
+}  // namespace
 
 Readiness::~Readiness() { Stop(); }
 
@@ -57,13 +70,15 @@ std::string Readiness::Text() const {
     const keys::KeySourceState state = issuer.keys->State();
     absl::StrAppend(&text, "issuer ", log::Escape(issuer.rules.issuer), ": ");
     if (state.has_keys) {
-      absl::StrAppend(&text, state.key_count, state.key_count == 1 ? " key" : " keys");
+      absl::StrAppend(&text, state.key_count, state.key_count == 1 ? " key" : " keys",
+                      LeavingWords(state));
       if (state.from_disk) {
         absl::StrAppend(&text, " from the copy on disk, fetched ",
                         absl::FormatTime(state.last_success, absl::UTCTimeZone()));
       }
     } else {
-      absl::StrAppend(&text, "no keys yet");
+      absl::StrAppend(&text,
+                      state.last_success == absl::InfinitePast() ? "no keys yet" : "no keys");
     }
     if (!state.last_error.empty()) {
       absl::StrAppend(&text, "; last attempt failed: ", log::Escape(state.last_error));

@@ -13,12 +13,29 @@ namespace {
 // What a call may hold on to while it waits: a token and a question are far smaller.
 constexpr size_t kMaxKeptBytes = size_t{64} * 1024;
 
+// Until when a call may wait for keys: long enough before its deadline that its client
+// still hears that the keys are away. A deadline comes rounded up, by 1 % at most.
+std::chrono::system_clock::time_point EndOfWait(std::chrono::system_clock::time_point deadline) {
+  using std::chrono::system_clock;
+  constexpr system_clock::duration kLongest = std::chrono::seconds(5);
+  constexpr system_clock::duration kMostForTheAnswer = std::chrono::milliseconds(50);
+  const system_clock::time_point now = system_clock::now();
+  const system_clock::duration left = deadline - now;
+  return now + std::min(left - std::min(left / 20, kMostForTheAnswer), kLongest);
+}
+
 }  // namespace
 
 // Shared with the key source, which may call long after this call's place has been
 // given to another: the alarm is then a spent one.
 struct UnaryCall::Wait {
-  enum class Outcome { kTimeUp, kFetched, kFailed, kCrowdedOut };
+  enum class Outcome { kTimeUp, kFetched, kFailed, kLookAgain, kCrowdedOut };
+
+  static Outcome Of(keys::KeySource::Fetched fetched) {
+    if (fetched == keys::KeySource::Fetched::kSucceeded) return Outcome::kFetched;
+    if (fetched == keys::KeySource::Fetched::kLookAgain) return Outcome::kLookAgain;
+    return Outcome::kFailed;
+  }
 
   // The first one counts, and ends the wait.
   void End(Outcome how) {
@@ -28,6 +45,7 @@ struct UnaryCall::Wait {
 
   grpc::Alarm alarm;
   std::atomic<Outcome> outcome = Outcome::kTimeUp;
+  ColdWork::Lane lane = ColdWork::Lane::kQuestions;
   keys::KeySource* source = nullptr;
   keys::KeySource::Ticket ticket = keys::KeySource::kNone;
   FairWaits::Ticket share = 0;
@@ -54,7 +72,7 @@ void UnaryCall::Accept() {
 }
 
 void UnaryCall::OnEvent(bool ok) {
-  switch (state_) {
+  switch (state_.load()) {
     case State::kAccepting:
       if (!ok) return pool_.Land();  // the server is shutting down: no call came
       pending_ = 2;                  // the end of the reply, and Done
@@ -165,35 +183,38 @@ void UnaryCall::RunCold() {
   pool_.handler_(*this);
 }
 
-void UnaryCall::WaitForKeys(keys::KeySource& source) {
-  constexpr auto kLongest = std::chrono::seconds(5);
+void UnaryCall::WaitForKeys(keys::KeySource& source, ColdWork::Lane lane) {
   if (!CanBeKept()) return;
   MakeRoom();
   state_ = State::kWaiting;
   wait_ = std::make_shared<Wait>();
+  wait_->lane = lane;
   wait_->source = &source;
-  wait_->alarm.Set(pool_.worker_.queue,
-                   std::min(context_->deadline(), std::chrono::system_clock::now() + kLongest),
-                   tag());
+  wait_->alarm.Set(pool_.worker_.queue, EndOfWait(context_->deadline()), tag());
   // The event comes through the queue, whose one thread is in here, so not before
   // this has returned.
-  wait_->share = worker().waits.Enter(caller_->number,
-                                      [wait = wait_] { wait->End(Wait::Outcome::kCrowdedOut); });
-  wait_->ticket = source.AwaitFetch([wait = wait_](keys::KeySource::Fetched fetched) {
-    wait->End(fetched == keys::KeySource::Fetched::kSucceeded ? Wait::Outcome::kFetched
-                                                              : Wait::Outcome::kFailed);
-  });
+  wait_->share = worker().waits.Of(lane).Enter(
+      {caller_->number, &source}, [wait = wait_] { wait->End(Wait::Outcome::kCrowdedOut); });
+  wait_->ticket = source.AwaitFetch(
+      [wait = wait_](keys::KeySource::Fetched fetched) { wait->End(Wait::Of(fetched)); });
 }
 
 void UnaryCall::OnWaited() {
   const std::shared_ptr<Wait> wait = std::exchange(wait_, nullptr);
-  worker().waits.Leave(caller_->number, wait->share);
+  worker().waits.Of(wait->lane).Leave({caller_->number, wait->source}, wait->share);
   wait->source->Forget(wait->ticket);
   const Wait::Outcome outcome = wait->outcome.load(std::memory_order_acquire);
   state_ = State::kHandling;
+  // Before the look at `gone_`, as for cold calls.
+  if (IsPastDeadline()) return Refuse(Refusal::kDeadline);
   if (gone_) return Fail(grpc::Status::CANCELLED);
-  if (outcome == Wait::Outcome::kCrowdedOut) return Refuse(Refusal::kOverload);
+  if (outcome == Wait::Outcome::kCrowdedOut) {
+    worker().metrics->CountRefusal(Refusal::kOverload);
+    return Fail({grpc::StatusCode::UNAVAILABLE,
+                 "the issuer's keys are not at hand, and too many calls wait for keys: try again"});
+  }
   news_ = outcome == Wait::Outcome::kFetched ? KeyNews::kFetched : KeyNews::kFailed;
+  if (outcome == Wait::Outcome::kLookAgain) news_ = KeyNews::kNone;
   waited_ = true;
   cold_ = false;
   pool_.handler_(*this);

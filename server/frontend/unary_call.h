@@ -22,15 +22,28 @@
 
 namespace gatehouse::frontend {
 
+// Those who wait for keys, on all threads. Together they are fewer than one source of
+// keys has places for, so that it never has to choose among callers itself; and half of
+// a pool's places at most, so that there is always room for tokens that are known.
+// Revocations are not crowded out by questions.
+struct KeyWaits {
+  FairWaits& Of(ColdWork::Lane lane) {
+    return lane == ColdWork::Lane::kRevocations ? revocations : questions;
+  }
+
+  FairWaits questions{4096};
+  FairWaits revocations{2048};
+};
+
 // What a serving thread has for itself alone, and the waits of all.
 struct Worker {
-  Worker(grpc::ServerCompletionQueue& its_queue, ThreadMetrics& its_metrics, FairWaits& all_waits,
+  Worker(grpc::ServerCompletionQueue& its_queue, ThreadMetrics& its_metrics, KeyWaits& all_waits,
          size_t callers)
       : queue(&its_queue), metrics(&its_metrics), waits(all_waits), cold(callers) {}
 
   grpc::ServerCompletionQueue* const queue;
   ThreadMetrics* const metrics;
-  FairWaits& waits;
+  KeyWaits& waits;
   DecisionIds ids;
   CallerTable::Memory known_callers;
   ColdWork cold;
@@ -80,10 +93,10 @@ class UnaryCall final : public QueueEvent, public ColdItem {
   // it, or another one, now. Another call is accepted in its place. Ends the handler.
   void GoCold(ColdWork::Lane lane);
   // Runs the handler again when `source` has fetched, with the news; or, with
-  // kFailed, when the call's deadline or 5 s have passed or too many wait already.
-  // Where the caller has more than its share waiting, its oldest is refused. Holds no
-  // thread, and another call is accepted in its place. Ends the handler.
-  void WaitForKeys(keys::KeySource& source);
+  // kFailed, shortly before the call's deadline or after 5 s. Where too many wait, one of
+  // those that have most is failed with UNAVAILABLE, as if its keys could not be had.
+  // Holds no thread, and another call is accepted in its place. Ends the handler.
+  void WaitForKeys(keys::KeySource& source, ColdWork::Lane lane);
 
   // For the queue's thread, when it is this call's turn.
   void RunCold();

@@ -41,6 +41,20 @@ constexpr bool IsInOrder() {
 }
 static_assert(IsInOrder());
 
+// A key has a place for each algorithm of its kind, by the number of the algorithm.
+constexpr bool KindsStandTogether(size_t most) {
+  size_t first = 0;
+  for (size_t i = 0; i < kTable.size(); ++i) {
+    if (kTable[i].kind != kTable[first].kind) first = i;
+    if (i - first >= most) return false;
+    for (size_t j = 0; j < first; ++j) {
+      if (kTable[j].kind == kTable[i].kind) return false;
+    }
+  }
+  return true;
+}
+static_assert(KindsStandTogether(6), "DigestKey::PoolOf relies on it");
+
 constexpr std::array<Algorithm, kTable.size()> MakeAll() {
   std::array<Algorithm, kTable.size()> all{};
   for (size_t i = 0; i < kTable.size(); ++i) all[i] = kTable[i].algorithm;

@@ -36,8 +36,10 @@ EvpPkeyCtx Prepare(EVP_PKEY* key, Algorithm algorithm) {
 
 }  // namespace
 
-// An RSA key's algorithms follow each other; an EC key has one.
+// An RSA key's algorithms follow each other, so that each has a pool of its own; an
+// EC key has one.
 const ContextPool<EvpPkeyCtx>& DigestKey::PoolOf(Algorithm algorithm) const {
+  static_assert(kPools == 6, "what algorithms.cc checks of its table");
   return pools_[static_cast<size_t>(algorithm) % kPools];
 }
 

@@ -14,7 +14,8 @@ namespace {
 
 constexpr size_t kMaxJwksBytes = size_t{256} * 1024;
 constexpr size_t kMaxKeys = 256;
-constexpr size_t kMaxCandidates = 4;
+constexpr size_t kMaxWithoutKid = 16;
+constexpr size_t kMaxOfOneKid = 4;
 
 using Key = std::shared_ptr<const VerificationKey>;
 
@@ -26,6 +27,21 @@ bool IsSameKey(const VerificationKey& a, const VerificationKey& b) {
 bool AreConfused(const VerificationKey& a, const VerificationKey& b) {
   return a.kid().has_value() && a.kid() == b.kid() && a.thumbprint() != b.thumbprint() &&
          a.algorithms().Meets(b.algorithms());
+}
+
+// The first `most` keys that fit; `more`, if not null: whether there are others.
+template <typename Fits>
+std::vector<Key> FirstOf(const std::vector<Key>& keys, const Fits& fits, size_t most, bool* more) {
+  std::vector<Key> found;
+  bool cut_off = false;
+  for (const Key& key : keys) {
+    if (!fits(key)) continue;
+    cut_off = found.size() == most;
+    if (cut_off) break;
+    found.push_back(key);
+  }
+  if (more != nullptr) *more = cut_off;
+  return found;
 }
 
 // Nobody can say which of two keys a shared kid means: neither is used. The same
@@ -60,24 +76,18 @@ Key KeySet::Find(absl::string_view kid, Algorithm algorithm) const {
   return nullptr;
 }
 
-std::vector<Key> KeySet::Candidates(Algorithm algorithm) const {
-  std::vector<Key> candidates;
-  for (const Key& key : keys_) {
-    if (candidates.size() == kMaxCandidates) break;
-    if (key->Accepts(algorithm)) candidates.push_back(key);
-  }
-  return candidates;
+std::vector<Key> KeySet::Candidates(Algorithm algorithm, bool* more) const {
+  return FirstOf(
+      keys_, [&](const Key& key) { return key->Accepts(algorithm); }, kMaxWithoutKid, more);
 }
 
-std::vector<Key> KeySet::Candidates(absl::string_view kid, Algorithm algorithm) const {
-  std::vector<Key> candidates;
-  for (const Key& key : keys_) {
-    if (candidates.size() == kMaxCandidates) break;
-    if (key->Accepts(algorithm) && key->kid().has_value() && *key->kid() == kid) {
-      candidates.push_back(key);
-    }
-  }
-  return candidates;
+std::vector<Key> KeySet::Candidates(absl::string_view kid, Algorithm algorithm, bool* more) const {
+  return FirstOf(
+      keys_,
+      [&](const Key& key) {
+        return key->Accepts(algorithm) && key->kid().has_value() && *key->kid() == kid;
+      },
+      kMaxOfOneKid, more);
 }
 
 KeySet KeySet::Succeed(const KeySet& before) const {

@@ -27,14 +27,17 @@ class KeySet {
   // The key with exactly this kid that accepts this algorithm, null if there is none.
   // Where an own key and leaving ones share the kid, the own one.
   std::shared_ptr<const VerificationKey> Find(absl::string_view kid, Algorithm algorithm) const;
-  // For a token without `kid`: the keys that accept this algorithm, in the set's order, 4
-  // at most.
-  std::vector<std::shared_ptr<const VerificationKey>> Candidates(Algorithm algorithm) const;
+  // For a token without `kid`: the keys that accept this algorithm, in the set's order,
+  // 16 at most. `more`, if not null, becomes whether there are others: that none of
+  // these verifies a token then proves nothing.
+  std::vector<std::shared_ptr<const VerificationKey>> Candidates(Algorithm algorithm,
+                                                                 bool* more = nullptr) const;
 
   // All keys with exactly this kid that accept this algorithm, the issuer's own first,
-  // 4 at most.
+  // 4 at most. `more` as above.
   std::vector<std::shared_ptr<const VerificationKey>> Candidates(absl::string_view kid,
-                                                                 Algorithm algorithm) const;
+                                                                 Algorithm algorithm,
+                                                                 bool* more = nullptr) const;
 
   // This set, with each key that `before` also has (same kid, algorithms and
   // thumbprint) taken from `before`; every key of `before` that this set lacks is

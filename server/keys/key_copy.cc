@@ -147,6 +147,12 @@ absl::Status WriteKeyCopy(const std::string& path, const KeyCopy& copy) {
   return SyncFolder(path);
 }
 
+absl::Status RemoveKeyCopy(const std::string& path) {
+  if (::unlink(path.c_str()) == 0) return SyncFolder(path);
+  if (errno == ENOENT) return absl::OkStatus();
+  return SystemError(path, "cannot be removed");
+}
+
 absl::StatusOr<KeyCopy> ReadKeyCopy(const std::string& path) {
   // Non-blocking: a pipe that somebody put there must not hold the start.
   const Descriptor fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));

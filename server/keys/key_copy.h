@@ -25,6 +25,9 @@ std::string KeyCopyPath(const std::string& folder, absl::string_view issuer);
 // full and on the disk, or as it was. An error names the file.
 absl::Status WriteKeyCopy(const std::string& path, const KeyCopy& copy);
 
+// There is no copy at `path` any more. An error names the file.
+absl::Status RemoveKeyCopy(const std::string& path);
+
 // NOT_FOUND if there is none. INVALID_ARGUMENT, naming the file, for one that is not to
 // be trusted: damaged, a symbolic link, no file, another user's, or one that the group
 // or others may write.

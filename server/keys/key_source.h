@@ -5,7 +5,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "absl/time/time.h"
 #include "server/jose/jwks.h"
@@ -18,12 +17,12 @@ struct KeySourceState {
   // Keys that verify now, and how many of them have left the issuer's set.
   size_t key_count = 0;
   size_t leaving_count = 0;
-  // Of each of them; empty for a key without one.
-  std::vector<std::string> key_ids = {};
+  // Until the first of those that are leaving ends.
+  std::optional<absl::Duration> next_end = {};
   // The set is the last good copy on disk: the issuer has not answered since the start.
   bool from_disk = false;
   // When the issuer was last asked with success, by the wall clock of then, and how
-  // long that is ago, by a clock that does not jump.
+  // long that is ago, by a clock that does not jump; no age for a secret.
   absl::Time last_success = absl::InfinitePast();
   std::optional<absl::Duration> age = {};
   // What went wrong last, with the place; empty when the last attempt succeeded.
@@ -42,6 +41,8 @@ class KeySource {
   enum class Fetched {
     kSucceeded,  // the set from Current() was fetched after the waiter came
     kFailed,     // the issuer could not be asked, or has no key: an unknown kid proves nothing
+    kLookAgain,  // keys have come, but by a fetch that began before the waiter came: what
+                 // the set lacks still proves nothing
   };
   using Waiter = std::function<void(Fetched)>;
 
@@ -56,8 +57,9 @@ class KeySource {
   using Ticket = uint64_t;
   static constexpr Ticket kNone = 0;
 
-  // Calls `waiter` once, when a fetch that begins after this call has ended; the
-  // fetch itself may be put off by a cooldown. `waiter` runs on the source's
+  // Calls `waiter` once, when a fetch that begins after this call has ended, or earlier with
+  // kLookAgain, when one that runs already has brought a key; who misses a key still waits
+  // again. The fetch itself may be put off by a cooldown. `waiter` runs on the source's
   // thread, on this one before AwaitFetch returns (then kNone is returned), or on that
   // of a later caller whom it makes room for, and must not block. A source that never changes
   // answers kSucceeded at once. Where too many wait, the one that has waited longest is called with
@@ -68,6 +70,11 @@ class KeySource {
   // Gives the place up: `waiter` is not called any more, unless it runs right now
   // or has run. For kNone and tickets that are spent it does nothing.
   virtual void Forget(Ticket ticket) = 0;
+
+  // The signature of a token is wrong under the key of its kid: perhaps the issuer has
+  // another key under this kid now. The set is fetched again when the last fetch began
+  // 30 s ago; nobody waits for that. A source that never changes does nothing.
+  virtual void Suspect() = 0;
 
   virtual KeySourceState State() const = 0;
 };

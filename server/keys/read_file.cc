@@ -1,11 +1,13 @@
 #include "server/keys/read_file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <system_error>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace gatehouse::keys {
@@ -56,6 +58,18 @@ absl::StatusOr<std::string> ReadSmallFile(const std::string& path, size_t max_by
   }
   bytes.resize(size);
   return bytes;
+}
+
+bool OthersMayRead(const std::string& path) {
+  struct stat about{};
+  return ::stat(path.c_str(), &about) == 0 && (about.st_mode & (S_IRWXG | S_IRWXO)) != 0;
+}
+
+bool MayBeSecret(absl::string_view name) {
+  constexpr size_t kShortest = 32;
+  // Padding: base64 may hold a "/".
+  if (absl::EndsWith(name, "=")) return true;
+  return name.size() >= kShortest && name.find_first_of("/.") == absl::string_view::npos;
 }
 
 }  // namespace gatehouse::keys

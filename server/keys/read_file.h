@@ -3,6 +3,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 
 namespace gatehouse::keys {
 
@@ -10,5 +11,13 @@ namespace gatehouse::keys {
 // secret. NOT_FOUND or INVALID_ARGUMENT (a folder, no permission, more than
 // `max_bytes`), naming the file and the system's reason.
 absl::StatusOr<std::string> ReadSmallFile(const std::string& path, size_t max_bytes);
+
+// Whether others than the file's owner may read, change or run it, links followed.
+// False if it cannot be looked at.
+bool OthersMayRead(const std::string& path);
+
+// Whether what was given as a file's name may be the secret that the file should
+// hold: then it is not to be shown where there is no such file.
+bool MayBeSecret(absl::string_view name);
 
 }  // namespace gatehouse::keys

@@ -69,14 +69,7 @@ class RefreshedSource final : public KeySource {
 
   Ticket AwaitFetch(Waiter waiter) override {
     Waiter evicted;
-    Ticket ticket = kNone;
-    {
-      MutexLock lock(mu_);
-      if (!stopped_) {
-        if (!waiters_.AnyNew()) changed_.NotifyAll();
-        ticket = waiters_.Add(std::move(waiter), evicted);
-      }
-    }
+    const Ticket ticket = Enter(waiter, evicted);
     if (ticket == kNone) waiter(Fetched::kFailed);
     if (evicted) evicted(Fetched::kFailed);
     return ticket;
@@ -86,6 +79,11 @@ class RefreshedSource final : public KeySource {
     Waiter given_up;
     MutexLock lock(mu_);
     given_up = waiters_.Take(ticket);
+  }
+
+  void Suspect() override {
+    MutexLock lock(mu_);
+    if (schedule_.Suspect()) changed_.NotifyAll();
   }
 
   KeySourceState State() const override {
@@ -98,11 +96,21 @@ class RefreshedSource final : public KeySource {
     state.has_keys = true;
     state.key_count = keys_->keys().size();
     state.leaving_count = keys_->leaving();
-    for (const auto& key : keys_->keys()) state.key_ids.push_back(key->kid().value_or(""));
+    if (state.leaving_count > 0) {
+      state.next_end = absl::Nanoseconds(keys_->NextEnd() - clock_.SteadyNanos());
+    }
     return state;
   }
 
  private:
+  // kNone, and `waiter` is left alone, where the source is stopped.
+  Ticket Enter(Waiter& waiter, Waiter& evicted) {
+    MutexLock lock(mu_);
+    if (stopped_) return kNone;
+    if (!waiters_.AnyNew()) changed_.NotifyAll();
+    return waiters_.Add(std::move(waiter), evicted);
+  }
+
   enum class Step { kStop, kLook, kFetch };
 
   void Begin(const FirstKeys& first) {
@@ -122,7 +130,7 @@ class RefreshedSource final : public KeySource {
       if (step == Step::kFetch) Fetch();
       Lapse();
     }
-    AnswerEach(&WaiterQueue::Next, Fetched::kFailed);
+    AnswerEach(UINT64_MAX, Fetched::kFailed);
   }
 
   // Sleeps until something is due.
@@ -178,22 +186,34 @@ class RefreshedSource final : public KeySource {
     const int64_t began = clock_.SteadyNanos();
     const absl::StatusOr<Brought> brought = origin_->Bring([this] { Lapse(); });
     if (absl::IsCancelled(brought.status())) return;
+    const Keys before = Current();
     bool good = false;
     if (brought.ok()) {
       good = Take(*brought, began);
     } else {
       NoteFailure(std::string(brought.status().message()));
     }
-    AnswerEach(&WaiterQueue::NextAnswered, good ? Fetched::kSucceeded : Fetched::kFailed);
+    const bool keys_came = good && !NewKids(before, Current()).empty();
+    Ticket answered = kNone;
+    Ticket newest = kNone;
+    {
+      MutexLock lock(mu_);
+      answered = waiters_.newest_begun();
+      newest = waiters_.newest();
+      if (keys_came && waiters_.AnyNew()) schedule_.SentBack(clock_.SteadyNanos());
+    }
+    AnswerEach(answered, good ? Fetched::kSucceeded : Fetched::kFailed);
+    if (keys_came) AnswerEach(newest, Fetched::kLookAgain);
   }
 
-  // One by one, so that Forget() holds for those who have not been called yet.
-  void AnswerEach(Waiter (WaiterQueue::*next)(), Fetched fetched) {
+  // Those who came no later than `last`, one by one, so that Forget() holds for those
+  // who have not been called yet.
+  void AnswerEach(Ticket last, Fetched fetched) {
     while (true) {
       Waiter waiter;
       {
         MutexLock lock(mu_);
-        waiter = (waiters_.*next)();
+        waiter = waiters_.NextUpTo(last);
       }
       if (!waiter) return;
       waiter(fetched);
@@ -205,6 +225,8 @@ class RefreshedSource final : public KeySource {
     if (brought.kind == Brought::Kind::kUntouched) {
       MutexLock lock(mu_);
       schedule_.Succeeded(brought.lifetime);
+      good_at_ = began;
+      state_.last_success = clock_.Now();
       return keys_ != nullptr;
     }
     const absl::StatusOr<UsableKeys> usable = ReadUsableKeys(brought.jwks, options_.algorithms);
@@ -238,11 +260,13 @@ class RefreshedSource final : public KeySource {
       ends_at_ = Later(began, options_.max_age);
       // A set that is older than half of its greatest age is asked for again, so that
       // one failure does not end it.
-      schedule_.Succeeded(std::min(brought.lifetime, options_.max_age / 2));
+      if (!keys.empty()) {
+        schedule_.Succeeded(std::min(brought.lifetime, options_.max_age / 2));
+        ++state_.succeeded_fetches;
+      }
       state_.from_disk = false;
       state_.last_success = clock_.Now();
       state_.last_error.clear();
-      if (!keys.empty()) ++state_.succeeded_fetches;
       if (brought.kind == Brought::Kind::kConfirmed) ++state_.not_modified_fetches;
     }
     before.RetireAllBut(next);
@@ -251,16 +275,21 @@ class RefreshedSource final : public KeySource {
 
   void NoteFailure(const std::string& reason) {
     const int64_t now = clock_.SteadyNanos();
-    absl::string_view in_force = "none";
+    absl::string_view in_force;
     {
       MutexLock lock(mu_);
       schedule_.Failed(now);
       ++state_.failed_fetches;
       state_.last_error = reason;
-      if (keys_ != nullptr)
-        in_force = state_.from_disk ? "the copy on disk" : "the keys from before";
+      in_force = InForce();
     }
     log_.Failed(now, reason, in_force);
+  }
+
+  absl::string_view InForce() const GH_REQUIRES(mu_) {
+    if (keys_ == nullptr) return "none";
+    if (keys_->leaving() == keys_->keys().size()) return "keys that are leaving";
+    return state_.from_disk ? "the copy on disk" : "the keys from before";
   }
 
   // The copy of a set without keys too: a start must not bring back keys that left.
@@ -270,14 +299,30 @@ class RefreshedSource final : public KeySource {
     if (jwks == copied_ && now - copied_at_ < kCopyEvery) return;
     const absl::Status written =
         WriteKeyCopy(options_.copy_path, {options_.issuer, options_.copy_url, clock_.Now(), jwks});
-    copied_ = jwks;
-    copied_at_ = now;
-    const std::string error(written.message());
-    if (error != copy_error_ && !error.empty()) {
-      log::Warning("the copy of the keys cannot be written",
-                   {{"issuer", options_.issuer}, {"reason", error}});
+    std::string error(written.message());
+    if (written.ok()) {
+      copied_ = jwks;
+      copied_at_ = now;
+    } else {
+      absl::Status removed;
+      if (jwks != copied_) {
+        copied_.clear();
+        removed = RemoveKeyCopy(options_.copy_path);
+      }
+      if (!removed.ok()) absl::StrAppend(&error, "; ", removed.message());
+      if (error != copy_error_) SayUncopied(error, removed.ok());
     }
     copy_error_ = error;
+  }
+
+  void SayUncopied(const std::string& error, bool removed) const {
+    if (removed) {
+      log::Warning("the copy of the keys cannot be written",
+                   {{"issuer", options_.issuer}, {"reason", error}});
+    } else {
+      log::Error("an old copy of the keys is still on disk: keys that left count after a restart",
+                 {{"issuer", options_.issuer}, {"reason", error}});
+    }
   }
 
   // From one set to the next, by the kids of their own keys and the leaving ones.
@@ -290,6 +335,11 @@ class RefreshedSource final : public KeySource {
                                {"own", next.keys().size() - next.leaving()},
                                {"leaving", next.leaving()},
                                {"grace", absl::FormatDuration(options_.grace)}});
+  }
+
+  static std::string NewKids(const Keys& before, const Keys& after) {
+    if (after == nullptr) return "";
+    return Kids(*after, before == nullptr ? jose::KeySet({}) : *before);
   }
 
   // Of the keys that are in `in` and not in `but`.

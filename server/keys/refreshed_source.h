@@ -45,9 +45,10 @@ struct FirstKeys {
 // time: at start, ahead of the lifetime's end, on AwaitFetch behind the cooldown, and
 // again after a failure, later and later. All times but those in messages and in the
 // copy are steady ones. A failed fetch leaves the set in force as it is. A waiter's
-// fetch begins after it came; all are answered before the next one begins. The
-// destructor aborts a running fetch, answers all waiters with kFailed and joins the
-// thread. `clock` outlives the source.
+// fetch begins after it came, or it is sent back to look when one that runs already
+// brings a key; all are answered before the next one begins. The destructor aborts a
+// running fetch, answers all waiters with kFailed and joins the thread. `clock` outlives
+// the source.
 std::unique_ptr<KeySource> MakeRefreshedSource(RefreshedOptions options,
                                                std::unique_ptr<KeyOrigin> origin,
                                                std::optional<FirstKeys> first, const Clock& clock);

@@ -1,7 +1,5 @@
 #include "server/keys/static_keys.h"
 
-#include <sys/stat.h>
-
 #include <cstdlib>
 #include <utility>
 
@@ -30,12 +28,12 @@ class StaticSource final : public KeySource {
     return kNone;
   }
   void Forget(Ticket /*ticket*/) override {}
+  void Suspect() override {}
 
   KeySourceState State() const override {
     KeySourceState state;
     state.has_keys = true;
     state.key_count = keys_->keys().size();
-    state.key_ids.resize(state.key_count);  // a secret has none
     state.last_success = loaded_;
     return state;
   }
@@ -84,11 +82,6 @@ absl::StatusOr<Secret> ReadSecretFile(const std::string& path) {
   }
   if (bytes.empty()) return absl::InvalidArgumentError(absl::StrCat(path, ": is empty"));
   return Secret(std::move(bytes));
-}
-
-bool OthersMayRead(const std::string& path) {
-  struct stat about{};
-  return ::stat(path.c_str(), &about) == 0 && (about.st_mode & (S_IRGRP | S_IROTH)) != 0;
 }
 
 }  // namespace gatehouse::keys

@@ -30,8 +30,4 @@ absl::StatusOr<std::unique_ptr<KeySource>> MakeSecretSource(SecretKey current, S
 absl::StatusOr<Secret> ReadSecretEnv(const std::string& name);
 absl::StatusOr<Secret> ReadSecretFile(const std::string& path);
 
-// Whether the file at the end of all symbolic links may be read by its group or by
-// others. False if there is none.
-bool OthersMayRead(const std::string& path);
-
 }  // namespace gatehouse::keys

@@ -22,12 +22,10 @@ bool WaiterQueue::AnyNew() const {
   return !waiting_.empty() && waiting_.rbegin()->first > newest_begun_;
 }
 
-WaiterQueue::Waiter WaiterQueue::NextAnswered() {
-  if (waiting_.empty() || waiting_.begin()->first > newest_begun_) return nullptr;
+WaiterQueue::Waiter WaiterQueue::NextUpTo(Ticket last) {
+  if (waiting_.empty() || waiting_.begin()->first > last) return nullptr;
   return TakeFirst();
 }
-
-WaiterQueue::Waiter WaiterQueue::Next() { return waiting_.empty() ? nullptr : TakeFirst(); }
 
 WaiterQueue::Waiter WaiterQueue::TakeFirst() {
   Waiter waiter = std::move(waiting_.begin()->second);

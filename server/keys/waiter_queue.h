@@ -28,9 +28,12 @@ class WaiterQueue {
   // A fetch begins: all who are here wait for this one.
   void Begin() { newest_begun_ = newest_; }
   // The next one that the fetch which is over has answered; null when there is none.
-  Waiter NextAnswered();
-  // The next one of all.
-  Waiter Next();
+  Waiter NextAnswered() { return NextUpTo(newest_begun_); }
+  // The next one of those who came no later than `last`; null when there is none.
+  Waiter NextUpTo(Ticket last);
+  // The last one that came, and the last one that a fetch has begun for.
+  Ticket newest() const { return newest_; }
+  Ticket newest_begun() const { return newest_begun_; }
 
   size_t size() const { return waiting_.size(); }
 

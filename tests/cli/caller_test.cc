@@ -99,6 +99,16 @@ TEST_F(CallerTest, AFileWithoutATokenIsNamedAndNothingIsCalled) {
   EXPECT_FALSE(called);
 }
 
+TEST_F(CallerTest, ATokenInThePlaceOfItsFileIsNotShown) {
+  const Result option = server_.Run({"verify", "--caller-token-file", kToken});
+  const Result variable =
+      server_.Run({"verify"}, "a.b.c\n", {{"GATEHOUSE_CALLER_TOKEN_FILE", kToken}});
+  for (const Result& result : {option, variable}) {
+    EXPECT_EQ(result.code, 2);
+    EXPECT_THAT(result.err, AllOf(HasSubstr("there is no such file"), Not(HasSubstr(kToken))));
+  }
+}
+
 TEST_F(CallerTest, AnUnknownCallerIsToldWhatToDo) {
   server_.verify = [](const auto&, auto&) {
     return grpc::Status(grpc::StatusCode::UNAUTHENTICATED, "unknown");
@@ -110,7 +120,9 @@ TEST_F(CallerTest, AnUnknownCallerIsToldWhatToDo) {
   const std::string file = File(kToken);
   result = server_.Run({"verify", "--caller-token-file", file});
   EXPECT_EQ(result.code, 2);
-  EXPECT_THAT(result.err, AllOf(HasSubstr("The token in " + file), Not(HasSubstr(kToken))));
+  EXPECT_THAT(result.err,
+              AllOf(HasSubstr("The token in " + file), HasSubstr("as read at the server's start"),
+                    Not(HasSubstr(kToken))));
 }
 
 TEST_F(CallerTest, AMissingRightIsToldWithWhatToDo) {

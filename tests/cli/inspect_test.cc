@@ -21,6 +21,7 @@ using ::testing::Not;
 
 constexpr int64_t kNow = 1'800'000'000;  // 2027-01-15T08:00:00Z
 constexpr char kUrl[] = "https://nobody.example.com/jwks";
+constexpr char kQuery[] = "?key=not-to-be-shown";
 
 class InspectTest : public ::testing::Test {
  protected:
@@ -42,12 +43,21 @@ issuers:
   - issuer: https://url.example.com
     audiences: [api]
     algorithms: [EdDSA]
-    keys: {jwks_url: )",
-                                         kUrl, R"(}
+    keys: {jwks_url: ")",
+                                         kUrl, kQuery, R"("}
   - issuer: https://elsewhere.example.com
     audiences: [api]
     algorithms: [HS256]
     keys: {secret_env: NOT_SET_ON_THIS_MACHINE}
+  - issuer: https://discovery.example.com
+    audiences: [api]
+    algorithms: [EdDSA]
+    keys: {issuer_url: https://discovery.example.com}
+  - issuer: https://paths.example.com
+    audiences: [api]
+    algorithms: [EdDSA]
+    keys: {jwks_file: jwks.json}
+    claims: {roles: /realm_acces/roles, tenant: /org/id}
 revocations: {sqlite: {path: gatehouse.db}}
 )"));
   }
@@ -183,13 +193,48 @@ TEST_F(InspectTest, KeysBehindAUrlAreLookedForOnlyInAFileThatIsGiven) {
   const std::string token = maker_.Sign(Claims("https://url.example.com"));
   const Result without = Judge(token);
   EXPECT_EQ(without.code, 2);
-  EXPECT_THAT(without.out, AllOf(HasSubstr("cannot say: "), HasSubstr(kUrl), HasSubstr("--jwks")));
+  EXPECT_THAT(without.out, AllOf(HasSubstr("cannot say: "), HasSubstr(kUrl), Not(HasSubstr(kQuery)),
+                                 HasSubstr("--jwks"), Not(HasSubstr("step key"))));
   const Result with = Judge(token, {"--jwks", Write("copy.json", maker_.Jwks())});
   EXPECT_EQ(with.code, 0) << with.out;
   EXPECT_THAT(with.out, HasSubstr("copy.json"));
   const Result unread = Judge(token, {"--jwks", Write("copy.json", "<html>")});
   EXPECT_EQ(unread.code, 2);
   EXPECT_THAT(unread.out, ContainsRegex("cannot say: .*copy.json"));
+}
+
+TEST_F(InspectTest, OfDiscoveryTheKeySetIsToBeFetchedAndNotTheIssuer) {
+  const Result result = Judge(maker_.Sign(Claims("https://discovery.example.com")));
+  EXPECT_EQ(result.code, 2);
+  EXPECT_THAT(
+      result.out,
+      ContainsRegex("cannot say: .*the jwks_uri that "
+                    "https://discovery.example.com/.well-known/openid-configuration names"));
+}
+
+TEST_F(InspectTest, RevocationsAreNotSaidToBeLookedAt) {
+  const Result result = Judge(maker_.Sign(Claims()));
+  EXPECT_THAT(result.out, AllOf(HasSubstr("step time"), Not(HasSubstr("step revocation"))));
+}
+
+TEST_F(InspectTest, ThePrincipalIsShownWithWhatItsPathsDoNotFind) {
+  const std::string more =
+      R"(,"realm_access":{"roles":["editor"]},"org":{"id":"acme"},"scope":"a b","sid":"s1")";
+  const Result result =
+      Judge(maker_.Sign(Claims("https://paths.example.com", "api", kNow - 720, kNow + 180, more)));
+  EXPECT_EQ(result.code, 0) << result.out;
+  EXPECT_THAT(result.out,
+              AllOf(ContainsRegex("\nprincipal\n +subject +ada\n +tenant +acme\n"),
+                    ContainsRegex("roles +none; /realm_acces/roles is not in the token"),
+                    ContainsRegex("scopes +a b\n +session +s1\n")));
+  const Result json = Judge(maker_.Sign(Claims()), {"--output", "json"});
+  EXPECT_THAT(json.out, AllOf(HasSubstr(R"("subject":"ada")"),
+                              HasSubstr(R"("roles":"none; roles is not in the token)")));
+}
+
+TEST_F(InspectTest, HelpSpeaksOfAcceptedAndRefused) {
+  const Result result = RunChild({.arguments = {"token", "--help"}});
+  EXPECT_THAT(result.out, AllOf(HasSubstr("0 accepted, 1 refused"), Not(HasSubstr("denied"))));
 }
 
 TEST_F(InspectTest, SecretThatIsNotHereIsNoVerdict) {

@@ -53,6 +53,7 @@ TEST(CallersConfig, EveryFieldIsTakenOver) {
   EXPECT_THAT(config->callers[0].may, ElementsAre(Right::kVerify, Right::kAuthorize,
                                                   Right::kExplain, Right::kRevoke, Right::kList));
   EXPECT_THAT(config->callers[0].audiences, ElementsAre("todo"));
+  EXPECT_EQ(config->callers[0].place, "/etc/gatehouse/g.yaml:10: callers[0].token_file");
   EXPECT_EQ(config->callers[1].token_file, "/run/secrets/t");
   EXPECT_THAT(config->callers[1].may, ElementsAre(Right::kList));
   EXPECT_THAT(config->callers[1].audiences, IsEmpty());

@@ -129,6 +129,8 @@ TEST(IssuerKeys, AJwksHostIsAHostAlone) {
 TEST(IssuerKeys, AnIssuerUrlHasNoQuery) {
   EXPECT_THAT(ErrorOf("{issuer_url: \"https://a.example/?a=b\"}"),
               HasSubstr("keys.issuer_url: must not hold a query"));
+  EXPECT_THAT(ErrorOf("{issuer_url: \"https://a.example/.well-known/openid-configuration\"}"),
+              HasSubstr("keys.issuer_url: must not end with /.well-known/openid-configuration"));
 }
 
 TEST(IssuerKeys, TheSecretBeforeIsAnotherPlace) {

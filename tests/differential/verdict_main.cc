@@ -54,7 +54,7 @@ Keys Candidates(const jose::KeySet& keys, const jose::UnverifiedJwt& jwt) {
   if (!jwt.kid().has_value() || jose::IsSymmetric(jwt.algorithm())) {
     return keys.Candidates(jwt.algorithm());
   }
-  return {keys.Find(*jwt.kid(), jwt.algorithm())};
+  return keys.Candidates(*jwt.kid(), jwt.algorithm());
 }
 
 absl::Status Judge(const simdjson::dom::element& test, const jose::IssuerRules& rules) {

@@ -120,6 +120,23 @@ def test_whoever_holds_a_token_may_revoke_it(connect, asker, admin, hmac_issuer)
     assert status_of(lambda: connect([]).revoke_token(hmac_issuer.token())) == UNAUTHENTICATED
 
 
+def test_who_may_only_revoke_what_it_holds_reads_nothing_of_anothers_revocation(
+    connect, guarded, asker, admin, hmac_issuer
+):
+    token, own = hmac_issuer.token(jti="1"), hmac_issuer.token(jti="2")
+    connect(admin).revoke(messages.RevokeRequest(token=token, reason="case 4711"))
+    seen = connect(asker).revoke_token(token).revocation
+    assert seen.id and not seen.actor and not seen.reason
+    seen = connect(admin).revoke_token(token).revocation
+    assert (seen.actor, seen.reason) == (admin.name, "case 4711")
+    for _ in range(2):
+        again = connect(asker).revoke(messages.RevokeRequest(token=own, reason="lost"))
+        assert (again.revocation.actor, again.revocation.reason) == (asker.name, "lost")
+    wait_for_line(guarded, " revoked ", f'caller="{asker.name}"', 'existed="yes"')
+    assert guarded.log.count("case 4711") == 1
+    assert guarded.log.count('reason="lost"') == 1
+
+
 def test_revocations_and_log_lines_name_who_asked(connect, guarded, asker, admin, hmac_issuer):
     connect(admin).revoke_session(URL, "s1")
     connect(asker).revoke_token(hmac_issuer.token())

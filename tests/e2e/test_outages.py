@@ -1,6 +1,7 @@
 """An issuer that cannot be asked is no reason to call a token bad."""
 
 import json
+import re
 from types import SimpleNamespace
 
 import grpc
@@ -29,7 +30,7 @@ def assert_not_ready(server, remote):
     # Why is known when the first attempt has ended.
     wait_until(lambda: remote.http.url in server.get("/readyz")[1], "/readyz to name the URL")
     status, why = server.get("/readyz")
-    assert status == 503 and remote.issuer.issuer in why, why
+    assert status == 503 and f"{remote.issuer.issuer}: no keys" in why, why
     assert server.get("/livez")[0] == 200
     assert server.client.serving() == "NOT_SERVING"
     token = remote.issuer.token()
@@ -85,6 +86,17 @@ def test_known_keys_serve_on_while_the_issuer_is_down(make_server, remote):
     # A key that nobody can be asked about proves nothing.
     stranger = Issuer("EdDSA").token()
     assert status_of(lambda: server.client.verify(stranger)) == UNAVAILABLE
+
+
+def test_ready_page_says_that_the_last_key_is_leaving(make_server, remote):
+    remote.http.appear()
+    server = make_server([remote.config])
+    server.wait_until_ready()
+    remote.answer.body = b'{"keys":[]}'
+    # An unknown kid has the issuer asked.
+    assert status_of(lambda: server.client.verify(Issuer("EdDSA").token())) == UNAVAILABLE
+    assert re.search(r": 1 key, leaving in \d+ s; last attempt failed", server.get("/readyz")[1])
+    assert_allowed(server.client.verify(remote.issuer.token()))
 
 
 def test_unknown_key_is_a_bad_token_once_the_issuer_was_asked(make_server, remote):

@@ -212,6 +212,23 @@ TEST_F(EngineTest, AKeyThatChangedUnderAnEqualKidNoLongerVouches) {
   EXPECT_EQ(authorizer_->Examine(token).code, Code::kTokenInvalid);
 }
 
+TEST_F(EngineTest, AWrongSignatureUnderAKnownKidRaisesSuspicionAndNothingElseDoes) {
+  const TokenMaker replaced(jose::Algorithm::kEdDsa, maker_.kid());
+  EXPECT_EQ(authorizer_->Examine(replaced.Sign(Claims())).code, Code::kTokenInvalid);
+  EXPECT_EQ(sources_[0]->suspected(), 1);
+  authorizer_->Examine(Token());
+  authorizer_->Examine(Token(kNow, kNow + 90'000));
+  authorizer_->Examine(TokenMaker(jose::Algorithm::kEdDsa, "other").Sign(Claims()));
+  EXPECT_EQ(sources_[0]->suspected(), 1);
+}
+
+TEST_F(EngineTest, ASetThatComesWhileAKeyIsMissedIsNoReasonToCallATokenInvalid) {
+  sources_[0]->Clear();
+  sources_[0]->AfterNextLook(SetOf({&maker_}));
+  EXPECT_EQ(authorizer_->Examine(Token(), {.news = KeyNews::kFetched}).kind, Kind::kUnavailable);
+  EXPECT_EQ(authorizer_->Examine(Token(), {.news = KeyNews::kFetched}).code, Code::kOk);
+}
+
 TEST_F(EngineTest, AnotherSignatureOverTheSameTextIsAnotherLookUp) {
   const std::string token = Token();
   ASSERT_EQ(authorizer_->Examine(token).code, Code::kOk);
@@ -227,6 +244,27 @@ TEST_F(EngineTest, ATokenWithoutKidIsTriedOnTheKeysOfItsAlgorithm) {
   const TokenMaker stranger(jose::Algorithm::kEdDsa);
   EXPECT_EQ(authorizer_->Examine(stranger.Sign(R"({"alg":"EdDSA"})", Claims())).code,
             Code::kTokenInvalid);
+}
+
+TEST_F(EngineTest, ATokenWithoutKidIsUndecidedWhereNotAllKeysThatFitWereTried) {
+  const std::string strangers =
+      TokenMaker(jose::Algorithm::kEdDsa).Sign(R"({"alg":"EdDSA"})", Claims());
+  std::vector<std::shared_ptr<const jose::VerificationKey>> keys;
+  for (int i = 0; i < 15; ++i) {
+    keys.push_back(SetOf({std::make_unique<TokenMaker>(jose::Algorithm::kEdDsa).get()}).keys()[0]);
+  }
+  keys.push_back(SetOf({&maker_}).keys()[0]);
+  sources_[0]->Set(jose::KeySet(keys));
+  const Ask fetched{.news = KeyNews::kFetched};
+  EXPECT_EQ(authorizer_->Examine(maker_.Sign(R"({"alg":"EdDSA"})", Claims()), fetched).code,
+            Code::kOk);
+  EXPECT_EQ(authorizer_->Examine(strangers, fetched).code, Code::kTokenInvalid);
+
+  keys.push_back(SetOf({std::make_unique<TokenMaker>(jose::Algorithm::kEdDsa).get()}).keys()[0]);
+  sources_[0]->Set(jose::KeySet(keys));
+  const Examination out = authorizer_->Examine(strangers, fetched);
+  EXPECT_EQ(out.kind, Kind::kUnavailable);
+  EXPECT_THAT(out.reason, ::testing::HasSubstr("more keys"));
 }
 
 TEST_F(EngineTest, ASecretServesWhateverTheTokensKid) {

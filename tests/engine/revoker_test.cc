@@ -47,6 +47,23 @@ TEST_F(RevokerTest, ARevokedTokenCanBeRevokedAgain) {
   EXPECT_TRUE(revoker().Token(authorizer_->Examine(Token()), {}).ok());
 }
 
+TEST_F(RevokerTest, ATokenThatIsNotGoodYetCanBeRevokedAndIsRevokedWhenItsTimeComes) {
+  const std::string token = Token(kNow + 300, kNow + 1200);
+  const Examination early = authorizer_->Examine(token);
+  ASSERT_EQ(early.code, policy::Code::kTokenInvalid);
+  const auto fact = revoker().Token(early, {});
+  ASSERT_TRUE(fact.ok()) << fact.status();
+  EXPECT_EQ(fact->end_time, absl::FromUnixSeconds(kNow + 1200 + 120));
+  revocation::Fact committed;
+  committed.tag = fact->tag;
+  committed.kind = fact->kind;
+  committed.issued_until = fact->issued_until;
+  committed.revision = ++revision_;
+  index_.OnCommitted({committed}, revision_);
+  clock_.SetWall(absl::FromUnixSeconds(kNow + 300));
+  EXPECT_EQ(authorizer_->Examine(token).code, policy::Code::kTokenRevoked);
+}
+
 TEST_F(RevokerTest, ASessionsFactCoversEveryTokenOfIt) {
   const auto fact = revoker().Session(kIssuer, "s1", {});
   ASSERT_TRUE(fact.ok());

@@ -146,6 +146,23 @@ TEST_F(TraceTest, ASecretHasNoNameToTell) {
   }
 }
 
+TEST_F(TraceTest, OfTwoSecretsTheCurrentAndThePreviousOneAreToldApart) {
+  jose::IssuerRules rules = RulesFor(kIssuer);
+  rules.algorithms = {jose::Algorithm::kHs256};
+  Build({rules});
+  const TokenMaker current(jose::Algorithm::kHs256);
+  const TokenMaker previous(jose::Algorithm::kHs256);
+  const auto first = jose::MakeHmacKey(Secret(current.secret()), rules.algorithms);
+  const auto second = jose::MakeHmacKey(Secret(previous.secret()), rules.algorithms);
+  ASSERT_TRUE(first.ok() && second.ok());
+  sources_[0]->Set(jose::KeySet({*first, *second}));
+  StepsOf(previous.Sign(Claims()));
+  EXPECT_EQ(DetailOf("key"), "HS256: the current secret, the previous secret");
+  EXPECT_EQ(DetailOf("signature"), "right, by the previous secret");
+  StepsOf(current.Sign(Claims()));
+  EXPECT_EQ(DetailOf("signature"), "right, by the current secret");
+}
+
 TEST_F(TraceTest, LeavesTheMemoryAsItWas) {
   const std::string good = Token();
   StepsOf(good);

@@ -133,6 +133,15 @@ TEST_F(ColdWorkTest, WhatHasWaitedIsTakenInBeyondTheBounds) {
   EXPECT_EQ(work.size(), 2U);
 }
 
+TEST_F(ColdWorkTest, WhatHasWaitedTakesNoPlaceOfWhatIsNew) {
+  ColdWork work(1, {.per_caller = 1, .in_all = 1});
+  std::deque<ColdItem> waited(3);
+  for (ColdItem& one : waited) work.PushAgain(Lane::kQuestions, 0, one);
+  ColdItem item;
+  EXPECT_EQ(work.Push(Lane::kQuestions, 0, item), nullptr);
+  EXPECT_EQ(work.Pop(), &item);
+}
+
 TEST_F(ColdWorkTest, UnderAFloodAnotherIsTakenAtTheNextTurnButOne) {
   ColdWork work(2);
   for (int round = 0; round < 1000; ++round) {

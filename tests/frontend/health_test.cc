@@ -134,6 +134,32 @@ TEST_F(HealthTest, ACallWhoseRequestNeverComesDoesNotHoldTheShutdown) {
   }
 }
 
+TEST_F(HealthTest, CallsWhoseRequestNeverComesKeepNoCheckOutAndAreEnded) {
+  services_.SetServing("a", true);
+  grpc::GenericStub stub(channel_);
+  grpc::CompletionQueue queue;
+  void* tag = nullptr;
+  bool ok = false;
+  std::deque<Context> contexts;
+  std::vector<std::unique_ptr<grpc::GenericClientAsyncReaderWriter>> calls;
+  for (int i = 0; i < BuiltinServices::kMaxChecks + 1; ++i) {
+    const char* const method =
+        i == 0 ? "/grpc.health.v1.Health/Watch" : "/grpc.health.v1.Health/Check";
+    calls.push_back(stub.PrepareCall(&contexts.emplace_back(), method, &queue));
+    calls.back()->StartCall(nullptr);
+    ASSERT_TRUE(queue.Next(&tag, &ok) && ok);
+  }
+  while (in_flight_ < idle_ + BuiltinServices::kMaxChecks + 1) std::this_thread::yield();
+  EXPECT_EQ(Check("a"), Response::SERVING);
+  WaitUntilIdle();
+  for (auto& call : calls) {
+    grpc::Status status;
+    call->Finish(&status, nullptr);
+    ASSERT_TRUE(queue.Next(&tag, &ok));
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::CANCELLED);
+  }
+}
+
 TEST_F(HealthTest, ClientsThatVanishLeaveNothingBehind) {
   services_.SetServing("a", true);
   for (int round = 0; round < 10; ++round) {

@@ -207,11 +207,11 @@ TEST_F(ServerTest, RevocationsAreListedNewestFirstInPages) {
   EXPECT_THAT(seen, ::testing::ElementsAre("s4", "s3", "s2", "s1", "s0"));
 }
 
-TEST_F(ServerTest, ATokenOf64KiBIsInvalidAndARequestOf2MiBIsTooMuch) {
+TEST_F(ServerTest, ATokenOf64KiBIsInvalidAndARequestOver128KiBIsTooMuch) {
   Start();
   EXPECT_EQ(Verify(std::string(64 * 1024, 'a')).decision().code(), v1::CODE_TOKEN_INVALID);
   v1::VerifyRequest request;
-  request.set_token(std::string(2 * 1024 * 1024, 'a'));
+  request.set_token(std::string(128 * 1024, 'a'));
   v1::VerifyResponse response;
   EXPECT_EQ(Call(&Stub::Verify, request, response).error_code(),
             grpc::StatusCode::RESOURCE_EXHAUSTED);

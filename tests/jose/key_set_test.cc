@@ -30,17 +30,22 @@ TEST(KeySet, FindsTheKeyWithExactlyThisKidAndAlgorithm) {
   EXPECT_EQ(set.Find("", Algorithm::kEdDsa), nullptr);
 }
 
-TEST(KeySet, CandidatesAreTheAlgorithmsKeysInOrderFourAtMost) {
+TEST(KeySet, CandidatesAreTheAlgorithmsKeysInOrderSixteenAtMost) {
   std::vector<std::unique_ptr<TokenMaker>> makers;
   std::vector<Key> keys;
-  for (int i = 0; i < 10; ++i) {
+  for (int i = 0; i < 17; ++i) {
     makers.push_back(std::make_unique<TokenMaker>(Algorithm::kEdDsa));
     keys.push_back(KeyOf(*makers.back()));
     keys.push_back(KeyOf(Maker(Algorithm::kEs256)));
   }
-  const std::vector<Key> candidates = KeySet(keys).Candidates(Algorithm::kEdDsa);
-  ASSERT_THAT(candidates, SizeIs(4));
-  for (size_t i = 0; i < 4; ++i) EXPECT_EQ(candidates[i], keys[2 * i]);
+  bool more = false;
+  const std::vector<Key> candidates = KeySet(keys).Candidates(Algorithm::kEdDsa, &more);
+  ASSERT_THAT(candidates, SizeIs(16));
+  EXPECT_TRUE(more);
+  for (size_t i = 0; i < 16; ++i) EXPECT_EQ(candidates[i], keys[2 * i]);
+  keys.resize(32);
+  EXPECT_THAT(KeySet(keys).Candidates(Algorithm::kEdDsa, &more), SizeIs(16));
+  EXPECT_FALSE(more);
   EXPECT_THAT(KeySet(keys).Candidates(Algorithm::kRs256), IsEmpty());
 }
 

@@ -151,6 +151,8 @@ TEST_F(JwksFileTest, AFileThatStaysIsNotReadAgain) {
   const int64_t before = source->State().succeeded_fetches;
   for (int i = 0; i < 100; ++i) Pass(absl::Seconds(1));
   EXPECT_EQ(source->State().succeeded_fetches, before);
+  EXPECT_LE(source->State().age, absl::Seconds(1)) << "it was looked at";
+  EXPECT_GE(source->State().last_success, clock_.Now() - absl::Seconds(1));
 }
 
 }  // namespace

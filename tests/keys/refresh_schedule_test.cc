@@ -50,6 +50,40 @@ TEST_F(RefreshScheduleTest, AWaiterIsServedAtOnceIfNobodyWaitedLately) {
   EXPECT_LE(Wait(true), absl::ZeroDuration());
 }
 
+TEST_F(RefreshScheduleTest, ASuspectedSetIsFetchedThirtySecondsAfterTheLastFetchBegan) {
+  Begin();
+  schedule_.Succeeded(absl::Minutes(5));
+  clock_.Advance(absl::Seconds(10));
+  EXPECT_TRUE(schedule_.Suspect());
+  EXPECT_FALSE(schedule_.Suspect()) << "no news";
+  EXPECT_EQ(Wait(), absl::Seconds(20));
+  clock_.Advance(absl::Seconds(20));
+  Begin();
+  schedule_.Succeeded(absl::Minutes(5));
+  EXPECT_GE(Wait(), absl::Minutes(4));
+  clock_.Advance(absl::Seconds(31));
+  EXPECT_TRUE(schedule_.Suspect());
+  EXPECT_LE(Wait(), absl::ZeroDuration());
+}
+
+TEST_F(RefreshScheduleTest, SuspicionDoesNotPutOffAFetchThatIsDueEarlier) {
+  Begin();
+  schedule_.Failed(Now());
+  schedule_.Suspect();
+  EXPECT_LE(Wait(), absl::Milliseconds(250));
+}
+
+TEST_F(RefreshScheduleTest, ThoseWhoWereSentBackHaveTimeToComeAgain) {
+  Begin(true);
+  schedule_.Succeeded(absl::Minutes(5));
+  clock_.Advance(absl::Seconds(5));
+  schedule_.SentBack(Now());
+  EXPECT_EQ(Wait(true), absl::Milliseconds(100));
+  Begin(true);
+  schedule_.SentBack(Now());
+  EXPECT_EQ(Wait(true), absl::Seconds(2)) << "the cooldown is longer";
+}
+
 TEST_F(RefreshScheduleTest, WaitersFetchesAreACooldownApart) {
   Begin(false);
   schedule_.Succeeded(absl::Minutes(5));

@@ -11,7 +11,6 @@ namespace gatehouse::keys {
 namespace {
 
 using ::testing::AllOf;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -43,7 +42,7 @@ TEST_F(RotationTest, AKeyThatHasLeftVerifiesForItsGraceAndIsThenRetired) {
   EXPECT_TRUE(Verifies(*source, b_));
   EXPECT_EQ(source->State().key_count, 2U);
   EXPECT_EQ(source->State().leaving_count, 1U);
-  EXPECT_THAT(source->State().key_ids, ElementsAre("b", "a"));
+  EXPECT_EQ(source->State().next_end, absl::Minutes(1));
   Pass(absl::Seconds(57));
   ASSERT_TRUE(Refetch(*source));  // a later fetch puts the end off no further
   EXPECT_FALSE(old->retired());
@@ -129,6 +128,7 @@ TEST_F(RotationTest, AnEmptiedSetLetsAllKeysLeaveAndThenThereIsNone) {
     EXPECT_FALSE(Refetch(*source)) << "an unknown kid proves nothing";
     EXPECT_TRUE(Verifies(*source, a_));
     EXPECT_THAT(source->State().last_error, HasSubstr("holds no key"));
+    EXPECT_EQ(source->State().next_end, absl::Minutes(1)) << "all that is left";
     Pass(absl::Seconds(59));
     EXPECT_TRUE(Verifies(*source, a_));
     Pass(absl::Seconds(1));
@@ -145,6 +145,21 @@ TEST_F(RotationTest, AnEmptiedSetLetsAllKeysLeaveAndThenThereIsNone) {
     Pass(absl::Seconds(15));
     EXPECT_TRUE(Verifies(*source, b_));
   }
+}
+
+TEST_F(RotationTest, AnEmptiedSetIsAskedForLaterAndLater) {
+  JwksServer server({.body = a_.Jwks()});
+  const auto source = Started(OptionsFor(server));
+  server.SetReply({.body = R"({"keys":[]})"});
+  EXPECT_FALSE(Refetch(*source));
+  const int before = server.Requests();
+  for (int i = 0; i < 4 * 60; ++i) Pass(absl::Milliseconds(250));
+  EXPECT_GE(server.Requests(), before + 5);
+  EXPECT_LE(server.Requests(), before + 12);
+  const int later = server.Requests();
+  for (int i = 0; i < 60; ++i) Pass(absl::Seconds(1));
+  EXPECT_GE(server.Requests(), later + 3);
+  EXPECT_LE(server.Requests(), later + 6);
 }
 
 TEST_F(RotationTest, TheSetIsAskedForAheadOfTheEndOfItsLifetimeWithinLimits) {
@@ -247,6 +262,58 @@ TEST_F(RotationTest, ACopyThatDoesNotFitIsNotUsedAndTheLogSaysWhy) {
   copy = good;
   copy.jwks = "<html>";
   EXPECT_THAT(log_of_start(copy, false), HasSubstr("not a JWK Set"));
+}
+
+TEST_F(RotationTest, WhereTheCopyCannotBeReplacedTheOldOneGoesSoThatNoKeyComesBack) {
+  JwksServer server({.body = a_.Jwks()});
+  JwksUrlOptions options = OptionsFor(server);
+  options.copy_folder = folder_;
+  auto source = Started(options);
+  const std::string path = KeyCopyPath(folder_, "me");
+  ASSERT_TRUE(ReadKeyCopy(path).ok());
+  std::filesystem::create_directory(path + ".new");
+  ASSERT_TRUE(Refetch(*source));
+  Pass(absl::Minutes(5));
+  EXPECT_EQ(ReadKeyCopy(path)->jwks, a_.Jwks()) << "the same set: the copy is right";
+  server.SetReply({.body = b_.Jwks()});
+  ASSERT_TRUE(Refetch(*source));
+  EXPECT_TRUE(absl::IsNotFound(ReadKeyCopy(path).status()));
+
+  server.SetReply({.status = 500});
+  source = nullptr;
+  source = Started(options);
+  EXPECT_FALSE(Verifies(*source, a_)) << "withdrawn";
+
+  std::filesystem::remove(path + ".new");
+  server.SetReply({.body = b_.Jwks()});
+  ASSERT_TRUE(Refetch(*source));
+  EXPECT_EQ(ReadKeyCopy(path)->jwks, b_.Jwks());
+}
+
+TEST_F(RotationTest, ACopyIsWrittenAsSoonAsThatIsPossibleAgain) {
+  const JwksServer server({.body = a_.Jwks()});
+  JwksUrlOptions options = OptionsFor(server);
+  options.copy_folder = folder_;
+  const std::string path = KeyCopyPath(folder_, "me");
+  std::filesystem::create_directory(path + ".new");
+  const auto source = Started(options);
+  EXPECT_FALSE(ReadKeyCopy(path).ok());
+  std::filesystem::remove(path + ".new");
+  ASSERT_TRUE(Refetch(*source));
+  EXPECT_TRUE(ReadKeyCopy(path).ok());
+}
+
+TEST_F(RotationTest, AnOldCopyThatCanNeitherBeReplacedNorRemovedIsAnErrorInTheLog) {
+  const JwksServer server({.body = a_.Jwks()});
+  JwksUrlOptions options = OptionsFor(server);
+  options.copy_folder = folder_;
+  const std::string path = KeyCopyPath(folder_, "me");
+  std::filesystem::create_directory(path + ".new");
+  std::filesystem::create_directory(path);
+  ::testing::internal::CaptureStderr();
+  Started(options).reset();
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(),
+              AllOf(HasSubstr(" error "), HasSubstr("still on disk"), HasSubstr(path)));
 }
 
 TEST_F(RotationTest, AFolderThatCannotBeWrittenToCostsTheCopyAndNothingElse) {

@@ -21,13 +21,15 @@ class Answers {
     return [this](KeySource::Fetched fetched) {
       // Told under the lock: who waits may destroy this object right after.
       MutexLock lock(mu_);
-      ++(fetched == KeySource::Fetched::kSucceeded ? succeeded_ : failed_);
+      ++(fetched == KeySource::Fetched::kSucceeded   ? succeeded_
+         : fetched == KeySource::Fetched::kLookAgain ? sent_back_
+                                                     : failed_);
       changed_.NotifyAll();
     };
   }
   void WaitFor(int count) {
     MutexLock lock(mu_);
-    while (succeeded_ + failed_ < count) changed_.Wait(mu_);
+    while (succeeded_ + failed_ + sent_back_ < count) changed_.Wait(mu_);
   }
   int succeeded() const {
     MutexLock lock(mu_);
@@ -37,12 +39,17 @@ class Answers {
     MutexLock lock(mu_);
     return failed_;
   }
+  int sent_back() const {
+    MutexLock lock(mu_);
+    return sent_back_;
+  }
 
  private:
   mutable Mutex mu_;
   CondVar changed_;
   int succeeded_ GH_GUARDED_BY(mu_) = 0;
   int failed_ GH_GUARDED_BY(mu_) = 0;
+  int sent_back_ GH_GUARDED_BY(mu_) = 0;
 };
 
 // Sources whose every fetch a test brings about by moving the clock, and a folder.

@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "server/base/status_macros.h"
+#include "server/keys/read_file.h"
 
 namespace gatehouse::keys {
 namespace {

@@ -42,6 +42,17 @@ TEST_F(WaiterQueueTest, AFetchAnswersThoseWhoCameBeforeItBeganInTheirOrder) {
   EXPECT_EQ(Answered(), "c");
 }
 
+TEST_F(WaiterQueueTest, ThoseWhoCameUpToOneOfThemAreHandedOutAndNoLaterOnes) {
+  Add('a');
+  queue_.Begin();
+  Add('b');
+  const auto last = queue_.newest();
+  Add('c');
+  while (const auto waiter = queue_.NextUpTo(last)) waiter(Fetched::kLookAgain);
+  EXPECT_EQ(called_, "ab");
+  EXPECT_TRUE(queue_.AnyNew());
+}
+
 TEST_F(WaiterQueueTest, ANewcomerTakesThePlaceOfTheOneThatWaitedLongest) {
   Add('a');
   queue_.Begin();

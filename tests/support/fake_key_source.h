@@ -23,7 +23,14 @@ class FakeKeySource final : public keys::KeySource {
     keys_ = nullptr;
   }
 
-  std::shared_ptr<const jose::KeySet> Current() const override { return keys_; }
+  // The set comes right after somebody has looked once more.
+  void AfterNextLook(jose::KeySet next) {
+    next_ = std::make_shared<const jose::KeySet>(std::move(next));
+  }
+
+  std::shared_ptr<const jose::KeySet> Current() const override {
+    return next_ == nullptr ? keys_ : std::exchange(keys_, std::exchange(next_, nullptr));
+  }
   Ticket AwaitFetch(Waiter waiter) override {
     waiters_.emplace(++tickets_, std::move(waiter));
     return tickets_;
@@ -34,6 +41,8 @@ class FakeKeySource final : public keys::KeySource {
   void Answer(Fetched fetched) {
     for (const auto& [ticket, waiter] : std::exchange(waiters_, {})) waiter(fetched);
   }
+  void Suspect() override { ++suspected_; }
+  int suspected() const { return suspected_; }
   keys::KeySourceState State() const override {
     keys::KeySourceState state;
     state.has_keys = keys_ != nullptr;
@@ -42,9 +51,11 @@ class FakeKeySource final : public keys::KeySource {
   }
 
  private:
-  std::shared_ptr<const jose::KeySet> keys_;
+  mutable std::shared_ptr<const jose::KeySet> keys_;
+  mutable std::shared_ptr<const jose::KeySet> next_;
   std::map<Ticket, Waiter> waiters_;
   Ticket tickets_ = kNone;
+  int suspected_ = 0;
 };
 
 }  // namespace gatehouse
