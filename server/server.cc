@@ -137,13 +137,21 @@ void WarnOfSecretFile(const config::SecretPlace& secret, std::vector<std::string
                                   " may be read by its group or by others; chmod 600 it"));
 }
 
+absl::StatusOr<policy::Policy> PolicyOf(const config::Config& config) {
+  if (!config.policy.has_value()) {
+    return policy::Policy::Default(static_cast<int>(config.issuers.size()));
+  }
+  std::vector<std::string> issuers;
+  for (const config::Issuer& issuer : config.issuers) issuers.push_back(issuer.rules.issuer);
+  return policy::Policy::Compile(*config.policy, issuers);
+}
+
 class RunningServer final : public Server {
  public:
-  RunningServer(std::vector<engine::TrustedIssuer> issuers, frontend::CallerTable callers,
-                const config::Config& config, const Clock& clock)
+  RunningServer(std::vector<engine::TrustedIssuer> issuers, policy::Policy policy,
+                frontend::CallerTable callers, const config::Config& config, const Clock& clock)
       : callers_(std::move(callers)),
-        authorizer_(std::move(issuers),
-                    policy::Policy::Default(static_cast<int>(config.issuers.size())), index_, clock,
+        authorizer_(std::move(issuers), std::move(policy), index_, clock,
                     {.audiences = callers_.audiences(), .render = frontend::RenderPrincipal}),
         revoker_(authorizer_, config.keep, clock),
         metrics_(authorizer_, index_, callers_.names()),
@@ -240,6 +248,7 @@ std::vector<std::string> CallerWarnings(const config::Config& config) {
 
 std::vector<std::string> Warnings(const config::Config& config) {
   std::vector<std::string> warnings = CallerWarnings(config);
+  warnings.insert(warnings.end(), config.warnings.begin(), config.warnings.end());
   for (const config::Issuer& issuer : config.issuers) {
     const std::string& name = issuer.rules.issuer;
     if (issuer.development_key_file.has_value()) {
@@ -267,9 +276,10 @@ std::vector<std::string> Warnings(const config::Config& config) {
       if (secret->previous.has_value()) WarnOfSecretFile(*secret->previous, warnings);
     }
   }
-  if (config.issuers.size() > 1) {
+  if (config.issuers.size() > 1 && !config.policy.has_value()) {
     warnings.push_back(
-        "with several issuers Authorize denies everything: nothing says whose subjects own what");
+        "with several issuers and no policy Authorize denies everything: nothing says whose "
+        "subjects own what");
   }
   return warnings;
 }
@@ -303,8 +313,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const config::Config& conf
                         std::visit(MakeKeySource{issuer.rules, folder, clock}, issuer.keys));
     issuers.push_back({issuer.rules, std::move(keys)});
   }
-  auto server =
-      std::make_unique<RunningServer>(std::move(issuers), std::move(callers), config, clock);
+  GH_ASSIGN_OR_RETURN(policy::Policy policy, PolicyOf(config));
+  auto server = std::make_unique<RunningServer>(std::move(issuers), std::move(policy),
+                                                std::move(callers), config, clock);
   GH_RETURN_IF_ERROR(server->Start(config, clock, options));
   return server;
 }

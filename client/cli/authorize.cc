@@ -1,4 +1,5 @@
 #include <memory>
+#include <utility>
 
 #include "client/cli/arguments.h"
 #include "client/cli/commands.h"
@@ -15,8 +16,17 @@ struct Arguments {
   std::string owner;
   std::string action;
   std::string tenant;
+  std::vector<std::string> relations;
+  std::vector<std::string> attributes;
   bool explain = false;
 };
+
+// "name=value"; an empty name if it is not that.
+std::pair<std::string, std::string> SplitFact(const std::string& text) {
+  const size_t equals = text.find('=');
+  if (equals == std::string::npos) return {};
+  return {text.substr(0, equals), text.substr(equals + 1)};
+}
 
 int Authorize(const Arguments& arguments, const Options& options) {
   absl::StatusOr<std::string> token = ReadToken(arguments.token_file);
@@ -27,6 +37,16 @@ int Authorize(const Arguments& arguments, const Options& options) {
   request.set_owner(arguments.owner);
   request.set_action(arguments.action);
   request.set_tenant(arguments.tenant);
+  for (const std::string& text : arguments.relations) {
+    const auto [name, subject] = SplitFact(text);
+    if (name.empty()) return Fail("--relation must be NAME=SUBJECT, such as editor=ada");
+    (*request.mutable_relations())[name].add_subjects(subject);
+  }
+  for (const std::string& text : arguments.attributes) {
+    const auto [name, value] = SplitFact(text);
+    if (name.empty()) return Fail("--attribute must be NAME=VALUE, such as status=open");
+    (*request.mutable_attributes())[name] = value;
+  }
   request.set_explain(arguments.explain);
   const auto reply = Connection(options).Call(&v1::AuthorizationService::Stub::Authorize, request);
   if (!reply.has_value()) return kUnknown;
@@ -45,6 +65,10 @@ void AddAuthorize(CLI::App& app, Action& action) {
   AddText(*command, "--owner", arguments->owner, "The subject that owns the resource");
   AddText(*command, "--action", arguments->action, "What is to be done, such as read");
   AddText(*command, "--tenant", arguments->tenant, "The tenant that the resource belongs to");
+  AddTexts(*command, "--relation", arguments->relations,
+           "NAME=SUBJECT: who stands in which relation to the resource; may be repeated");
+  AddTexts(*command, "--attribute", arguments->attributes,
+           "NAME=VALUE: what the policy's conditions compare; may be repeated");
   AddExplain(*command, arguments->explain);
   AddExamples(*command,
               "  gatehouse authorize --resource task/7 --owner ada --token-file ada.token\n"

@@ -33,6 +33,7 @@ void AddVerify(CLI::App& app, Action& action);
 void AddAuthorize(CLI::App& app, Action& action);
 void AddRevoke(CLI::App& app, Action& action);
 void AddRevocations(CLI::App& app, Action& action);
+void AddPolicy(CLI::App& app, Action& action);
 void AddDevToken(CLI::App& app, Action& action);
 void AddToken(CLI::App& app, Action& action);
 

@@ -61,6 +61,7 @@ int Run(int argc, const char* const* argv) {
   AddAuthorize(app, action);
   AddRevoke(app, action);
   AddRevocations(app, action);
+  AddPolicy(app, action);
   AddDevToken(app, action);
   AddToken(app, action);
   try {

@@ -22,9 +22,10 @@ constexpr size_t kMaxName = 64;
 // As many as the engine tells apart.
 constexpr size_t kMaxAudiencesOfCallers = 64;
 
-constexpr std::array<std::pair<Right, absl::string_view>, 5> kRightNames = {{
+constexpr std::array<std::pair<Right, absl::string_view>, kRights> kRightNames = {{
     {Right::kVerify, "verify"},
     {Right::kAuthorize, "authorize"},
+    {Right::kFilter, "filter"},
     {Right::kExplain, "explain"},
     {Right::kRevoke, "revoke"},
     {Right::kList, "list"},

@@ -6,13 +6,16 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gatehouse/config/v1/config.pb.h"
+#include "server/base/log.h"
 #include "server/base/status_macros.h"
 #include "server/config/callers.h"
 #include "server/config/findings.h"
 #include "server/config/issuer.h"
+#include "server/config/policy.h"
 #include "server/config/yaml_to_message.h"
 #include "server/config/yaml_tree.h"
 #include "server/keys/read_file.h"
+#include "server/policy/check.h"
 
 namespace gatehouse::config {
 namespace {
@@ -62,6 +65,20 @@ std::vector<Issuer> ReadIssuers(const v1::Config& in, const Surroundings& around
   return out;
 }
 
+// The claims that the policy tests are kept with every token.
+void NoteClaims(const policy::Definition& policy, std::vector<Issuer>& issuers,
+                Findings& findings) {
+  for (const std::string& name : policy::ClaimsOf(policy)) {
+    const auto path = jose::ClaimPath::Parse(name);
+    if (!path.ok()) {
+      findings.Wrong("policy", absl::StrCat("the claim ", log::Escape(name, 64), ": ",
+                                            path.status().message()));
+      continue;
+    }
+    for (Issuer& issuer : issuers) issuer.rules.more_claims.push_back(*path);
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<Config> ParseConfig(absl::string_view yaml, const std::string& name) {
@@ -78,6 +95,12 @@ absl::StatusOr<Config> ParseConfig(absl::string_view yaml, const std::string& na
   const std::string folder = std::filesystem::path(name).parent_path().string();
   config.issuers = ReadIssuers(message, {.folder = folder, .keep = keep}, findings);
   config.callers = ReadCallers(message, folder, findings);
+  if (message.has_policy()) {
+    std::vector<std::string> issuers;
+    for (const Issuer& issuer : config.issuers) issuers.push_back(issuer.rules.issuer);
+    config.policy = ReadPolicy(message.policy(), issuers, findings, config.warnings);
+    NoteClaims(*config.policy, config.issuers, findings);
+  }
   config.sqlite_path = ReadSqlitePath(message, folder, findings);
   config.keep = keep.value_or(kDefaultKeep);
   GH_RETURN_IF_ERROR(findings.ToStatus());

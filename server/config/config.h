@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "server/jose/jwt_verifier.h"
+#include "server/policy/definition.h"
 
 // The configuration: YAML -> gatehouse.config.v1.Config -> this validated value.
 namespace gatehouse::config {
@@ -63,8 +64,8 @@ struct Issuer {
 };
 
 // What a caller may ask for.
-enum class Right { kVerify, kAuthorize, kExplain, kRevoke, kList };
-inline constexpr size_t kRights = 5;
+enum class Right { kVerify, kAuthorize, kFilter, kExplain, kRevoke, kList };
+inline constexpr size_t kRights = 6;
 
 struct Caller {
   std::string name;
@@ -78,6 +79,10 @@ struct Config {
   Endpoint grpc;
   Endpoint http;
   std::vector<Issuer> issuers;
+  // Unset: the owner of a thing may do everything with it, if there is one issuer.
+  std::optional<policy::Definition> policy;
+  // What is allowed and an operator should know: "file:line: field: ...".
+  std::vector<std::string> warnings;
   std::vector<Caller> callers;  // empty: whoever reaches the port has all rights
   std::string sqlite_path;
   absl::Duration keep;

@@ -48,6 +48,10 @@ void Findings::Wrong(const std::string& path, absl::string_view what) {
   mistakes_.emplace(LineOf(path), absl::StrCat(path, path.empty() ? "" : ": ", what));
 }
 
+std::string Findings::Sentence(const std::string& path, absl::string_view what) const {
+  return absl::StrCat(file_, ":", LineOf(path), ": ", path, ": ", what);
+}
+
 bool Findings::Blocked(const std::string& path) const {
   return std::any_of(malformed_.begin(), malformed_.end(), [&](const std::string& bad) {
     return Within(bad, path) || Within(path, bad);

@@ -30,6 +30,9 @@ class Findings {
   // path, above it or below it.
   void Wrong(const std::string& path, absl::string_view what);
 
+  // "file:line: path: what": for what is no mistake but should be known.
+  std::string Sentence(const std::string& path, absl::string_view what) const;
+
   bool empty() const { return mistakes_.empty(); }
   // INVALID_ARGUMENT, one mistake a line, in the file's order; OK if there is none.
   absl::Status ToStatus() const;

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
+#include "gatehouse/config/v1/config.pb.h"
 #include "server/base/log.h"
 #include "server/base/text.h"
 #include "server/config/suggestion.h"
@@ -65,6 +66,11 @@ class Converter {
   explicit Converter(Findings& findings) : findings_(findings) {}
 
   void Mapping(const YamlNode& node, const std::string& path, Message& message) {
+    const std::string& short_form = message.GetDescriptor()->options().GetExtension(v1::short_form);
+    if (!short_form.empty() && node.kind == Kind::kScalar) {
+      One(node, *message.GetDescriptor()->FindFieldByName(short_form), path, message);
+      return;
+    }
     if (!Expect(node, Kind::kMapping, path)) return;
     std::set<std::string> seen;
     for (size_t i = 0; i < node.keys.size(); ++i) {
@@ -112,8 +118,33 @@ class Converter {
     return false;
   }
 
+  // A mapping whose keys are the user's own names.
+  void Names(const YamlNode& node, const FieldDescriptor& field, const std::string& path,
+             Message& message) {
+    if (!Expect(node, Kind::kMapping, path)) return;
+    for (size_t i = 0; i < node.keys.size(); ++i) {
+      const YamlNode& key = node.keys[i];
+      const std::string inner = absl::StrCat(path, ".", log::Escape(key.text, 64));
+      if (key.kind != Kind::kScalar || (key.plain && key.text == "<<")) {
+        findings_.Malformed(key.line, path, "a name must be one word, and no YAML merge key");
+      } else if (findings_.Given(inner)) {
+        findings_.Malformed(
+            key.line, inner,
+            absl::StrCat("is given twice; first on line ", findings_.LineOf(inner)));
+      } else {
+        findings_.Place(inner, key.line);
+        CheckText(key, inner);
+        Message& entry = *message.GetReflection()->AddMessage(&message, &field);
+        const Descriptor& type = *field.message_type();
+        entry.GetReflection()->SetString(&entry, type.map_key(), key.text);
+        One(node.values[i], *type.map_value(), inner, entry);
+      }
+    }
+  }
+
   void Field(const YamlNode& value, const FieldDescriptor& field, const std::string& path,
              Message& message) {
+    if (field.is_map()) return Names(value, field, path, message);
     if (!field.is_repeated()) {
       One(value, field, path, message);
       return;

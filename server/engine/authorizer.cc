@@ -76,7 +76,7 @@ Authorizer::Authorizer(std::vector<TrustedIssuer> issuers, policy::Policy policy
                        const revocation::RevocationIndex& index, const Clock& clock,
                        Options options)
     : issuers_(std::move(issuers)),
-      policy_(policy),
+      policy_(std::move(policy)),
       index_(index),
       clock_(clock),
       options_(std::move(options)),
@@ -112,6 +112,11 @@ Examination Authorizer::Authorize(absl::string_view token, const policy::Questio
     out.reason = std::string(policy_.WhyDenied(out.token->principal, question));
   }
   if (ask.trace != nullptr) {
+    for (policy::RuleVerdict& rule : policy_.Explain(out.token->principal, question)) {
+      ask.trace->push_back({"rule", rule.truth == policy::Truth::kTrue,
+                            rule.lacking.empty() ? std::move(rule.rule)
+                                                 : absl::StrCat(rule.rule, ": ", rule.lacking)});
+    }
     const bool passed = out.code == Code::kOk;
     ask.trace->push_back({"policy", passed, passed ? "a rule allows it" : out.reason});
   }

@@ -102,6 +102,7 @@ class Authorizer {
   Examination Authorize(absl::string_view token, const policy::Question& question,
                         const Ask& ask = {});
 
+  const policy::Policy& policy() const { return policy_; }
   const std::vector<TrustedIssuer>& issuers() const { return issuers_; }
   // Null for an issuer that is not trusted.
   const TrustedIssuer* FindIssuer(absl::string_view name) const;

@@ -64,6 +64,7 @@ void ForEachText(policy::Principal& principal, const Change& change) {
   change(principal.token_id);
   change(principal.client_id);
   change(principal.email);
+  for (auto& [name, value] : principal.claims) change(value);
 }
 
 bool Lies(absl::string_view text, absl::string_view within) {
@@ -135,8 +136,11 @@ std::shared_ptr<const KnownToken> MakeKnownToken(
   known->issuer = &issuer;
   known->not_before = jwt.claims().not_before.value_or(absl::InfinitePast());
   known->audiences = audiences;
-  known->heap_bytes =
-      room.heap_bytes + HeapBytes(known->principal.roles) + HeapBytes(known->principal.scopes);
+  known->heap_bytes = room.heap_bytes + HeapBytes(known->principal.roles) +
+                      HeapBytes(known->principal.scopes) +
+                      (known->principal.claims.capacity() > 0
+                           ? HeapBytes(static_cast<const void*>(known->principal.claims.data()))
+                           : 0);
   return known;
 }
 

@@ -11,7 +11,7 @@ namespace gatehouse::engine {
 // nothing of the token but names of claims.
 struct Step {
   absl::string_view
-      name;  // form, issuer, key, signature, claims, audience, time, revocation, policy
+      name;  // form, issuer, key, signature, claims, audience, time, revocation, rule, policy
   bool passed = false;
   std::string detail;
 };

@@ -8,6 +8,8 @@
 #include "server/base/log.h"
 #include "server/base/status_macros.h"
 #include "server/config/callers.h"
+#include "server/frontend/filter_reply.h"
+#include "server/frontend/question.h"
 #include "server/frontend/reply.h"
 #include "server/frontend/wire.h"
 #include "server/jose/base64url.h"
@@ -24,6 +26,7 @@ using revocation::NewFact;
 
 constexpr int kMaxAppendsOfACaller = 2048;
 constexpr int kMaxListsOfACaller = 64;
+constexpr int kMaxChecks = 1000;
 
 // One text for everything that can be wrong: whoever guesses learns nothing.
 grpc::Status UnknownCaller() {
@@ -207,15 +210,13 @@ void AuthorizationService::Authorize(UnaryCall& call) {
   if (const absl::Status status = Parse(call.request(), request); !status.ok()) {
     return call.Fail(ToGrpc(status));
   }
-  const policy::Question question{request.resource(), request.owner(), request.action(),
-                                  request.tenant()};
-  if (const absl::Status status = policy::CheckQuestion(question); !status.ok()) {
-    return call.Fail(ToGrpc(status));
-  }
+  thread_local QuestionReader reader;
+  const absl::StatusOr<policy::Question> question = reader.Read(request);
+  if (!question.ok()) return call.Fail(ToGrpc(question.status()));
   if (request.explain() && !MayExplain(call)) return;
   engine::Trace trace;
   engine::Trace* const wanted = request.explain() ? &trace : nullptr;
-  const Examination examined = authorizer_.Authorize(request.token(), question,
+  const Examination examined = authorizer_.Authorize(request.token(), *question,
                                                      {.news = call.news(),
                                                       .effort = call.effort(),
                                                       .audiences = call.caller()->audiences,
@@ -227,6 +228,86 @@ void AuthorizationService::Authorize(UnaryCall& call) {
           .show_principal = token_is_good,
           .claims_of = {},
           .trace = wanted});
+}
+
+void AuthorizationService::BatchAuthorize(UnaryCall& call) {
+  thread_local v1::BatchAuthorizeRequest request;
+  thread_local QuestionReader reader;
+  if (const absl::Status status = Parse(call.request(), request); !status.ok()) {
+    return call.Fail(ToGrpc(status));
+  }
+  if (request.checks_size() > kMaxChecks) {
+    return call.Fail(ToGrpc(absl::InvalidArgumentError(
+        absl::StrCat("checks: ", request.checks_size(), " are more than ", kMaxChecks))));
+  }
+  const Examination examined = authorizer_.Examine(
+      request.token(),
+      {.news = call.news(), .effort = call.effort(), .audiences = call.caller()->audiences});
+  if (PutOff(call, examined, ColdWork::Lane::kQuestions)) return;
+  const bool is_good = examined.code == Code::kOk;
+  Worker& worker = call.worker();
+  BatchReply reply(static_cast<size_t>(request.checks_size()));
+  for (int i = 0; i < request.checks_size(); ++i) {
+    const absl::StatusOr<policy::Question> question = reader.Read(request.checks(i));
+    if (!question.ok()) {
+      return call.Fail(ToGrpc(absl::InvalidArgumentError(
+          absl::StrCat("checks[", i, "].", question.status().message()))));
+    }
+    reply.Add(
+        is_good ? authorizer_.policy().Decide(examined.token->principal, *question) : examined.code,
+        worker.ids.Next());
+  }
+  const absl::string_view id = worker.ids.Next();
+  if (!is_good) denials_.Write("BatchAuthorize", call.caller()->name, id, examined);
+  worker.metrics->CountDecision(Method::kBatchAuthorize, examined.code, examined.cache_hit,
+                                clock_.SteadyNanos() - call.started_nanos());
+  call.Finish(reply.Encode(examined.code, id, is_good ? examined.token->rendered : "",
+                           examined.revision, store_.store_id()));
+}
+
+void AuthorizationService::Filter(UnaryCall& call) {
+  v1::FilterRequest request;
+  if (const absl::Status status = Parse(call.request(), request); !status.ok()) {
+    return call.Fail(ToGrpc(status));
+  }
+  // As of a resource of this type, so that both take the same.
+  const std::string resource = absl::StrCat(request.resource_type(), "/1");
+  if (const absl::Status status =
+          policy::CheckQuestion({.resource = resource, .action = request.action()});
+      !status.ok() || request.resource_type().find('/') != std::string::npos) {
+    return call.Fail(ToGrpc(absl::InvalidArgumentError(
+        "resource_type, action: resource_type must be the part of a resource before its first "
+        "slash, and neither may hold control characters or over 4 KiB")));
+  }
+  const Examination examined = authorizer_.Examine(
+      request.token(),
+      {.news = call.news(), .effort = call.effort(), .audiences = call.caller()->audiences});
+  if (PutOff(call, examined, ColdWork::Lane::kQuestions)) return;
+  v1::FilterResponse response;
+  Examination answer = examined;
+  if (examined.code == Code::kOk) {
+    const policy::Policy& policy = authorizer_.policy();
+    const policy::Expression filter =
+        policy.Filter(examined.token->principal, request.resource_type(), request.action());
+    if (filter.is(policy::Truth::kFalse)) {
+      answer.code = Code::kInsufficientPermissions;
+      answer.reason = "no row can be selected";
+    }
+    if (const absl::Status status =
+            FillFilter(filter, policy.TableOf(request.resource_type()), *response.mutable_filter());
+        !status.ok()) {
+      return call.Fail(ToGrpc(status));
+    }
+    response.mutable_principal()->ParseFromString(std::string(examined.token->rendered));
+  }
+  const absl::string_view id = call.worker().ids.Next();
+  if (answer.code != Code::kOk) denials_.Write("Filter", call.caller()->name, id, answer);
+  FillDecision(answer.code, id, *response.mutable_decision());
+  response.set_revision(answer.revision);
+  response.set_store_id(store_.store_id());
+  call.worker().metrics->CountDecision(Method::kFilter, answer.code, answer.cache_hit,
+                                       clock_.SteadyNanos() - call.started_nanos());
+  call.Finish(Serialize(response));
 }
 
 void AuthorizationService::Revoke(UnaryCall& call) {

@@ -33,6 +33,8 @@ class AuthorizationService {
 
   void Verify(UnaryCall& call);
   void Authorize(UnaryCall& call);
+  void BatchAuthorize(UnaryCall& call);
+  void Filter(UnaryCall& call);
   void Revoke(UnaryCall& call);
   void ListRevocations(UnaryCall& call);
 

@@ -23,8 +23,9 @@ namespace {
 
 // Bytes in and bytes out: the replies of the hot methods are encoded by hand.
 using Rpc = v1::AuthorizationService;
-using RawService = Rpc::WithRawMethod_Verify<Rpc::WithRawMethod_Authorize<
-    Rpc::WithRawMethod_Revoke<Rpc::WithRawMethod_ListRevocations<Rpc::Service>>>>;
+using RawService = Rpc::WithRawMethod_Verify<
+    Rpc::WithRawMethod_Authorize<Rpc::WithRawMethod_BatchAuthorize<Rpc::WithRawMethod_Filter<
+        Rpc::WithRawMethod_Revoke<Rpc::WithRawMethod_ListRevocations<Rpc::Service>>>>>>;
 
 // A token has 8 KiB at most, and each other field 4 KiB.
 constexpr int kMaxRequestBytes = 128 * 1024;
@@ -167,6 +168,10 @@ class CompletionQueueServer final : public GrpcServer {
               &Service::Verify);
       AddPool(worker, Method::kAuthorize, Right::kAuthorize, &RawService::RequestAuthorize,
               &Service::Authorize);
+      AddPool(worker, Method::kBatchAuthorize, Right::kAuthorize,
+              &RawService::RequestBatchAuthorize, &Service::BatchAuthorize);
+      AddPool(worker, Method::kFilter, Right::kFilter, &RawService::RequestFilter,
+              &Service::Filter);
       AddPool(worker, Method::kRevoke, std::nullopt, &RawService::RequestRevoke, &Service::Revoke);
       AddPool(worker, Method::kListRevocations, Right::kList, &RawService::RequestListRevocations,
               &Service::ListRevocations);

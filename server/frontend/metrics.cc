@@ -17,8 +17,8 @@ using prometheus::MetricFamily;
 using prometheus::MetricType;
 using Labels = std::vector<std::pair<std::string, std::string>>;
 
-constexpr std::array<const char*, kMethods> kMethodNames = {"Verify", "Authorize", "Revoke",
-                                                            "ListRevocations"};
+constexpr std::array<const char*, kMethods> kMethodNames = {
+    "Verify", "Authorize", "BatchAuthorize", "Filter", "Revoke", "ListRevocations"};
 
 constexpr std::array<const char*, kStatuses> kStatusNames = {
     "OK",
@@ -142,7 +142,8 @@ std::vector<MetricFamily> Metrics::Collect() const {
   std::vector<MetricFamily> out;
   MetricFamily decisions =
       Family("gatehouse_decisions_total", "Decisions made, by public code.", MetricType::Counter);
-  for (const Method method : {Method::kVerify, Method::kAuthorize}) {
+  for (const Method method :
+       {Method::kVerify, Method::kAuthorize, Method::kBatchAuthorize, Method::kFilter}) {
     for (size_t c = 0; c < policy::kCodes; ++c) {
       const auto m = static_cast<size_t>(method);
       AddValue(decisions, static_cast<double>(sum.decisions_[m][c]),

@@ -19,8 +19,8 @@
 
 namespace gatehouse::frontend {
 
-enum class Method { kVerify, kAuthorize, kRevoke, kListRevocations };
-inline constexpr int kMethods = 4;
+enum class Method { kVerify, kAuthorize, kBatchAuthorize, kFilter, kRevoke, kListRevocations };
+inline constexpr int kMethods = 6;
 
 // Why a call was not begun.
 enum class Refusal {

@@ -178,6 +178,33 @@ grpc::ByteBuffer EncodeExplained(Code code, absl::string_view id, absl::string_v
   return Serialize(response);
 }
 
+BatchReply::BatchReply(size_t decisions) { decisions_.reserve(decisions * 64); }
+
+void BatchReply::Add(Code code, absl::string_view id) {
+  static const auto& prefixes = DecisionPrefixes();
+  const std::string& prefix = prefixes[static_cast<size_t>(code)];
+  const size_t size = prefix.size() + BytesFieldSize(id.size());
+  const size_t before = decisions_.size();
+  decisions_.resize(before + BytesFieldSize(size));
+  auto* out = reinterpret_cast<uint8_t*>(&decisions_[before]);
+  *out++ = Key(v1::BatchAuthorizeResponse::kDecisionsFieldNumber, kBytes);
+  out = CodedOutputStream::WriteVarint64ToArray(size, out);
+  out = std::copy(prefix.begin(), prefix.end(), out);
+  WriteBytesField(v1::Decision::kIdFieldNumber, id, out);
+}
+
+grpc::ByteBuffer BatchReply::Encode(Code code, absl::string_view id, absl::string_view rendered,
+                                    int64_t revision, absl::string_view store_id) {
+  v1::BatchAuthorizeResponse rest;
+  FillDecision(code, id, *rest.mutable_decision());
+  if (!rendered.empty()) rest.mutable_principal()->ParseFromString(std::string(rendered));
+  rest.set_revision(revision);
+  rest.set_store_id(std::string(store_id));
+  rest.AppendToString(&decisions_);  // fields may stand in any order
+  const grpc::Slice slice(decisions_.data(), decisions_.size());
+  return grpc::ByteBuffer(&slice, 1);
+}
+
 DecisionIds::DecisionIds() { Renew(); }
 
 void DecisionIds::Renew() {

@@ -44,6 +44,21 @@ grpc::ByteBuffer EncodeExplained(policy::Code code, absl::string_view id,
                                  absl::string_view rendered, int64_t revision,
                                  absl::string_view store_id, const engine::Trace& trace);
 
+// A BatchAuthorizeResponse, serialized as it grows.
+class BatchReply {
+ public:
+  explicit BatchReply(size_t decisions);
+
+  void Add(policy::Code code, absl::string_view id);
+
+  // The whole, with what the token is worth. Once.
+  grpc::ByteBuffer Encode(policy::Code code, absl::string_view id, absl::string_view rendered,
+                          int64_t revision, absl::string_view store_id);
+
+ private:
+  std::string decisions_;
+};
+
 // Unique names for decisions. Not thread-safe: one for each thread.
 class DecisionIds {
  public:

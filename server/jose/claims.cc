@@ -222,6 +222,25 @@ absl::Status ReadNamedClaims(const JsonObject& object, const ClaimNames& names, 
   return ReadOptionalText(client, claims.client_id);
 }
 
+void ReadMoreClaims(const JsonObject& object, const std::vector<ClaimPath>& paths, Claims& claims) {
+  for (const ClaimPath& path : paths) {
+    Wanted wanted{path};
+    LookUp(object, absl::MakeSpan(&wanted, 1));
+    if (!wanted.value.has_value()) continue;
+    const JsonValue& value = *wanted.value;
+    std::string text;
+    if (const std::optional<absl::string_view> one = StringOf(value); one.has_value()) {
+      if (HasControlCharacter(*one) || one->size() > kMaxIdBytes) continue;
+      text = std::string(*one);
+    } else if (value.is_bool() || value.is_number()) {
+      text = simdjson::minify(value);
+    } else {
+      continue;
+    }
+    claims.more.emplace_back(path.text(), std::move(text));
+  }
+}
+
 absl::Status CheckRequiredClaims(const JsonObject& object, const std::vector<ClaimPath>& required) {
   for (const ClaimPath& path : required) {
     Wanted wanted{path};

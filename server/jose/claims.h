@@ -14,6 +14,9 @@ namespace gatehouse::jose {
 // jti, email, cnf.
 absl::Status ReadRegisteredClaims(const JsonObject& object, Claims& claims);
 
+// Fills `claims.more`. `paths` outlive the claims.
+void ReadMoreClaims(const JsonObject& object, const std::vector<ClaimPath>& paths, Claims& claims);
+
 // The claims that the issuer's configuration names.
 absl::Status ReadNamedClaims(const JsonObject& object, const ClaimNames& names, Claims& claims);
 

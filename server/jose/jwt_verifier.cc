@@ -118,6 +118,7 @@ absl::Status UnverifiedJwt::Parts::Check(const IssuerRules& rules, VerifyStep& s
   GH_ASSIGN_OR_RETURN(const JsonObject object, ClaimsObject());
   GH_RETURN_IF_ERROR(ReadNamedClaims(object, rules.claims, claims));
   GH_RETURN_IF_ERROR(CheckRequiredClaims(object, rules.required_claims));
+  ReadMoreClaims(object, rules.more_claims, claims);
   step = VerifyStep::kAudience;
   return IsAddressed(claims, rules) ? absl::OkStatus()
                                     : Invalid("claim aud holds none of the issuer's audiences");

@@ -47,6 +47,8 @@ struct IssuerRules {
   ClaimNames claims;
   // Beside iss, sub, aud, exp and iat. null and "" count as missing.
   std::vector<ClaimPath> required_claims = {};
+  // Other claims that are read if they are there: see Claims::more.
+  std::vector<ClaimPath> more_claims = {};
   std::vector<TokenType> types = {TokenType::kJwt, TokenType::kAccessToken};  // never empty
 };
 
@@ -69,6 +71,10 @@ struct Claims : TokenTimes {
   std::string email;
   std::vector<std::string> roles;
   std::vector<std::string> scopes;
+  // IssuerRules::more_claims that hold a text, a number or a truth value, as text
+  // without control characters, by the name in the rules. Those that are absent, null,
+  // too long or of another type are left out.
+  std::vector<std::pair<absl::string_view, std::string>> more;
   std::string json;  // the whole claims set, as it stands in the token
 };
 

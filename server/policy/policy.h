@@ -1,44 +1,73 @@
 #pragma once
 
-#include "absl/status/status.h"
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "server/policy/decision.h"
+#include "server/policy/definition.h"
+#include "server/policy/expression.h"
 #include "server/policy/principal.h"
+#include "server/policy/question.h"
+#include "server/policy/truth.h"
 
 namespace gatehouse::policy {
 
-// What the caller asks about. Views into the request.
-struct Question {
-  absl::string_view resource;  // "type/id"
-  absl::string_view owner;     // from the backend's database; empty matches nobody
-  absl::string_view action;
-  absl::string_view tenant;  // from the backend's database; empty: the resource has none
+// What one rule said, for people.
+struct RuleVerdict {
+  std::string rule;  // allow[0] role:support
+  Truth truth = Truth::kUnknown;
+  std::string lacking;  // empty where it is true
 };
 
-// INVALID_ARGUMENT, naming the field, if `question` is none: a resource without
-// '/', with an empty type or id, or any field with a control character or beyond
-// 4 KiB. Not a denial: the caller made a mistake.
-absl::Status CheckQuestion(const Question& question);
-
-// The rules in force. A value; thread-safe.
+// The rules in force, compiled: a decision allocates nothing and reads no text but
+// the request's. Immutable; thread-safe.
 class Policy {
  public:
   // No rules were written. With one issuer: the owner of a resource may do
   // everything with it, others nothing. With several, nothing says whose subject
   // an owner is, and nobody may do anything.
-  static Policy Default(int issuers) { return Policy(issuers == 1); }
+  static Policy Default(int issuers);
+
+  // INVALID_ARGUMENT with the first mistake of Check(), if there is one.
+  static absl::StatusOr<Policy> Compile(const Definition& policy,
+                                        const std::vector<std::string>& issuers);
+
+  ~Policy();
+  Policy(Policy&&) noexcept;
+  Policy& operator=(Policy&&) noexcept;
 
   // kOk or kInsufficientPermissions. Empty values equal nothing, not even each
   // other. `question` has passed CheckQuestion.
   Code Decide(const Principal& principal, const Question& question) const;
 
-  // For the log: what was lacking where Decide gave kInsufficientPermissions.
+  // For the log: what was lacking where Decide gave kInsufficientPermissions. In
+  // general words.
   absl::string_view WhyDenied(const Principal& principal, const Question& question) const;
 
- private:
-  explicit Policy(bool owner_may) : owner_may_(owner_may) {}
+  // The rows of resource type `type` on which Decide would say kOk, for a backend
+  // that gives every fact of a row: owner, tenant, attributes, relations. Constant
+  // true or false where that does not depend on the row; false for an unknown type
+  // or action.
+  Expression Filter(const Principal& principal, absl::string_view type,
+                    absl::string_view action) const;
 
-  bool owner_may_;
+  // Where things of this type stand in the backend's database; null if the policy does
+  // not say.
+  const Table* TableOf(absl::string_view type) const;
+
+  // Each rule that Decide looks at, for those who may know.
+  std::vector<RuleVerdict> Explain(const Principal& principal, const Question& question) const;
+
+ private:
+  struct Compiled;
+  explicit Policy(std::unique_ptr<const Compiled> compiled);
+
+  std::unique_ptr<const Compiled> compiled_;  // null: nobody may
 };
 
 }  // namespace gatehouse::policy

@@ -16,6 +16,7 @@ Principal PrincipalOf(const jose::VerifiedJwt& jwt) {
       .email = claims.email,
       .issue_time = claims.issue_time,
       .expire_time = claims.expire_time,
+      .claims = {claims.more.begin(), claims.more.end()},
   };
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "absl/container/inlined_vector.h"
 #include "absl/strings/string_view.h"
@@ -26,6 +28,16 @@ struct Principal {
   absl::string_view email;
   std::optional<absl::Time> issue_time;
   absl::Time expire_time;
+  // The other claims that the policy asks for, by the name or path that it uses.
+  std::vector<std::pair<absl::string_view, absl::string_view>> claims = {};
+
+  // Empty if it is absent.
+  absl::string_view Claim(absl::string_view name) const {
+    for (const auto& [key, value] : claims) {
+      if (key == name) return value;
+    }
+    return {};
+  }
 };
 
 // Views into `jwt`.

@@ -20,7 +20,7 @@ Principal Ada() {
 }
 
 Question TaskOf(absl::string_view owner) {
-  return {.resource = "task/1", .owner = owner, .action = "read", .tenant = ""};
+  return {.resource = "task/1", .owner = owner, .action = "read"};
 }
 
 TEST(DefaultPolicyTest, TheOwnerMay) {

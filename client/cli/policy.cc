@@ -1,0 +1,102 @@
+#include "client/cli/policy.h"
+
+#include <iostream>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "client/cli/arguments.h"
+#include "client/cli/output.h"
+#include "server/base/status_macros.h"
+
+namespace gatehouse::cli {
+namespace {
+
+struct Arguments {
+  std::string config = "gatehouse.yaml";
+  std::string tests;
+};
+
+int Check(const Arguments& arguments) {
+  const auto loaded = LoadPolicy(arguments.config);
+  if (!loaded.ok()) return Fail(Printable(loaded.status().message()));
+  for (const std::string& warning : loaded->config.warnings) {
+    std::cout << "warning: " << Printable(warning) << "\n";
+  }
+  size_t actions = 0;
+  const policy::Definition& policy = *loaded->config.policy;
+  for (const policy::Resource& resource : policy.resources) actions += resource.actions.size();
+  std::cout << Printable(arguments.config) << ": OK: " << policy.resources.size()
+            << " resource types, " << actions << " actions, " << policy.roles.size() << " roles\n";
+  return kYes;
+}
+
+template <typename Run>
+void AddOffline(CLI::App& command, std::shared_ptr<Arguments> arguments, Action& action, Run run) {
+  command
+      .add_option("--config", arguments->config, "The server's configuration file, with `policy:`")
+      ->capture_default_str()
+      ->type_name("FILE");
+  command.callback([arguments = std::move(arguments), &action, run] {
+    action = [arguments, run](const Options& options) { return run(*arguments, options); };
+  });
+}
+
+}  // namespace
+
+absl::StatusOr<LoadedPolicy> LoadPolicy(const std::string& config_file) {
+  GH_ASSIGN_OR_RETURN(config::Config config, config::LoadConfig(config_file));
+  if (!config.policy.has_value()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(config_file,
+                     ": there is no `policy:` in it: the owner of a thing may do "
+                     "everything with it, others nothing"));
+  }
+  std::vector<std::string> issuers;
+  for (const config::Issuer& issuer : config.issuers) issuers.push_back(issuer.rules.issuer);
+  GH_ASSIGN_OR_RETURN(policy::Policy policy, policy::Policy::Compile(*config.policy, issuers));
+  return LoadedPolicy{std::move(config), std::move(issuers), std::move(policy)};
+}
+
+void AddPolicy(CLI::App& app, Action& action) {
+  CLI::App* const policy =
+      app.add_subcommand("policy", "Check, test and show the policy of a configuration file");
+  policy->require_subcommand(1);
+  AddExamples(*policy,
+              "  gatehouse policy check --config gatehouse.yaml\n"
+              "  gatehouse policy test policy-tests.yaml\n"
+              "  gatehouse policy matrix\n",
+              "0 good, 1 a test failed, 2 failed or wrong usage");
+
+  CLI::App* const check =
+      policy->add_subcommand("check", "Look for mistakes, and for rules that can hardly be meant");
+  AddExamples(*check, "  gatehouse policy check --config gatehouse.yaml\n", kCodesOfADeed);
+  AddOffline(*check, std::make_shared<Arguments>(), action,
+             [](const Arguments& arguments, const Options&) { return Check(arguments); });
+
+  CLI::App* const test =
+      policy->add_subcommand("test", "Ask the policy a table of questions, and compare");
+  const auto of_test = std::make_shared<Arguments>();
+  test->add_option("tests", of_test->tests, "A YAML file of who, what and what is expected")
+      ->required()
+      ->type_name("FILE");
+  AddExamples(*test, "  gatehouse policy test policy-tests.yaml --config gatehouse.yaml\n",
+              "0 all as expected, 1 some are not, 2 failed or wrong usage");
+  AddOffline(*test, of_test, action, [](const Arguments& arguments, const Options& options) {
+    const auto loaded = LoadPolicy(arguments.config);
+    if (!loaded.ok()) return Fail(Printable(loaded.status().message()));
+    return RunPolicyTests(*loaded, arguments.tests, options.output);
+  });
+
+  CLI::App* const matrix =
+      policy->add_subcommand("matrix", "Show which role may do what, as a table");
+  AddExamples(*matrix, "  gatehouse policy matrix --config gatehouse.yaml\n", kCodesOfADeed);
+  AddOffline(*matrix, std::make_shared<Arguments>(), action,
+             [](const Arguments& arguments, const Options&) {
+               const auto loaded = LoadPolicy(arguments.config);
+               if (!loaded.ok()) return Fail(Printable(loaded.status().message()));
+               return PrintPolicyMatrix(*loaded);
+             });
+}
+
+}  // namespace gatehouse::cli

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "client/cli/commands.h"
+#include "server/config/config.h"
+#include "server/policy/policy.h"
+
+// What the subcommands of `gatehouse policy` share. All work offline, on the
+// server's configuration file.
+namespace gatehouse::cli {
+
+struct LoadedPolicy {
+  config::Config config;
+  std::vector<std::string> issuers;
+  policy::Policy policy;
+};
+
+// INVALID_ARGUMENT with every mistake of the file, or if it has no policy.
+absl::StatusOr<LoadedPolicy> LoadPolicy(const std::string& config_file);
+
+// Whether each question of the file `tests` gets the answer that it says. kYes if so,
+// kNo with the differences if not.
+int RunPolicyTests(const LoadedPolicy& loaded, const std::string& tests, Output output);
+
+// Who may do what, as a table: a line for each action, a column for each role.
+int PrintPolicyMatrix(const LoadedPolicy& loaded);
+
+}  // namespace gatehouse::cli

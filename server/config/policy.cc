@@ -1,0 +1,233 @@
+#include "server/config/policy.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "server/base/log.h"
+#include "server/policy/check.h"
+#include "server/policy/condition.h"
+
+namespace gatehouse::config {
+namespace {
+
+using policy::Column;
+using policy::Condition;
+using policy::Tenancy;
+using policy::Who;
+using Kind = Condition::Kind;
+
+constexpr absl::string_view kWhoForms =
+    "must be owner, role:NAME, scope:NAME, relation:NAME or authenticated";
+
+struct Prefix {
+  absl::string_view text;
+  Who::Kind kind;
+};
+constexpr std::array<Prefix, 3> kPrefixes = {{{"role:", Who::Kind::kRole},
+                                              {"scope:", Who::Kind::kScope},
+                                              {"relation:", Who::Kind::kRelation}}};
+
+// A map of the message in the order of its names, so that what is said about it is
+// always the same.
+template <typename Map>
+std::vector<std::pair<std::string, const typename Map::mapped_type*>> Sorted(const Map& map) {
+  std::vector<std::pair<std::string, const typename Map::mapped_type*>> out;
+  for (const auto& [name, value] : map) out.emplace_back(name, &value);
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+class PolicyReader {
+ public:
+  explicit PolicyReader(Findings& findings) : findings_(findings) {}
+
+  policy::Definition Read(const v1::Policy& in) {
+    policy::Definition out;
+    for (const auto& [name, role] : Sorted(in.roles())) {
+      out.roles.push_back({name, {role->includes().begin(), role->includes().end()}});
+    }
+    for (const auto& [type, resource] : Sorted(in.resources())) {
+      const std::string path = absl::StrCat("policy.resources.", log::Escape(type, 64));
+      policy::Resource read{.type = type,
+                            .issuers = {resource->issuers().begin(), resource->issuers().end()},
+                            .tenancy = ReadTenancy(resource->tenant(), path + ".tenant"),
+                            .actions = {},
+                            .table = {}};
+      if (resource->has_table()) read.table = ReadTable(resource->table(), path + ".table");
+      for (const auto& [name, action] : Sorted(resource->actions())) {
+        const std::string inner = absl::StrCat(path, ".actions.", log::Escape(name, 64));
+        read.actions.push_back({.name = name,
+                                .allow = ReadRules(action->allow(), inner + ".allow", false),
+                                .deny = ReadRules(action->deny(), inner + ".deny", true),
+                                .is_public = action->public_()});
+      }
+      out.resources.push_back(std::move(read));
+    }
+    return out;
+  }
+
+ private:
+  Tenancy ReadTenancy(const std::string& text, const std::string& path) {
+    if (!findings_.Given(path) || text == "optional") return Tenancy::kOptional;
+    if (text == "required") return Tenancy::kRequired;
+    if (text != "none") findings_.Wrong(path, "must be required, optional or none");
+    return Tenancy::kNone;
+  }
+
+  policy::Table ReadTable(const v1::Table& in, const std::string& path) {
+    policy::Table out{.name = in.name(), .id = in.id().empty() ? "id" : in.id()};
+    if (in.has_owner()) out.owner = ReadColumn(in.owner(), path + ".owner");
+    if (in.has_tenant()) out.tenant = ReadColumn(in.tenant(), path + ".tenant");
+    for (const auto& [name, column] : Sorted(in.attributes())) {
+      out.attributes[name] =
+          ReadColumn(*column, absl::StrCat(path, ".attributes.", log::Escape(name, 64)));
+    }
+    for (const auto& [name, join] : in.relations()) {
+      out.relations[name] = {join.table(), join.resource(), join.subject()};
+    }
+    return out;
+  }
+
+  Column ReadColumn(const v1::Column& in, const std::string& path) {
+    Column out{.name = in.name()};
+    if (in.type() == "integer") {
+      out.type = Column::Type::kInteger;
+    } else if (in.type() == "number") {
+      out.type = Column::Type::kNumber;
+    } else if (findings_.Given(path + ".type") && in.type() != "text") {
+      findings_.Wrong(path + ".type", "must be text, integer or number");
+    }
+    return out;
+  }
+
+  template <typename Rules>
+  std::vector<policy::Rule> ReadRules(const Rules& in, const std::string& path, bool is_deny) {
+    std::vector<policy::Rule> out;
+    for (int i = 0; i < in.size(); ++i) {
+      const std::string inner = absl::StrCat(path, "[", i, "]");
+      policy::Rule rule;
+      if (!in[i].who().empty()) {
+        rule.who = ReadWho(in[i].who(), inner);
+      } else if (!is_deny || in[i].when().empty()) {
+        findings_.Wrong(inner, absl::StrCat("needs who, which ", kWhoForms));
+      }
+      rule.when = ReadConditions(in[i].when(), inner + ".when");
+      out.push_back(std::move(rule));
+    }
+    return out;
+  }
+
+  Who ReadWho(absl::string_view text, const std::string& path) {
+    if (text == "owner") return {Who::Kind::kOwner};
+    if (text == "authenticated") return {Who::Kind::kAuthenticated};
+    for (const Prefix& prefix : kPrefixes) {
+      if (absl::StartsWith(text, prefix.text)) {
+        return {prefix.kind, std::string(text.substr(prefix.text.size()))};
+      }
+    }
+    findings_.Wrong(path, absl::StrCat(kWhoForms, ", not \"", log::Escape(text, 64), "\""));
+    return {};
+  }
+
+  template <typename Conditions>
+  std::vector<Condition> ReadConditions(const Conditions& in, const std::string& path) {
+    std::vector<Condition> out;
+    for (int i = 0; i < in.size(); ++i) {
+      out.push_back(ReadCondition(in[i], absl::StrCat(path, "[", i, "]")));
+    }
+    return out;
+  }
+
+  Condition ReadCondition(const v1::Condition& in, const std::string& path) {
+    const auto given = [&](absl::string_view field) {
+      return findings_.Given(absl::StrCat(path, ".", field));
+    };
+    Condition out;
+    int shapes = 0;
+    if (given("all") || given("any")) {
+      ++shapes;
+      out.kind = given("all") ? Kind::kAll : Kind::kAny;
+      out.inner = given("all") ? ReadConditions(in.all(), path + ".all")
+                               : ReadConditions(in.any(), path + ".any");
+      if (given("all") && given("any")) ++shapes;
+    }
+    if (given("not")) {
+      ++shapes;
+      out.kind = Kind::kNot;
+      out.inner = {ReadCondition(in.not_(), path + ".not")};
+    }
+    if (given("attribute") || given("claim")) {
+      ++shapes;
+      if (given("attribute") && given("claim")) ++shapes;
+      out = ReadTest(in, path, given);
+    }
+    if (shapes != 1) {
+      findings_.Wrong(path, "needs exactly one of attribute, claim, all, any, not");
+    }
+    return out;
+  }
+
+  template <typename Given>
+  Condition ReadTest(const v1::Condition& in, const std::string& path, const Given& given) {
+    Condition out;
+    out.of = given("claim") ? Condition::Of::kClaim : Condition::Of::kAttribute;
+    out.name = given("claim") ? in.claim() : in.attribute();
+    int tests = 0;
+    const auto text = [&](absl::string_view field, Kind kind, std::vector<std::string> values) {
+      if (!given(field)) return;
+      ++tests;
+      out.kind = kind;
+      out.values = std::move(values);
+    };
+    const auto number = [&](absl::string_view field, Kind kind, const std::string& value) {
+      if (!given(field)) return;
+      ++tests;
+      out.kind = kind;
+      if (!policy::ParseNumber(value, out.number)) {
+        findings_.Wrong(absl::StrCat(path, ".", field),
+                        "must be a decimal number no larger than 2^53");
+      }
+    };
+    text("equals", Kind::kEquals, {in.equals()});
+    text("in", Kind::kIn, {in.in().begin(), in.in().end()});
+    text("prefix", Kind::kPrefix, {in.prefix()});
+    text("equals_claim", Kind::kEqualsClaim, {in.equals_claim()});
+    text("present", Kind::kPresent, {});
+    number("less_than", Kind::kLess, in.less_than());
+    number("at_most", Kind::kAtMost, in.at_most());
+    number("greater_than", Kind::kGreater, in.greater_than());
+    number("at_least", Kind::kAtLeast, in.at_least());
+    if (tests != 1) {
+      findings_.Wrong(path,
+                      "needs exactly one of equals, in, prefix, equals_claim, present, less_than, "
+                      "at_most, greater_than, at_least");
+    }
+    if (out.kind != Kind::kPresent || in.present()) return out;
+    Condition absent;
+    absent.kind = Kind::kNot;
+    absent.inner = {std::move(out)};
+    return absent;
+  }
+
+  Findings& findings_;
+};
+
+}  // namespace
+
+policy::Definition ReadPolicy(const v1::Policy& in, const std::vector<std::string>& issuers,
+                              Findings& findings, std::vector<std::string>& warnings) {
+  policy::Definition out = PolicyReader(findings).Read(in);
+  const policy::Findings checked = policy::Check(out, issuers);
+  for (const policy::Finding& one : checked.mistakes) {
+    findings.Wrong(absl::StrCat("policy.", one.path), one.what);
+  }
+  for (const policy::Finding& one : checked.warnings) {
+    warnings.push_back(findings.Sentence(absl::StrCat("policy.", one.path), one.what));
+  }
+  return out;
+}
+
+}  // namespace gatehouse::config

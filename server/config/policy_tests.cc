@@ -1,0 +1,102 @@
+#include "server/config/policy_tests.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "gatehouse/config/v1/policy_tests.pb.h"
+#include "server/base/status_macros.h"
+#include "server/config/findings.h"
+#include "server/config/issuer.h"
+#include "server/config/yaml_to_message.h"
+#include "server/config/yaml_tree.h"
+#include "server/keys/read_file.h"
+
+namespace gatehouse::config {
+namespace {
+
+class TestReader {
+ public:
+  TestReader(const std::vector<std::string>& issuers, Findings& findings)
+      : issuers_(issuers), findings_(findings) {}
+
+  PolicyTest Read(const v1::PolicyTest& in, const std::string& path) {
+    PolicyTest out;
+    out.line = findings_.LineOf(path);
+    ReadUser(in.who(), path + ".who", out.who);
+    RequireText(in.resource(), path + ".resource", findings_);
+    RequireText(in.action(), path + ".action", findings_);
+    out.resource = in.resource();
+    out.action = in.action();
+    out.owner = in.owner();
+    out.tenant = in.tenant();
+    for (const auto& [name, subjects] : in.relations()) {
+      out.relations.emplace_back(
+          name, std::vector<std::string>(subjects.subjects().begin(), subjects.subjects().end()));
+    }
+    out.attributes.assign(in.attributes().begin(), in.attributes().end());
+    if (in.expect() != "allow" && in.expect() != "deny") {
+      findings_.Wrong(path + ".expect", "must be allow or deny");
+    }
+    out.expect_allow = in.expect() == "allow";
+    out.name = in.name();
+    if (out.name.empty()) {
+      out.name = absl::StrCat(in.who().subject(), " ", in.action(), " ", in.resource());
+    }
+    const absl::Status good =
+        out.With([](const policy::Question& question) { return policy::CheckQuestion(question); });
+    if (!good.ok() && !out.resource.empty()) findings_.Wrong(path, good.message());
+    return out;
+  }
+
+ private:
+  void ReadUser(const v1::PolicyUser& in, const std::string& path, PolicyUser& out) {
+    RequireText(in.subject(), path + ".subject", findings_);
+    out.subject = in.subject();
+    out.issuer = in.issuer();
+    if (in.issuer().empty() && issuers_.size() == 1) {
+      out.issuer = issuers_.front();
+    } else if (std::find(issuers_.begin(), issuers_.end(), in.issuer()) == issuers_.end()) {
+      findings_.Wrong(path + ".issuer", "must be one of the configuration's issuers");
+    }
+    out.tenant = in.tenant();
+    out.roles.assign(in.roles().begin(), in.roles().end());
+    out.scopes.assign(in.scopes().begin(), in.scopes().end());
+    out.claims.assign(in.claims().begin(), in.claims().end());
+  }
+
+  const std::vector<std::string>& issuers_;
+  Findings& findings_;
+};
+
+}  // namespace
+
+policy::Principal PolicyUser::ToPrincipal() const {
+  policy::Principal out;
+  out.subject = subject;
+  out.issuer = issuer;
+  out.tenant = tenant;
+  out.roles.assign(roles.begin(), roles.end());
+  out.scopes.assign(scopes.begin(), scopes.end());
+  out.claims.assign(claims.begin(), claims.end());
+  return out;
+}
+
+absl::StatusOr<std::vector<PolicyTest>> LoadPolicyTests(const std::string& path,
+                                                        const std::vector<std::string>& issuers) {
+  GH_ASSIGN_OR_RETURN(const std::string text, keys::ReadSmallFile(path, kMaxYamlBytes));
+  Findings findings(path);
+  const auto root = ParseYaml(text, findings);
+  if (!root.has_value()) return findings.ToStatus();
+  v1::PolicyTests message;
+  YamlToMessage(*root, message, findings);
+  if (message.tests().empty()) findings.Wrong("tests", "needs at least one test");
+  TestReader reader(issuers, findings);
+  std::vector<PolicyTest> out;
+  for (int i = 0; i < message.tests_size(); ++i) {
+    out.push_back(reader.Read(message.tests(i), absl::StrCat("tests[", i, "]")));
+  }
+  GH_RETURN_IF_ERROR(findings.ToStatus());
+  return out;
+}
+
+}  // namespace gatehouse::config

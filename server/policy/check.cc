@@ -1,0 +1,285 @@
+#include "server/policy/check.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "server/base/log.h"
+#include "server/base/text.h"
+#include "server/policy/check_table.h"
+
+namespace gatehouse::policy {
+namespace {
+
+constexpr size_t kMaxNameBytes = 256;
+
+std::string Quoted(absl::string_view text) {
+  return absl::StrCat("\"", log::Escape(text, 64), "\"");
+}
+
+// What is wrong with a name; empty if nothing.
+std::string WrongName(absl::string_view name) {
+  if (name.empty()) return "must not be empty";
+  if (name.size() > kMaxNameBytes) return "is longer than 256 bytes";
+  if (HasControlCharacter(name)) return "holds a control character";
+  return "";
+}
+
+bool IsSame(const Condition& a, const Condition& b);
+
+bool AreSame(const std::vector<Condition>& a, const std::vector<Condition>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), IsSame);
+}
+
+bool IsSame(const Condition& a, const Condition& b) {
+  return a.kind == b.kind && a.of == b.of && a.name == b.name && a.values == b.values &&
+         a.number == b.number && AreSame(a.inner, b.inner);
+}
+
+class Checker {
+ public:
+  Checker(const Definition& policy, const std::vector<std::string>& issuers)
+      : policy_(policy), issuers_(issuers) {}
+
+  Findings Run() {
+    CheckRoles();
+    if (policy_.resources.empty()) {
+      Mistake("resources", "needs at least one resource; without one nobody may do anything");
+    }
+    if (policy_.resources.size() > kMaxResources) Mistake("resources", "are more than 4096");
+    std::set<std::string> types;
+    for (const Resource& resource : policy_.resources) CheckResource(resource, types);
+    for (const std::string& role : known_roles_) {
+      if (used_roles_.count(role) == 0) {
+        Warn(absl::StrCat("roles.", role), "no rule names this role or one that it includes");
+      }
+    }
+    return std::move(out_);
+  }
+
+ private:
+  void Mistake(std::string path, absl::string_view what) {
+    out_.mistakes.push_back({std::move(path), std::string(what)});
+  }
+  void Warn(std::string path, absl::string_view what) {
+    out_.warnings.push_back({std::move(path), std::string(what)});
+  }
+  bool CheckName(const std::string& path, absl::string_view name) {
+    const std::string wrong = WrongName(name);
+    if (!wrong.empty()) Mistake(path, wrong);
+    return wrong.empty();
+  }
+
+  void CheckRoles() {
+    std::set<std::string> declared;
+    for (const Role& role : policy_.roles) {
+      const std::string path = absl::StrCat("roles.", role.name);
+      CheckName(path, role.name);
+      if (!declared.insert(role.name).second) Mistake(path, "is there twice");
+      known_roles_.insert(role.name);
+      std::set<std::string> seen;
+      for (size_t i = 0; i < role.includes.size(); ++i) {
+        const std::string inner = absl::StrCat(path, ".includes[", i, "]");
+        if (CheckName(inner, role.includes[i]) && !seen.insert(role.includes[i]).second) {
+          Mistake(inner, "is there twice");
+        }
+        known_roles_.insert(role.includes[i]);
+        includes_[role.name].push_back(role.includes[i]);
+      }
+    }
+    if (known_roles_.size() > kMaxRoles) Mistake("roles", "are more than 1024");
+    for (const Role& role : policy_.roles) {
+      if (Includes(role.name, role.name)) {
+        Mistake(absl::StrCat("roles.", role.name), "includes itself, directly or through others");
+      }
+    }
+  }
+
+  // Whether `role` includes `wanted`, directly or through others.
+  bool Includes(const std::string& role, const std::string& wanted) const {
+    std::set<std::string> seen;
+    std::vector<std::string> left = {role};
+    while (!left.empty()) {
+      const auto it = includes_.find(left.back());
+      left.pop_back();
+      if (it == includes_.end()) continue;
+      for (const std::string& next : it->second) {
+        if (next == wanted) return true;
+        if (seen.insert(next).second) left.push_back(next);
+      }
+    }
+    return false;
+  }
+
+  void CheckResource(const Resource& resource, std::set<std::string>& types) {
+    const std::string path = absl::StrCat("resources.", resource.type);
+    if (CheckName(path, resource.type) && resource.type.find('/') != std::string::npos) {
+      Mistake(path, "a resource type holds no slash: a resource is type/id");
+    }
+    if (!types.insert(resource.type).second) Mistake(path, "is there twice");
+    CheckIssuers(resource, path + ".issuers");
+    for (Finding& one : CheckTable(resource, path)) out_.mistakes.push_back(std::move(one));
+    if (resource.actions.empty()) {
+      Mistake(path + ".actions", "needs at least one action; nobody may do anything else");
+    }
+    if (resource.actions.size() > kMaxActions) Mistake(path + ".actions", "are more than 256");
+    std::set<std::string> names;
+    for (const Action& action : resource.actions) {
+      const std::string inner = absl::StrCat(path, ".actions.", action.name);
+      CheckName(inner, action.name);
+      if (!names.insert(action.name).second) Mistake(inner, "is there twice");
+      CheckAction(action, resource.tenancy, inner);
+    }
+  }
+
+  void CheckIssuers(const Resource& resource, const std::string& path) {
+    if (resource.issuers.empty() && issuers_.size() > 1) {
+      Mistake(path, "is required with several issuers: it says whose subjects an owner may be");
+    }
+    std::set<std::string> seen;
+    for (size_t i = 0; i < resource.issuers.size(); ++i) {
+      const std::string& issuer = resource.issuers[i];
+      const std::string inner = absl::StrCat(path, "[", i, "]");
+      if (std::find(issuers_.begin(), issuers_.end(), issuer) == issuers_.end()) {
+        Mistake(inner, absl::StrCat(Quoted(issuer), " is none of the issuers"));
+      } else if (!seen.insert(issuer).second) {
+        Mistake(inner, "is there twice");
+      }
+    }
+  }
+
+  void CheckAction(const Action& action, Tenancy tenancy, const std::string& path) {
+    if (action.allow.empty()) {
+      Mistake(path + ".allow", "needs at least one rule; without one nobody may");
+    }
+    if (action.allow.size() + action.deny.size() > kMaxRules) Mistake(path, "has over 256 rules");
+    CheckRules(action.allow, path + ".allow");
+    CheckRules(action.deny, path + ".deny");
+    for (size_t i = 0; i < action.allow.size(); ++i) {
+      const Rule& rule = action.allow[i];
+      if (rule.who.kind != Who::Kind::kAuthenticated || !rule.when.empty()) continue;
+      const std::string inner = absl::StrCat(path, ".allow[", i, "]");
+      if (tenancy != Tenancy::kRequired && !action.is_public) {
+        Mistake(inner, "allows everybody who has a token; if that is meant, say public: true");
+      } else if (action.allow.size() > 1) {
+        Warn(inner, "allows everybody, so that the other rules of allow say nothing");
+      }
+    }
+    for (size_t i = 0; i < action.deny.size(); ++i) {
+      const Rule& rule = action.deny[i];
+      if (rule.who.kind == Who::Kind::kAuthenticated && rule.when.empty()) {
+        Mistake(absl::StrCat(path, ".deny[", i, "]"),
+                "denies everybody, so that no rule of allow can match; leave the action out");
+      }
+    }
+    CheckNeverMatches(action, path);
+  }
+
+  // What is denied to all whom a rule allows.
+  void CheckNeverMatches(const Action& action, const std::string& path) {
+    for (size_t i = 0; i < action.allow.size(); ++i) {
+      const Rule& rule = action.allow[i];
+      const bool never = std::any_of(action.deny.begin(), action.deny.end(), [&](const Rule& deny) {
+        const bool same = deny.who.kind == rule.who.kind && deny.who.name == rule.who.name;
+        return same && (deny.when.empty() || AreSame(deny.when, rule.when));
+      });
+      if (never) Warn(absl::StrCat(path, ".allow[", i, "]"), "can never match: deny wins over it");
+    }
+  }
+
+  void CheckRules(const std::vector<Rule>& rules, const std::string& path) {
+    for (size_t i = 0; i < rules.size(); ++i) {
+      const std::string inner = absl::StrCat(path, "[", i, "]");
+      CheckWho(rules[i].who, inner);
+      for (size_t j = 0; j < rules[i].when.size(); ++j) {
+        CheckCondition(rules[i].when[j], absl::StrCat(inner, ".when[", j, "]"), 0);
+      }
+      for (size_t j = 0; j < i; ++j) {
+        if (rules[i].who.kind == rules[j].who.kind && rules[i].who.name == rules[j].who.name &&
+            AreSame(rules[i].when, rules[j].when)) {
+          Mistake(inner, absl::StrCat("is the same rule as ", path, "[", j, "]"));
+        }
+      }
+    }
+  }
+
+  void CheckWho(const Who& who, const std::string& path) {
+    if (who.kind == Who::Kind::kOwner || who.kind == Who::Kind::kAuthenticated) return;
+    if (!CheckName(path, who.name) || who.kind != Who::Kind::kRole) return;
+    if (known_roles_.count(who.name) == 0) {
+      Mistake(path, absl::StrCat("the role ", Quoted(who.name),
+                                 " is not among policy.roles; write it there, if only as \"",
+                                 log::Escape(who.name, 64), ": {}\""));
+    }
+    for (const std::string& role : known_roles_) {
+      if (role == who.name || Includes(role, who.name)) used_roles_.insert(role);
+    }
+  }
+
+  void CheckCondition(const Condition& condition, const std::string& path, size_t depth) {
+    using Kind = Condition::Kind;
+    if (depth == kMaxConditionDepth) return Mistake(path, "conditions are nested over 16 deep");
+    switch (condition.kind) {
+      case Kind::kAll:
+      case Kind::kAny:
+      case Kind::kNot:
+        if (condition.inner.empty()) Mistake(path, "needs at least one condition");
+        for (const Condition& one : condition.inner) CheckCondition(one, path, depth + 1);
+        return;
+      case Kind::kLess:
+      case Kind::kAtMost:
+      case Kind::kGreater:
+      case Kind::kAtLeast:
+        if (!std::isfinite(condition.number)) Mistake(path, "compares with what is no number");
+        break;
+      case Kind::kPresent:
+        break;
+      default:
+        if (condition.values.empty()) Mistake(path, "compares with nothing");
+        for (const std::string& value : condition.values) {
+          if (value.empty()) Mistake(path, "compares with an empty text, which equals nothing");
+        }
+        break;
+    }
+    CheckName(path, condition.name);
+  }
+
+  const Definition& policy_;
+  const std::vector<std::string>& issuers_;
+  std::set<std::string> known_roles_;
+  std::set<std::string> used_roles_;
+  std::map<std::string, std::vector<std::string>> includes_;
+  Findings out_;
+};
+
+void AddClaims(const Condition& condition, std::set<std::string>& out) {
+  for (const Condition& inner : condition.inner) AddClaims(inner, out);
+  if (!condition.inner.empty()) return;
+  if (condition.of == Condition::Of::kClaim) out.insert(condition.name);
+  if (condition.kind == Condition::Kind::kEqualsClaim) out.insert(condition.values.front());
+}
+
+}  // namespace
+
+std::vector<std::string> ClaimsOf(const Definition& policy) {
+  std::set<std::string> out;
+  for (const Resource& resource : policy.resources) {
+    for (const Action& action : resource.actions) {
+      for (const std::vector<Rule>* rules : {&action.allow, &action.deny}) {
+        for (const Rule& rule : *rules) {
+          for (const Condition& condition : rule.when) AddClaims(condition, out);
+        }
+      }
+    }
+  }
+  return {out.begin(), out.end()};
+}
+
+Findings Check(const Definition& policy, const std::vector<std::string>& issuers) {
+  return Checker(policy, issuers).Run();
+}
+
+}  // namespace gatehouse::policy

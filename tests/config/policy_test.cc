@@ -1,0 +1,164 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "server/config/config.h"
+
+namespace gatehouse::config {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+// A good file with this policy; its first line is line 9.
+absl::StatusOr<Config> With(absl::string_view policy) {
+  return ParseConfig(absl::StrCat(R"(issuers:
+  - issuer: https://issuer.example
+    audiences: [api]
+    algorithms: [EdDSA]
+    keys: {jwks_url: "https://issuer.example/jwks"}
+revocations:
+  sqlite: {path: a.db}
+
+)",
+                                  policy),
+                     "g.yaml");
+}
+
+TEST(PolicyConfigTest, IsReadAsItIsWritten) {
+  const auto config = With(R"(policy:
+  roles: {admin: {includes: [support]}}
+  resources:
+    task:
+      tenant: required
+      actions:
+        read:
+          allow: [owner, "role:support", "scope:task:read", "relation:editor"]
+        delete:
+          allow:
+            - who: role:admin
+              when:
+                - {attribute: status, in: [open, done]}
+                - not: {claim: /a/b, present: true}
+                - any: [{attribute: size, at_most: 7}, {attribute: dept, equals_claim: dept}]
+          deny:
+            - {when: [{attribute: locked, equals: "yes"}]}
+)");
+  ASSERT_TRUE(config.ok()) << config.status();
+  ASSERT_TRUE(config->policy.has_value());
+  ASSERT_THAT(config->policy->resources, SizeIs(1));
+  const policy::Resource& task = config->policy->resources[0];
+  EXPECT_EQ(task.tenancy, policy::Tenancy::kRequired);
+  ASSERT_THAT(task.actions, SizeIs(2));
+  const policy::Action& erase = task.actions[0];
+  EXPECT_EQ(erase.name, "delete");
+  ASSERT_THAT(erase.allow, SizeIs(1));
+  EXPECT_EQ(erase.allow[0].who.name, "admin");
+  ASSERT_THAT(erase.allow[0].when, SizeIs(3));
+  EXPECT_THAT(erase.allow[0].when[0].values, ElementsAre("open", "done"));
+  EXPECT_EQ(erase.allow[0].when[1].kind, policy::Condition::Kind::kNot);
+  EXPECT_EQ(erase.allow[0].when[1].inner.at(0).of, policy::Condition::Of::kClaim);
+  EXPECT_EQ(erase.allow[0].when[2].inner.at(0).number, 7);
+  ASSERT_THAT(erase.deny, SizeIs(1));
+  EXPECT_EQ(erase.deny[0].who.kind, policy::Who::Kind::kAuthenticated);
+  const policy::Action& read = task.actions[1];
+  ASSERT_THAT(read.allow, SizeIs(4));
+  EXPECT_EQ(read.allow[2].who.name, "task:read");
+  EXPECT_THAT(config->warnings, SizeIs(0));
+}
+
+TEST(PolicyConfigTest, ATableIsReadWithShortAndLongColumns) {
+  const auto config = With(R"(policy:
+  resources:
+    task:
+      actions: {read: {allow: [owner, {who: "relation:editor", when: [{attribute: size, less_than: 3}]}]}}
+      table:
+        name: app.tasks
+        owner: owner_id
+        tenant: org_id
+        attributes: {size: {name: bytes, type: integer}}
+        relations: {editor: {table: editors, resource: task_id, subject: user_id}}
+)");
+  ASSERT_TRUE(config.ok()) << config.status();
+  const policy::Table& table = config->policy->resources[0].table.value();
+  EXPECT_EQ(table.owner->name, "owner_id");
+  EXPECT_EQ(table.attributes.at("size").type, policy::Column::Type::kInteger);
+  EXPECT_EQ(table.relations.at("editor").subject, "user_id");
+}
+
+struct Case {
+  const char* name;
+  const char* policy;
+  const char* message;
+};
+class BadPolicyConfig : public ::testing::TestWithParam<Case> {};
+
+TEST_P(BadPolicyConfig, IsRefusedWithLineAndField) {
+  const auto config = With(GetParam().policy);
+  ASSERT_FALSE(config.ok());
+  EXPECT_THAT(std::string(config.status().message()), HasSubstr(GetParam().message));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Policy, BadPolicyConfig,
+    ::testing::Values(
+        Case{"Empty", "policy: {}", "g.yaml:9: policy.resources: needs at least one resource"},
+        Case{"ResourceTwice",
+             "policy:\n  resources:\n    task: {actions: {read: {allow: [owner]}}}\n"
+             "    task: {actions: {read: {allow: [owner]}}}",
+             "g.yaml:12: policy.resources.task: is given twice; first on line 11"},
+        Case{"NoRule", "policy:\n  resources:\n    task: {actions: {read: {}}}",
+             "g.yaml:11: policy.resources.task.actions.read.allow: needs at least one rule"},
+        Case{"UnknownRole",
+             "policy:\n  resources:\n    task: {actions: {read: {allow: [\"role:admin\"]}}}",
+             "g.yaml:11: policy.resources.task.actions.read.allow[0]: the role \"admin\" is not"},
+        Case{"UnknownWho",
+             "policy:\n  resources:\n    task: {actions: {read: {allow: [everybody]}}}",
+             "g.yaml:11: policy.resources.task.actions.read.allow[0]: must be owner, role:NAME"},
+        Case{"UnknownField", "policy:\n  resources:\n    task: {action: {read: {allow: [owner]}}}",
+             "did you mean \"actions\"?"},
+        Case{"Tenant",
+             "policy:\n  resources:\n    task: {tenant: always, actions: {a: {allow: [owner]}}}",
+             "policy.resources.task.tenant: must be required, optional or none"},
+        Case{"TwoTests",
+             "policy:\n  resources:\n    task: {actions: {a: {allow: [{who: owner, when: "
+             "[{attribute: x, equals: a, prefix: b}]}]}}}",
+             "needs exactly one of equals, in"},
+        Case{"NoTest",
+             "policy:\n  resources:\n    task: {actions: {a: {allow: [{who: owner, when: "
+             "[{attribute: x}]}]}}}",
+             "needs exactly one of equals, in"},
+        Case{"NumberThatIsNone",
+             "policy:\n  resources:\n    task: {actions: {a: {allow: [{who: owner, when: "
+             "[{attribute: x, at_most: ten}]}]}}}",
+             "when[0].at_most: must be a decimal number"},
+        Case{
+            "ColumnThatIsNoName",
+            "policy:\n  resources:\n    task:\n      actions: {a: {allow: [owner]}}\n      tenant: "
+            "none\n      table: {name: tasks, owner: \"id; DROP TABLE x\"}",
+            "g.yaml:14: policy.resources.task.table.owner: must be a name of letters"},
+        Case{
+            "ColumnThatIsMissing",
+            "policy:\n  resources:\n    task:\n      actions: {a: {allow: [owner]}}\n      tenant: "
+            "none\n      table: {name: tasks}",
+            "g.yaml:14: policy.resources.task.table: needs owner"},
+        Case{"TextComparedAsNumber",
+             "policy:\n  resources:\n    task:\n      tenant: none\n      actions: {a: {allow: "
+             "[{who: "
+             "owner, when: [{attribute: x, at_most: 1}]}]}}\n      table: {name: tasks, owner: o, "
+             "attributes: {x: x}}",
+             "needs attributes.x of type integer or number"}),
+    [](const auto& info) { return std::string(info.param.name); });
+
+TEST(PolicyConfigTest, WarningsSayLineAndField) {
+  const auto config = With(
+      "policy:\n  roles: {admin: {}}\n  resources:\n    task: {actions: {read: {allow: [owner]}}}");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_THAT(config->warnings, ElementsAre(HasSubstr("g.yaml:10: policy.roles.admin: no rule")));
+}
+
+}  // namespace
+}  // namespace gatehouse::config

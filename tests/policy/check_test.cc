@@ -1,0 +1,129 @@
+#include "server/policy/check.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace gatehouse::policy {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr char kIssuer[] = "https://issuer.example";
+
+Definition Good() {
+  return {.roles = {{.name = "admin", .includes = {"support"}}},
+          .resources = {{.type = "task",
+                         .tenancy = Tenancy::kRequired,
+                         .actions = {{.name = "read",
+                                      .allow = {{.who = {Who::Kind::kOwner}},
+                                                {.who = {Who::Kind::kRole, "support"}}}}}}}};
+}
+
+struct Case {
+  const char* name;
+  std::function<void(Definition&)> spoil;
+  const char* path;
+  const char* what;
+};
+
+class BadPolicy : public ::testing::TestWithParam<Case> {};
+
+TEST(GoodPolicy, HasNothingToFind) {
+  const Findings findings = Check(Good(), {kIssuer});
+  EXPECT_THAT(findings.mistakes, IsEmpty());
+  EXPECT_THAT(findings.warnings, IsEmpty());
+}
+
+TEST_P(BadPolicy, IsRefusedWithItsPlace) {
+  Definition policy = Good();
+  GetParam().spoil(policy);
+  const Findings findings = Check(policy, {kIssuer});
+  ASSERT_FALSE(findings.mistakes.empty());
+  EXPECT_EQ(findings.mistakes.front().path, GetParam().path);
+  EXPECT_THAT(findings.mistakes.front().what, HasSubstr(GetParam().what));
+}
+
+Action& Read(Definition& policy) { return policy.resources.front().actions.front(); }
+
+INSTANTIATE_TEST_SUITE_P(
+    Rules, BadPolicy,
+    ::testing::Values(
+        Case{"NoResource", [](Definition& p) { p.resources.clear(); }, "resources", "at least one"},
+        Case{"RoleThatIncludesItself", [](Definition& p) { p.roles[0].includes = {"admin"}; },
+             "roles.admin", "includes itself"},
+        Case{"RolesInACircle",
+             [](Definition& p) { p.roles.push_back({.name = "support", .includes = {"admin"}}); },
+             "roles.admin", "includes itself"},
+        Case{"UnknownRole", [](Definition& p) { Read(p).allow[1].who.name = "suport"; },
+             "resources.task.actions.read.allow[1]", "not among policy.roles"},
+        Case{"NoAction", [](Definition& p) { p.resources[0].actions.clear(); },
+             "resources.task.actions", "at least one action"},
+        Case{"NoRule", [](Definition& p) { Read(p).allow.clear(); },
+             "resources.task.actions.read.allow", "at least one rule"},
+        Case{"TypeWithASlash", [](Definition& p) { p.resources[0].type = "a/b"; }, "resources.a/b",
+             "no slash"},
+        Case{"SameRuleTwice", [](Definition& p) { Read(p).allow.push_back(Read(p).allow[0]); },
+             "resources.task.actions.read.allow[2]", "same rule"},
+        Case{"EverybodyWithoutPublic",
+             [](Definition& p) {
+               p.resources[0].tenancy = Tenancy::kOptional;
+               Read(p).allow = {{.who = {Who::Kind::kAuthenticated}}};
+             },
+             "resources.task.actions.read.allow[0]", "public: true"},
+        Case{"DenyEverybody",
+             [](Definition& p) { Read(p).deny = {{.who = {Who::Kind::kAuthenticated}}}; },
+             "resources.task.actions.read.deny[0]", "no rule of allow can match"},
+        Case{"UnknownIssuer", [](Definition& p) { p.resources[0].issuers = {"https://x"}; },
+             "resources.task.issuers[0]", "none of the issuers"},
+        Case{"ComparesWithNothing",
+             [](Definition& p) {
+               Read(p).allow[0].when = {{.kind = Condition::Kind::kIn, .name = "status"}};
+             },
+             "resources.task.actions.read.allow[0].when[0]", "compares with nothing"},
+        Case{"ComparesWithEmpty",
+             [](Definition& p) {
+               Read(p).allow[0].when = {
+                   {.kind = Condition::Kind::kEquals, .name = "status", .values = {""}}};
+             },
+             "resources.task.actions.read.allow[0].when[0]", "empty text"}),
+    [](const auto& info) { return std::string(info.param.name); });
+
+TEST(PolicyCheckTest, SeveralIssuersNeedToBeNamed) {
+  Definition policy = Good();
+  EXPECT_EQ(Check(policy, {kIssuer, "https://other.example"}).mistakes.at(0).path,
+            "resources.task.issuers");
+  policy.resources[0].issuers = {kIssuer};
+  EXPECT_THAT(Check(policy, {kIssuer, "https://other.example"}).mistakes, IsEmpty());
+}
+
+TEST(PolicyCheckTest, EverybodyMayIfThatIsSaid) {
+  Definition policy = Good();
+  policy.resources[0].tenancy = Tenancy::kNone;
+  Read(policy).allow = {{.who = {Who::Kind::kAuthenticated}}};
+  Read(policy).is_public = true;
+  EXPECT_THAT(Check(policy, {kIssuer}).mistakes, IsEmpty());
+}
+
+TEST(PolicyCheckTest, WarnsOfRolesThatNoRuleNames) {
+  Definition policy = Good();
+  policy.roles.push_back({.name = "auditor"});
+  const Findings findings = Check(policy, {kIssuer});
+  ASSERT_EQ(findings.warnings.size(), 1U);
+  EXPECT_EQ(findings.warnings[0].path, "roles.auditor");
+}
+
+TEST(PolicyCheckTest, WarnsOfARuleThatDenyAlwaysBeats) {
+  Definition policy = Good();
+  Read(policy).deny = {{.who = {Who::Kind::kRole, "support"}}};
+  const Findings findings = Check(policy, {kIssuer});
+  ASSERT_EQ(findings.warnings.size(), 1U);
+  EXPECT_EQ(findings.warnings[0].path, "resources.task.actions.read.allow[1]");
+}
+
+}  // namespace
+}  // namespace gatehouse::policy

@@ -1,0 +1,387 @@
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "server/policy/policy.h"
+#include "server/policy/sql.h"
+#include "tests/policy/random_policy.h"
+
+namespace gatehouse::policy {
+namespace {
+
+// ---- A naive reading of a policy, written from its description alone. ----
+// nullopt is "unknown".
+using Maybe = std::optional<bool>;
+
+std::string AttributeOf(const Row& row, const std::string& name) {
+  for (const auto& [key, value] : row.attributes) {
+    if (key == name) return value;
+  }
+  return "";
+}
+std::string ClaimOf(const Principal& who, const std::string& name) {
+  for (const auto& [key, value] : who.claims) {
+    if (key == name) return std::string(value);
+  }
+  return "";
+}
+
+Maybe Holds(const Condition& c, const Principal& who, const Row& row) {
+  using Kind = Condition::Kind;
+  if (c.kind == Kind::kNot) {
+    const Maybe inner = Holds(c.inner[0], who, row);
+    return inner.has_value() ? Maybe(!*inner) : std::nullopt;
+  }
+  if (c.kind == Kind::kAll || c.kind == Kind::kAny) {
+    const bool decisive = c.kind == Kind::kAny;
+    bool unknown = false;
+    for (const Condition& one : c.inner) {
+      const Maybe inner = Holds(one, who, row);
+      if (inner == Maybe(decisive)) return decisive;
+      unknown = unknown || !inner.has_value();
+    }
+    return unknown ? std::nullopt : Maybe(!decisive);
+  }
+  const std::string value =
+      c.of == Condition::Of::kClaim ? ClaimOf(who, c.name) : AttributeOf(row, c.name);
+  if (c.kind == Kind::kPresent) return !value.empty();
+  if (value.empty()) return std::nullopt;
+  double number = 0;
+  switch (c.kind) {
+    case Kind::kEquals:
+      return value == c.values[0];
+    case Kind::kIn:
+      return std::count(c.values.begin(), c.values.end(), value) > 0;
+    case Kind::kPrefix:
+      return absl::StartsWith(value, c.values[0]);
+    case Kind::kEqualsClaim: {
+      const std::string other = ClaimOf(who, c.values[0]);
+      return other.empty() ? std::nullopt : Maybe(value == other);
+    }
+    default:
+      break;
+  }
+  if (!absl::SimpleAtod(value, &number)) return std::nullopt;
+  if (c.kind == Kind::kLess) return number < c.number;
+  if (c.kind == Kind::kAtMost) return number <= c.number;
+  if (c.kind == Kind::kGreater) return number > c.number;
+  return number >= c.number;
+}
+
+bool HasRole(const Definition& policy, const std::string& has, const std::string& wanted) {
+  if (has == wanted) return true;
+  for (const Role& role : policy.roles) {
+    if (role.name != has) continue;
+    for (const std::string& included : role.includes) {
+      if (HasRole(policy, included, wanted)) return true;
+    }
+  }
+  return false;
+}
+
+Maybe Matches(const Definition& policy, const Rule& rule, const Principal& who, const Row& row) {
+  Maybe out = true;
+  switch (rule.who.kind) {
+    case Who::Kind::kOwner:
+      out = row.owner.empty() ? std::nullopt : Maybe(row.owner == who.subject);
+      break;
+    case Who::Kind::kRole:
+      out = std::any_of(who.roles.begin(), who.roles.end(), [&](const auto& role) {
+        return HasRole(policy, std::string(role), rule.who.name);
+      });
+      break;
+    case Who::Kind::kScope:
+      out = std::count(who.scopes.begin(), who.scopes.end(), absl::string_view(rule.who.name)) > 0;
+      break;
+    case Who::Kind::kRelation:
+      for (const auto& [name, subjects] : row.relations) {
+        if (name != rule.who.name) continue;
+        out = std::count(subjects.begin(), subjects.end(), std::string(who.subject)) > 0;
+      }
+      break;
+    case Who::Kind::kAuthenticated:
+      break;
+  }
+  for (const Condition& condition : rule.when) {
+    const Maybe one = Holds(condition, who, row);
+    if (one == Maybe(false) || out == Maybe(false)) {
+      out = false;
+    } else if (!one.has_value()) {
+      out = std::nullopt;
+    }
+  }
+  return out;
+}
+
+bool NaivelyMay(const Definition& policy, const Principal& who, const Row& row,
+                const std::string& type, const std::string& name) {
+  for (const Resource& resource : policy.resources) {
+    if (resource.type != type) continue;
+    if (std::count(resource.issuers.begin(), resource.issuers.end(), std::string(who.issuer)) == 0)
+      return false;
+    const bool same_tenant = !row.tenant.empty() && row.tenant == who.tenant;
+    if (resource.tenancy == Tenancy::kRequired && !same_tenant) return false;
+    if (resource.tenancy == Tenancy::kOptional && !row.tenant.empty() && !same_tenant) return false;
+    for (const Action& action : resource.actions) {
+      if (action.name != name) continue;
+      for (const Rule& rule : action.deny) {
+        if (Matches(policy, rule, who, row) != Maybe(false)) return false;
+      }
+      for (const Rule& rule : action.allow) {
+        if (Matches(policy, rule, who, row) == Maybe(true)) return true;
+      }
+    }
+  }
+  return false;
+}
+
+// ---- The engine, asked about the same row. ----
+Code Ask(const Policy& policy, const Principal& who, const Row& row, const std::string& type,
+         const std::string& action) {
+  const std::string resource = absl::StrCat(type, "/", row.id);
+  std::vector<std::pair<absl::string_view, absl::string_view>> attributes;
+  for (const auto& [name, value] : row.attributes) attributes.emplace_back(name, value);
+  std::vector<std::vector<absl::string_view>> subjects;
+  for (const auto& [name, list] : row.relations) subjects.emplace_back(list.begin(), list.end());
+  std::vector<Relation> relations;
+  for (size_t i = 0; i < subjects.size(); ++i) {
+    relations.push_back({row.relations[i].first, subjects[i]});
+  }
+  return policy.Decide(who, {.resource = resource,
+                             .owner = row.owner,
+                             .action = action,
+                             .tenant = row.tenant,
+                             .relations = relations,
+                             .attributes = attributes});
+}
+
+// Cases by kind of rule and verdict: a test that only ever sees denials proves
+// little.
+class Tally {
+ public:
+  void Count(const Definition& policy, const std::string& action, bool allowed) {
+    for (const Action& one : policy.resources[0].actions) {
+      if (one.name != action) continue;
+      for (const Rule& rule : one.allow) Add("allow", rule, allowed);
+      for (const Rule& rule : one.deny) Add("deny", rule, allowed);
+    }
+  }
+  // Prints the table; the least share of either verdict in any line.
+  double Report() const {
+    double least = 1;
+    for (const auto& [kind, counts] : counts_) {
+      const double share = static_cast<double>(counts.second) / (counts.first + counts.second);
+      std::printf("%-28s %8d denied %8d allowed (%.0f%%)\n", kind.c_str(), counts.first,
+                  counts.second, share * 100);
+      least = std::min({least, share, 1 - share});
+    }
+    return least;
+  }
+
+ private:
+  void Add(const char* list, const Rule& rule, bool allowed) {
+    static const std::map<Who::Kind, const char*> names = {{Who::Kind::kOwner, "owner"},
+                                                           {Who::Kind::kRole, "role"},
+                                                           {Who::Kind::kScope, "scope"},
+                                                           {Who::Kind::kRelation, "relation"},
+                                                           {Who::Kind::kAuthenticated, "any"}};
+    auto& counts =
+        counts_[absl::StrCat(list, " ", names.at(rule.who.kind), rule.when.empty() ? "" : " when")];
+    ++(allowed ? counts.second : counts.first);
+  }
+  std::map<std::string, std::pair<int, int>> counts_;
+};
+
+using Breakage = std::function<void(Definition&)>;
+
+// The first random policy for which the engine and the naive reading disagree; -1 if
+// there is none. `breakage` is done to the engine's copy of the policy alone, which
+// makes an engine that is broken in that way.
+int FirstDisagreement(int policies, const Breakage& breakage, Tally& tally, int& cases) {
+  RandomPolicies random(1);
+  for (int i = 0; i < policies; ++i) {
+    const Definition definition = random.NextPolicy();
+    Definition compiled = definition;
+    breakage(compiled);
+    const auto policy = Policy::Compile(compiled, {kIssuer, kOtherIssuer});
+    if (!policy.ok()) continue;  // the same rule twice, say
+    for (int j = 0; j < 15; ++j) {
+      const Principal who = random.NextPrincipal();
+      const Row row = random.NextRow(j);
+      const std::string action = j % 2 == 0 ? "read" : "write";
+      const bool allowed = Ask(*policy, who, row, "task", action) == Code::kOk;
+      if (allowed != NaivelyMay(definition, who, row, "task", action)) return i;
+      if (Ask(*policy, who, row, "note", action) == Code::kOk) return i;
+      if (Ask(*policy, who, row, "task", "delete") == Code::kOk) return i;
+      tally.Count(definition, action, allowed);
+      ++cases;
+    }
+  }
+  return -1;
+}
+
+TEST(PolicyPropertyTest, ANaiveReadingAgreesWithTheEngine) {
+  Tally tally;
+  int cases = 0;
+  EXPECT_EQ(FirstDisagreement(12'000, [](Definition&) {}, tally, cases), -1);
+  std::printf("%d policies x questions\n", cases);
+  EXPECT_GE(cases, 100'000);
+  EXPECT_GE(tally.Report(), 0.1);
+}
+
+// As an engine does that takes unknown for false.
+Condition UnknownIsFalse(Condition condition) {
+  using Kind = Condition::Kind;
+  if (condition.kind == Kind::kAll || condition.kind == Kind::kAny ||
+      condition.kind == Kind::kNot) {
+    for (Condition& inner : condition.inner) inner = UnknownIsFalse(std::move(inner));
+    return condition;
+  }
+  Condition present = condition;
+  present.kind = Kind::kPresent;
+  return {.kind = Kind::kAll, .inner = {std::move(present), std::move(condition)}};
+}
+
+void ForEachAction(Definition& policy, const std::function<void(Action&)>& what) {
+  for (Resource& resource : policy.resources) {
+    for (Action& action : resource.actions) what(action);
+  }
+}
+
+TEST(PolicyPropertyTest, AnEngineThatIsBrokenOnPurposeIsFound) {
+  const std::map<std::string, Breakage> engines = {
+      {"deny does not win",
+       [](Definition& p) { ForEachAction(p, [](Action& action) { action.deny.clear(); }); }},
+      {"the tenant is not looked at",
+       [](Definition& p) { p.resources[0].tenancy = Tenancy::kNone; }},
+      {"a resource without tenant passes",
+       [](Definition& p) {
+         Tenancy& tenancy = p.resources[0].tenancy;
+         if (tenancy == Tenancy::kRequired) tenancy = Tenancy::kOptional;
+       }},
+      {"unknown is false",
+       [](Definition& p) {
+         ForEachAction(p, [](Action& action) {
+           for (Rule& rule : action.deny) {
+             for (Condition& condition : rule.when) condition = UnknownIsFalse(condition);
+           }
+         });
+       }},
+      {"the issuer is not looked at",
+       [](Definition& p) { p.resources[0].issuers = {kIssuer, kOtherIssuer}; }},
+      {"a role has none of those that it includes", [](Definition& p) {
+         for (Role& role : p.roles) role.includes.clear();
+       }}};
+  for (const auto& [name, breakage] : engines) {
+    Tally tally;
+    int cases = 0;
+    const int found = FirstDisagreement(12'000, breakage, tally, cases);
+    std::printf("%s: found by policy %d after %d cases\n", name.c_str(), found, cases);
+    EXPECT_GE(found, 0) << name;
+  }
+}
+
+// ---- A real table. ----
+class RowsInSqlite {
+ public:
+  RowsInSqlite() : db_(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE) {
+    // Columns as people have them: without case, numbers for text and text for ids.
+    db_.exec(
+        "CREATE TABLE tasks (id TEXT PRIMARY KEY, owner_id TEXT COLLATE NOCASE, org VARCHAR(20),"
+        " status INTEGER, level INTEGER);"
+        "CREATE TABLE task_editor (task TEXT, member TEXT COLLATE NOCASE);"
+        "CREATE TABLE task_viewer (task TEXT, member)");
+  }
+
+  void Fill(const std::vector<Row>& rows) {
+    db_.exec("DELETE FROM tasks; DELETE FROM task_editor; DELETE FROM task_viewer");
+    bool as_null = false;
+    for (const Row& row : rows) {
+      SQLite::Statement insert(db_, "INSERT INTO tasks VALUES (?, ?, ?, ?, ?)");
+      insert.bind(1, row.id);
+      const auto bind = [&](int index, const std::string& value) {
+        as_null = !as_null;
+        if (value.empty() && (as_null || index == 5)) return;  // NULL
+        insert.bind(index, value);
+      };
+      bind(2, row.owner);
+      bind(3, row.tenant);
+      bind(4, row.attributes[0].second);
+      bind(5, row.attributes[1].second);
+      insert.exec();
+      for (const auto& [name, subjects] : row.relations) {
+        for (const std::string& subject : subjects) {
+          SQLite::Statement relate(db_, absl::StrCat("INSERT INTO task_", name, " VALUES (?, ?)"));
+          relate.bind(1, row.id);
+          relate.bind(2, subject);
+          relate.exec();
+        }
+      }
+    }
+  }
+
+  std::set<std::string> Select(const Sql& sql) {
+    SQLite::Statement query(db_, absl::StrCat("SELECT id FROM tasks WHERE ", sql.text));
+    int index = 0;
+    for (const auto& parameter : sql.parameters) {
+      ++index;
+      if (const auto* text = std::get_if<std::string>(&parameter)) {
+        query.bind(index, *text);
+      } else {
+        query.bind(index, std::get<double>(parameter));
+      }
+    }
+    std::set<std::string> ids;
+    while (query.executeStep()) ids.insert(query.getColumn(0).getString());
+    return ids;
+  }
+
+ private:
+  SQLite::Database db_;
+};
+
+TEST(PolicyPropertyTest, FilterSelectsInSqliteExactlyTheRowsThatDecideAllows) {
+  RandomPolicies random(2);
+  RowsInSqlite database;
+  Tally tally;
+  int filters = 0;
+  for (int i = 0; i < 2000; ++i) {
+    std::vector<Row> rows;
+    for (int j = 0; j < 25; ++j) rows.push_back(random.NextRow(j));
+    database.Fill(rows);
+    const Definition definition = random.NextPolicy();
+    const auto policy = Policy::Compile(definition, {kIssuer, kOtherIssuer});
+    if (!policy.ok()) continue;
+    for (int j = 0; j < 10; ++j) {
+      const Principal who = random.NextPrincipal();
+      const std::string action = j % 2 == 0 ? "read" : "write";
+      const auto sql = ToSql(policy->Filter(who, "task", action), RandomPolicies::TableOfRows(),
+                             Dialect::kSqlite);
+      ASSERT_TRUE(sql.ok()) << sql.status();
+      std::set<std::string> expected;
+      for (const Row& row : rows) {
+        const bool allowed = Ask(*policy, who, row, "task", action) == Code::kOk;
+        if (allowed) expected.insert(row.id);
+        tally.Count(definition, action, allowed);
+      }
+      ASSERT_EQ(database.Select(*sql), expected) << "policy " << i << ": " << sql->text;
+      ++filters;
+    }
+  }
+  std::printf("%d filters over 25 rows\n", filters);
+  EXPECT_GE(tally.Report(), 0.1);
+}
+
+}  // namespace
+}  // namespace gatehouse::policy

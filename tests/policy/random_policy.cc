@@ -1,0 +1,150 @@
+#include "tests/policy/random_policy.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+namespace gatehouse::policy {
+namespace {
+
+const std::vector<std::string>& Subjects() {
+  static const auto* const list = new std::vector<std::string>{"ada", "Ada", "bob", "1", "01", "%"};
+  return *list;
+}
+const std::vector<std::string>& Tenants() {
+  static const auto* const list = new std::vector<std::string>{"acme", "evil", "ACME"};
+  return *list;
+}
+const std::vector<std::string>& RoleNames() {
+  static const auto* const list =
+      new std::vector<std::string>{"admin", "support", "editor", "banned"};
+  return *list;
+}
+const std::vector<std::string>& Statuses() {
+  static const auto* const list = new std::vector<std::string>{"open", "Open", "op", "done", "1"};
+  return *list;
+}
+const std::vector<std::string>& Numbers() {
+  static const auto* const list = new std::vector<std::string>{"-1", "0", "1", "2", "10"};
+  return *list;
+}
+
+}  // namespace
+
+Who RandomPolicies::NextWho(bool is_deny) {
+  switch (Below(is_deny ? 4 : 5)) {
+    case 0:
+      return {Who::Kind::kOwner};
+    case 1:
+      return {Who::Kind::kRole, OneOf(RoleNames())};
+    case 2:
+      return {Who::Kind::kScope, OneIn(2) ? "read" : "write"};
+    case 3:
+      return {Who::Kind::kRelation, OneIn(2) ? "editor" : "viewer"};
+    default:
+      return {Who::Kind::kAuthenticated};
+  }
+}
+
+Condition RandomPolicies::NextCondition(int depth) {
+  using Kind = Condition::Kind;
+  Condition out;
+  if (depth < 3 && OneIn(3)) {
+    out.kind = std::vector{Kind::kAll, Kind::kAny, Kind::kNot}[static_cast<size_t>(Below(3))];
+    const int count = out.kind == Kind::kNot ? 1 : 1 + Below(2);
+    for (int i = 0; i < count; ++i) out.inner.push_back(NextCondition(depth + 1));
+    return out;
+  }
+  if (OneIn(3)) {
+    out.kind = std::vector{Kind::kLess, Kind::kAtMost, Kind::kGreater,
+                           Kind::kAtLeast}[static_cast<size_t>(Below(4))];
+    out.name = "level";
+    out.number = Below(4) - 1;
+  } else {
+    out.kind = std::vector{Kind::kPresent, Kind::kEquals, Kind::kIn, Kind::kPrefix,
+                           Kind::kEqualsClaim}[static_cast<size_t>(Below(5))];
+    out.name = OneIn(4) ? "level" : "status";
+    if (out.kind == Kind::kIn) {
+      out.values = {OneOf(Statuses()), OneOf(Statuses())};
+    } else if (out.kind == Kind::kEqualsClaim) {
+      out.values = {OneIn(2) ? "department" : "/a/b"};
+    } else if (out.kind != Kind::kPresent) {
+      out.values = {OneOf(Statuses())};
+    }
+  }
+  if (OneIn(4)) {
+    out.of = Condition::Of::kClaim;
+    out.name = "department";
+  }
+  return out;
+}
+
+std::vector<Rule> RandomPolicies::NextRules(int count, bool is_deny) {
+  std::vector<Rule> out;
+  for (int i = 0; i < count; ++i) {
+    Rule rule{.who = NextWho(is_deny)};
+    while (OneIn(2)) rule.when.push_back(NextCondition(0));
+    if (is_deny && rule.who.kind == Who::Kind::kAuthenticated && rule.when.empty()) continue;
+    out.push_back(std::move(rule));
+  }
+  return out;
+}
+
+Definition RandomPolicies::NextPolicy() {
+  Definition out;
+  for (const std::string& role : RoleNames()) out.roles.push_back({.name = role});
+  if (OneIn(2)) out.roles[0].includes = {"support"};
+  if (OneIn(2)) out.roles[1].includes = {"editor"};
+  Resource task{.type = "task",
+                .issuers = {kIssuer},
+                .tenancy = std::vector{Tenancy::kRequired, Tenancy::kOptional,
+                                       Tenancy::kNone}[static_cast<size_t>(Below(3))],
+                .actions = {}};
+  if (OneIn(8)) task.issuers.emplace_back(kOtherIssuer);
+  for (const char* name : {"read", "write"}) {
+    task.actions.push_back({.name = name,
+                            .allow = NextRules(1 + Below(3), false),
+                            .deny = NextRules(OneIn(2) ? 0 : 1, true),
+                            .is_public = true});
+  }
+  out.resources = {std::move(task)};
+  return out;
+}
+
+Principal RandomPolicies::NextPrincipal() {
+  Principal out;
+  out.issuer = OneIn(10) ? kOtherIssuer : kIssuer;
+  out.subject = OneOf(Subjects());
+  if (!OneIn(4)) out.tenant = OneOf(Tenants());
+  while (OneIn(2)) out.roles.push_back(OneOf(RoleNames()));
+  while (OneIn(2)) out.scopes.push_back(OneIn(2) ? "read" : "write");
+  if (!OneIn(3)) out.claims.emplace_back("department", OneOf(OneIn(2) ? Statuses() : Numbers()));
+  return out;
+}
+
+Row RandomPolicies::NextRow(int number) {
+  Row out{.id = absl::StrCat("r", number)};
+  if (!OneIn(5)) out.owner = OneOf(Subjects());
+  if (!OneIn(3)) out.tenant = OneOf(Tenants());
+  out.attributes = {{"status", OneIn(4) ? "" : OneOf(Statuses())},
+                    {"level", OneIn(4) ? "" : OneOf(Numbers())}};
+  for (const char* name : {"editor", "viewer"}) {
+    std::vector<std::string> subjects;
+    while (OneIn(2)) subjects.push_back(OneOf(Subjects()));
+    out.relations.emplace_back(name, std::move(subjects));
+  }
+  return out;
+}
+
+Table RandomPolicies::TableOfRows() {
+  Table table{.name = "tasks", .id = "id"};
+  table.owner = Column{"owner_id"};
+  table.tenant = Column{"org"};
+  table.attributes = {{"status", Column{"status"}},
+                      {"level", Column{"level", Column::Type::kInteger}}};
+  table.relations = {{"editor", {"task_editor", "task", "member"}},
+                     {"viewer", {"task_viewer", "task", "member"}}};
+  return table;
+}
+
+}  // namespace gatehouse::policy
