@@ -53,6 +53,7 @@ absl::StatusOr<LoadedPolicy> LoadPolicy(const std::string& config_file) {
                      "everything with it, others nothing"));
   }
   std::vector<std::string> issuers;
+  issuers.reserve(config.issuers.size());
   for (const config::Issuer& issuer : config.issuers) issuers.push_back(issuer.rules.issuer);
   GH_ASSIGN_OR_RETURN(policy::Policy policy, policy::Policy::Compile(*config.policy, issuers));
   return LoadedPolicy{std::move(config), std::move(issuers), std::move(policy)};
