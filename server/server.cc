@@ -142,6 +142,7 @@ absl::StatusOr<policy::Policy> PolicyOf(const config::Config& config) {
     return policy::Policy::Default(static_cast<int>(config.issuers.size()));
   }
   std::vector<std::string> issuers;
+  issuers.reserve(config.issuers.size());
   for (const config::Issuer& issuer : config.issuers) issuers.push_back(issuer.rules.issuer);
   return policy::Policy::Compile(*config.policy, issuers);
 }

@@ -97,6 +97,7 @@ absl::StatusOr<Config> ParseConfig(absl::string_view yaml, const std::string& na
   config.callers = ReadCallers(message, folder, findings);
   if (message.has_policy()) {
     std::vector<std::string> issuers;
+    issuers.reserve(config.issuers.size());
     for (const Issuer& issuer : config.issuers) issuers.push_back(issuer.rules.issuer);
     config.policy = ReadPolicy(message.policy(), issuers, findings, config.warnings);
     NoteClaims(*config.policy, config.issuers, findings);

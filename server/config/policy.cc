@@ -106,6 +106,7 @@ class PolicyReader {
   template <typename Rules>
   std::vector<policy::Rule> ReadRules(const Rules& in, const std::string& path, bool is_deny) {
     std::vector<policy::Rule> out;
+    out.reserve(static_cast<size_t>(in.size()));
     for (int i = 0; i < in.size(); ++i) {
       const std::string inner = absl::StrCat(path, "[", i, "]");
       policy::Rule rule;
@@ -135,6 +136,7 @@ class PolicyReader {
   template <typename Conditions>
   std::vector<Condition> ReadConditions(const Conditions& in, const std::string& path) {
     std::vector<Condition> out;
+    out.reserve(static_cast<size_t>(in.size()));
     for (int i = 0; i < in.size(); ++i) {
       out.push_back(ReadCondition(in[i], absl::StrCat(path, "[", i, "]")));
     }

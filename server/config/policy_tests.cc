@@ -92,6 +92,7 @@ absl::StatusOr<std::vector<PolicyTest>> LoadPolicyTests(const std::string& path,
   if (message.tests().empty()) findings.Wrong("tests", "needs at least one test");
   TestReader reader(issuers, findings);
   std::vector<PolicyTest> out;
+  out.reserve(static_cast<size_t>(message.tests_size()));
   for (int i = 0; i < message.tests_size(); ++i) {
     out.push_back(reader.Read(message.tests(i), absl::StrCat("tests[", i, "]")));
   }

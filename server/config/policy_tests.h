@@ -41,10 +41,13 @@ class PolicyTest {
   template <typename Ask>
   auto With(const Ask& ask) const {
     std::vector<std::pair<absl::string_view, absl::string_view>> views;
+    views.reserve(attributes.size());
     for (const auto& [key, value] : attributes) views.emplace_back(key, value);
     std::vector<std::vector<absl::string_view>> subjects;
+    subjects.reserve(relations.size());
     for (const auto& [key, list] : relations) subjects.emplace_back(list.begin(), list.end());
     std::vector<policy::Relation> related;
+    related.reserve(relations.size());
     for (size_t i = 0; i < relations.size(); ++i) {
       related.push_back({relations[i].first, subjects[i]});
     }

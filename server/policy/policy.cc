@@ -36,6 +36,7 @@ bool IsKnownIssuer(const CompiledResource& resource, const Principal& principal)
 std::vector<CompiledRule> CompileRules(const std::vector<Rule>& rules, const CompiledRoles& roles,
                                        bool& needs_roles) {
   std::vector<CompiledRule> out;
+  out.reserve(rules.size());
   for (const Rule& rule : rules) {
     CompiledRule compiled{rule.who, 0, rule.when};
     if (rule.who.kind == Who::Kind::kRole) {
@@ -193,6 +194,7 @@ Expression Policy::Filter(const Principal& principal, absl::string_view type,
     all.push_back(IsFalse(Residue(rule, roles, principal)));
   }
   std::vector<Expression> any;
+  any.reserve(found->second.allow.size());
   for (const CompiledRule& rule : found->second.allow) {
     any.push_back(Residue(rule, roles, principal));
   }

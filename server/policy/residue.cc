@@ -26,6 +26,7 @@ Expression Test(Kind kind, const Condition& condition) {
 
 std::vector<Expression> Each(const std::vector<Condition>& conditions, const Principal& principal) {
   std::vector<Expression> out;
+  out.reserve(conditions.size());
   for (const Condition& one : conditions) out.push_back(Residue(one, principal));
   return out;
 }

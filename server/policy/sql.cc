@@ -59,6 +59,7 @@ class Writer {
   absl::StatusOr<std::string> Join(const std::vector<Expression>& inner,
                                    absl::string_view between) {
     std::vector<std::string> parts;
+    parts.reserve(inner.size());
     for (const Expression& one : inner) {
       GH_ASSIGN_OR_RETURN(std::string part, Write(one));
       parts.push_back(std::move(part));
@@ -120,6 +121,7 @@ class Writer {
         return absl::StrCat("(", TextOf(*column), " = ", Parameter(e.values.front()), ")");
       case Kind::kIn: {
         std::vector<std::string> parameters;
+        parameters.reserve(e.values.size());
         for (const std::string& value : e.values) parameters.push_back(Parameter(value));
         return absl::StrCat("(", TextOf(*column), " IN (", absl::StrJoin(parameters, ", "), "))");
       }
