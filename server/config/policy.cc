@@ -226,6 +226,12 @@ policy::Definition ReadPolicy(const v1::Policy& in, const std::vector<std::strin
   for (const policy::Finding& one : checked.mistakes) {
     findings.Wrong(absl::StrCat("policy.", one.path), one.what);
   }
+  for (const policy::Resource& resource : out.resources) {
+    if (resource.issuers.size() < 2) continue;
+    findings.Wrong(absl::StrCat("policy.resources.", log::Escape(resource.type, 64), ".issuers"),
+                   "names several issuers, but nothing says which roles, scopes and tenants each "
+                   "of them may assert; name one");
+  }
   for (const policy::Finding& one : checked.warnings) {
     warnings.push_back(findings.Sentence(absl::StrCat("policy.", one.path), one.what));
   }

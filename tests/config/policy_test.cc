@@ -153,6 +153,23 @@ INSTANTIATE_TEST_SUITE_P(
              "needs attributes.x of type integer or number"}),
     [](const auto& info) { return std::string(info.param.name); });
 
+TEST(PolicyConfigTest, SeveralIssuersOfOneResourceAreRefused) {
+  const auto config = ParseConfig(R"(issuers:
+  - {issuer: "https://a", audiences: [x], algorithms: [EdDSA], keys: {jwks_url: "https://a/k"}}
+  - {issuer: "https://b", audiences: [x], algorithms: [EdDSA], keys: {jwks_url: "https://b/k"}}
+revocations: {sqlite: {path: a.db}}
+policy:
+  resources:
+    task: {issuers: ["https://a", "https://b"], actions: {read: {allow: [owner]}}}
+    note: {issuers: ["https://b"], actions: {read: {allow: [owner]}}}
+)",
+                                  "g.yaml");
+  ASSERT_FALSE(config.ok());
+  EXPECT_THAT(std::string(config.status().message()),
+              HasSubstr("g.yaml:7: policy.resources.task.issuers: names several issuers"));
+  EXPECT_THAT(std::string(config.status().message()), ::testing::Not(HasSubstr("note")));
+}
+
 TEST(PolicyConfigTest, WarningsSayLineAndField) {
   const auto config = With(
       "policy:\n  roles: {admin: {}}\n  resources:\n    task: {actions: {read: {allow: [owner]}}}");
