@@ -75,12 +75,32 @@ struct Caller {
   std::string place = {};              // of token_file
 };
 
+// A policy to be tried beside the one in force.
+struct ShadowPolicy {
+  policy::Definition policy = {};
+  int percent = 100;  // of the calls
+};
+
+// As the message of this name.
+struct DecisionLog {
+  std::string path = {};
+  int64_t max_bytes = int64_t{64} * 1024 * 1024;
+  int keep_files = 4;
+  int allowed_percent = 1;
+  int denials_per_second = 100;
+  bool without_facts = false;
+};
+
 struct Config {
   Endpoint grpc;
   Endpoint http;
   std::vector<Issuer> issuers;
   // Unset: the owner of a thing may do everything with it, if there is one issuer.
   std::optional<policy::Definition> policy;
+  std::optional<ShadowPolicy> shadow;
+  std::optional<DecisionLog> decision_log;
+  // The files and folders that a policy was read from, beside the configuration itself.
+  std::vector<std::string> policy_paths;
   // What is allowed and an operator should know: "file:line: field: ...".
   std::vector<std::string> warnings;
   std::vector<Caller> callers;  // empty: whoever reaches the port has all rights

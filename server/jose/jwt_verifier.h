@@ -36,6 +36,13 @@ struct ClaimNames {
   ClaimPath client = "client_id";
 };
 
+// What an issuer's word is good for, name by name, byte by byte. Unset: everything.
+struct MayAssert {
+  std::optional<std::vector<std::string>> roles = {};
+  std::optional<std::vector<std::string>> scopes = {};
+  std::optional<std::vector<std::string>> tenants = {};
+};
+
 // What an issuer's tokens must hold to. A value; checked by the configuration.
 struct IssuerRules {
   std::string issuer;
@@ -50,6 +57,9 @@ struct IssuerRules {
   // Other claims that are read if they are there: see Claims::more.
   std::vector<ClaimPath> more_claims = {};
   std::vector<TokenType> types = {TokenType::kJwt, TokenType::kAccessToken};  // never empty
+  // A role or scope that is not on its list counts as absent; a tenant that is not makes
+  // the token invalid.
+  MayAssert may_assert = {};
 };
 
 // When a token is good. Cut to the microsecond, never rounded up.
