@@ -1,33 +1,40 @@
 #include "server/revocation/index.h"
 
-#include <algorithm>
+#include <utility>
 
 namespace gatehouse::revocation {
 
-void RevocationIndex::OnCommitted(const std::vector<Fact>& facts, int64_t revision) {
-  for (const Fact& fact : facts) {
-    Shard& shard = ShardOf(fact.tag);
-    WriterLock lock(shard.mu);
-    const auto [entry, added] = shard.issued_until.try_emplace(fact.tag, fact.issued_until);
-    if (added) {
-      size_.fetch_add(1, std::memory_order_relaxed);
-    } else {
-      entry->second = std::max(entry->second, fact.issued_until);
-    }
-  }
-  // Last: whoever sees the revision sees its facts, and that size() is not 0.
-  revision_.store(revision, std::memory_order_release);
+void RevocationIndex::OnLoading(size_t tags) { table_.Reserve(tags); }
+
+void RevocationIndex::OnStep(const StoreStep& step) {
+  // First: whoever misses an entry that was cleaned up must know that it may have been.
+  cleaned_until_micros_.store(absl::ToUnixMicros(step.cleaned_until), std::memory_order_release);
+  for (const auto& [tag, marks] : step.tags) table_.Set(tag, marks);
+  // Last: whoever sees the revision sees its facts.
+  revision_.store(step.revision, std::memory_order_release);
 }
 
-bool RevocationIndex::IsRevoked(const TokenTags& token) const {
-  if (size() == 0) return false;
-  for (const Tag& tag : token.tags) {
-    const Shard& shard = ShardOf(tag);
-    ReaderLock lock(shard.mu);
-    const auto entry = shard.issued_until.find(tag);
-    if (entry != shard.issued_until.end() && token.issued_at <= entry->second) return true;
+bool RevocationIndex::IsRevoked(const TokenTags& token, absl::Time now) const {
+  return table_.Refuses(token, absl::ToUnixSeconds(now));
+}
+
+absl::Time RevocationIndex::cleaned_until() const {
+  const int64_t micros = cleaned_until_micros_.load(std::memory_order_acquire);
+  return micros == INT64_MIN ? absl::InfinitePast() : absl::FromUnixMicros(micros);
+}
+
+void RevocationIndex::SawRefusedSession(const Tag& tag) const {
+  MutexLock lock(mu_);
+  if (refused_sessions_.size() < kMaxRefusedSessions) refused_sessions_.insert(tag);
+}
+
+std::vector<Tag> RevocationIndex::TakeRefusedSessions() const {
+  absl::flat_hash_set<Tag> taken;
+  {
+    MutexLock lock(mu_);
+    taken.swap(refused_sessions_);
   }
-  return false;
+  return {taken.begin(), taken.end()};
 }
 
 }  // namespace gatehouse::revocation
