@@ -2,108 +2,113 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "tests/revocation/store_testing.h"
 
 namespace gatehouse::revocation {
 namespace {
 
-Fact Committed(NewFact fact, int64_t revision) {
-  return {std::move(fact), std::string(32, '0'), kStart, revision};
+const absl::Time kNow = absl::FromUnixSeconds(1'800'000'000);
+
+Tag TagOf(const std::string& subject) {
+  return MakeTag(TagKind::kSubject, "https://issuer.example", subject);
 }
 
 TokenTags TokenOf(const std::string& subject, int64_t issued_at) {
-  return {.tags = {TokenTag({}), MakeTag(TagKind::kSubject, "https://issuer.example", subject)},
-          .issued_at = issued_at};
+  return {.tags = {TokenTag({}), TagOf(subject)}, .issued_at = issued_at};
 }
+
+void Step(RevocationIndex& index, std::vector<std::pair<Tag, Marks>> tags, int64_t revision,
+          absl::Time cleaned_until = absl::InfinitePast()) {
+  index.OnStep({.tags = tags, .changes = {}, .revision = revision, .cleaned_until = cleaned_until});
+}
+
+Marks IssuedUntil(uint32_t seconds) { return {.issued_until = seconds, .suspended_until = 0}; }
 
 TEST(Index, AnEmptyOneRefusesNothing) {
   RevocationIndex index;
-  EXPECT_FALSE(index.IsRevoked(TokenOf("u1", 0)));
+  EXPECT_FALSE(index.IsRevoked(TokenOf("u1", 0), kNow));
   EXPECT_EQ(index.size(), 0);
-  index.OnCommitted({}, 7);
+  Step(index, {}, 7);
   EXPECT_EQ(index.revision(), 7);
-  EXPECT_FALSE(index.IsRevoked(TokenOf("u1", 0)));
+  EXPECT_FALSE(index.IsRevoked(TokenOf("u1", 0), kNow));
 }
 
-TEST(Index, ATokenIssuedInTheLastCoveredSecondIsRefusedAndOneOfTheNextIsNot) {
+TEST(Index, ATokenIsRefusedByWhatIsInForceOnOneOfItsTags) {
   RevocationIndex index;
-  index.OnCommitted({Committed(SubjectFact("u1", 1000), 1)}, 1);
-  EXPECT_TRUE(index.IsRevoked(TokenOf("u1", 999)));
-  EXPECT_TRUE(index.IsRevoked(TokenOf("u1", 1000)));
-  EXPECT_FALSE(index.IsRevoked(TokenOf("u1", 1001)));
-  EXPECT_FALSE(index.IsRevoked(TokenOf("u2", 1000)));
+  Step(index, {{TagOf("u1"), IssuedUntil(1000)}}, 1);
+  EXPECT_TRUE(index.IsRevoked(TokenOf("u1", 1000), kNow));
+  EXPECT_FALSE(index.IsRevoked(TokenOf("u1", 1001), kNow));
+  EXPECT_FALSE(index.IsRevoked(TokenOf("u2", 1000), kNow));
 }
 
-TEST(Index, ATokenWithoutIatIsRefusedByAnyTime) {
+TEST(Index, AStepReplacesWhatWasSaidOfItsTagsAndLeavesOthers) {
   RevocationIndex index;
-  index.OnCommitted(
-      {Committed(SubjectFact("u1", 0), 1), Committed(SubjectFact("u2", INT64_MIN), 2)}, 2);
-  TokenTags token = TokenOf("u1", 0);
-  token.issued_at = TokenTags{}.issued_at;
-  EXPECT_TRUE(index.IsRevoked(token));
-  token.tags = TokenOf("u2", 0).tags;
-  EXPECT_TRUE(index.IsRevoked(token));
-}
-
-TEST(Index, AFactThatCoversAllRefusesWhateverIat) {
-  RevocationIndex index;
-  index.OnCommitted({Committed(SubjectFact("u1", kAll), 1)}, 1);
-  for (const int64_t issued_at : {INT64_MIN, int64_t{0}, INT64_MAX}) {
-    EXPECT_TRUE(index.IsRevoked(TokenOf("u1", issued_at))) << issued_at;
-  }
-}
-
-TEST(Index, TheLatestTimeOfATagCountsInWhateverOrderFactsCome) {
-  RevocationIndex index;
-  for (const int64_t until : {500, 1000, 700}) {
-    index.OnCommitted({Committed(SubjectFact("u1", until), 1)}, 1);
-  }
-  EXPECT_TRUE(index.IsRevoked(TokenOf("u1", 1000)));
-  EXPECT_FALSE(index.IsRevoked(TokenOf("u1", 1001)));
+  Step(index, {{TagOf("u1"), IssuedUntil(1000)}, {TagOf("u2"), IssuedUntil(1000)}}, 2);
+  Step(index, {{TagOf("u1"), IssuedUntil(500)}}, 3);
+  EXPECT_FALSE(index.IsRevoked(TokenOf("u1", 501), kNow));
+  EXPECT_TRUE(index.IsRevoked(TokenOf("u1", 500), kNow));
+  EXPECT_TRUE(index.IsRevoked(TokenOf("u2", 1000), kNow));
+  Step(index, {{TagOf("u1"), {}}}, 4);
+  EXPECT_FALSE(index.IsRevoked(TokenOf("u1", 1), kNow));
   EXPECT_EQ(index.size(), 1);
-  index.OnCommitted({Committed(SubjectFact("u1", kAll), 2)}, 2);
-  index.OnCommitted({Committed(SubjectFact("u1", 1), 3)}, 3);
-  EXPECT_TRUE(index.IsRevoked(TokenOf("u1", 5000)));
+}
+
+TEST(Index, ASuspensionEndsByTheClockInTheSecondOfItsEnd) {
+  RevocationIndex index;
+  const auto end = static_cast<uint32_t>(absl::ToUnixSeconds(kNow));
+  Step(index, {{TagOf("u1"), {.issued_until = 0, .suspended_until = end}}}, 1);
+  EXPECT_TRUE(index.IsRevoked(TokenOf("u1", 0), kNow - absl::Nanoseconds(1)));
+  EXPECT_FALSE(index.IsRevoked(TokenOf("u1", 0), kNow));
+}
+
+TEST(Index, NothingElseEndsByTheClock) {
+  RevocationIndex index;
+  Step(index, {{TagOf("u1"), IssuedUntil(1000)}, {TagOf("u2"), IssuedUntil(Marks::kEverything)}},
+       1);
+  for (const absl::Time now : {absl::UnixEpoch(), kNow, absl::InfiniteFuture()}) {
+    EXPECT_TRUE(index.IsRevoked(TokenOf("u1", 1000), now)) << now;
+    EXPECT_TRUE(index.IsRevoked(TokenOf("u2", INT64_MAX), now)) << now;
+  }
 }
 
 TEST(Index, AnyTagOfATokenRefusesIt) {
   RevocationIndex index;
-  index.OnCommitted({Committed(SubjectFact("u1", kAll), 1)}, 1);
+  Step(index, {{TagOf("u1"), IssuedUntil(Marks::kEverything)}}, 1);
   TokenTags token;
   for (const TagKind kind : {TagKind::kTokenId, TagKind::kSession, TagKind::kTenant,
                              TagKind::kClient, TagKind::kKey, TagKind::kSubject}) {
-    EXPECT_FALSE(index.IsRevoked(token));
+    EXPECT_FALSE(index.IsRevoked(token, kNow));
     token.tags.push_back(MakeTag(kind, "https://issuer.example", "u1"));
   }
-  EXPECT_TRUE(index.IsRevoked(token));
+  EXPECT_TRUE(index.IsRevoked(token, kNow));
 }
 
-TEST(Index, AnEntryWhoseEndHasPassedStillRefuses) {
+TEST(Index, ItSaysUpToWhenItWasCleaned) {
   RevocationIndex index;
-  index.OnCommitted({Committed(SubjectFact("u1", kAll, absl::InfinitePast()), 1)}, 1);
-  EXPECT_TRUE(index.IsRevoked(TokenOf("u1", 0)));
+  EXPECT_EQ(index.cleaned_until(), absl::InfinitePast());
+  Step(index, {}, 1, kNow);
+  EXPECT_EQ(index.cleaned_until(), kNow);
 }
 
-TEST(Index, SizeCountsTagsOfEveryShard) {
-  RevocationIndex index;
-  std::vector<Fact> facts;
-  for (int i = 0; i < 1000; ++i) {
-    facts.push_back(Committed(SubjectFact(absl::StrCat("u", i)), i + 1));
-    facts.push_back(Committed(SubjectFact(absl::StrCat("u", i), kAll), i + 1));
-  }
-  index.OnCommitted(facts, 1000);
-  EXPECT_EQ(index.size(), 1000);
-  for (int i = 0; i < 1000; ++i) EXPECT_TRUE(index.IsRevoked(TokenOf(absl::StrCat("u", i), 1)));
+TEST(Index, RefusedSessionsAreToldOnceAndBounded) {
+  const RevocationIndex index;
+  for (int i = 0; i < 3; ++i) index.SawRefusedSession(TagOf("s1"));
+  index.SawRefusedSession(TagOf("s2"));
+  EXPECT_EQ(index.TakeRefusedSessions().size(), 2);
+  EXPECT_TRUE(index.TakeRefusedSessions().empty());
+  for (int i = 0; i < 70'000; ++i) index.SawRefusedSession(TagOf(absl::StrCat(i)));
+  EXPECT_EQ(index.TakeRefusedSessions().size(), 65'536);
 }
 
 TEST(Index, WhoeverReadsARevisionSeesItsFactsWhileOthersAreWritten) {
-  constexpr int64_t kFacts = 4000;
+  constexpr int64_t kFacts = 40'000;
   RevocationIndex index;
   std::vector<TokenTags> tokens;
   for (int64_t i = 0; i <= kFacts; ++i) tokens.push_back(TokenOf(absl::StrCat("u", i), 1));
@@ -116,14 +121,14 @@ TEST(Index, WhoeverReadsARevisionSeesItsFactsWhileOthersAreWritten) {
       while (revision < kFacts) {
         revision = index.revision();
         if (revision == 0) continue;
-        if (!index.IsRevoked(tokens[static_cast<size_t>(revision)])) ++missed;
-        if (!index.IsRevoked(tokens[1])) ++missed;
-        if (index.IsRevoked(tokens[0])) ++missed;
+        if (!index.IsRevoked(tokens[static_cast<size_t>(revision)], kNow)) ++missed;
+        if (!index.IsRevoked(tokens[1], kNow)) ++missed;
+        if (index.IsRevoked(tokens[0], kNow)) ++missed;
       }
     });
   }
   for (int64_t i = 1; i <= kFacts; ++i) {
-    index.OnCommitted({Committed(SubjectFact(absl::StrCat("u", i)), i)}, i);
+    Step(index, {{TagOf(absl::StrCat("u", i)), IssuedUntil(10)}}, i);
   }
   for (std::thread& reader : readers) reader.join();
   EXPECT_EQ(missed, 0);
