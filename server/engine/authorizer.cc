@@ -5,12 +5,14 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "server/engine/token_tags.h"
 #include "server/engine/words.h"
 
 namespace gatehouse::engine {
 namespace {
 
 using policy::Code;
+using revocation::RevocationIndex;
 
 constexpr absl::string_view kWrongSignature = "the signature is wrong";
 // To the sweep of a cache: nothing has expired yet.
@@ -281,13 +283,21 @@ std::shared_ptr<const KnownToken> Authorizer::Know(absl::string_view token,
                         rendered);
 }
 
-// The entry of a key's tag is looked for by everybody who has a token of it: as long
-// as nothing was revoked, nobody needs to take its lock.
-bool Authorizer::IsRevoked(const KnownToken& known, int64_t revision) const {
-  if (known.not_revoked_at.load(std::memory_order_relaxed) == revision) return false;
-  if (index_.IsRevoked(known.tags)) return true;
-  known.not_revoked_at.store(revision, std::memory_order_relaxed);
+// As long as nothing was revoked since the last look, there is no need for another: half
+// a dozen places in a large table, each likely far away.
+bool Authorizer::IsRevoked(const KnownToken& known, const Moment& moment) const {
+  if (known.not_revoked_at.load(std::memory_order_relaxed) == moment.revision) return false;
+  if (index_.IsRevoked(known.tags, moment.now)) return true;
+  known.not_revoked_at.store(moment.revision, std::memory_order_relaxed);
   return false;
+}
+
+void Authorizer::NoteRefused(const KnownToken& known, const Moment& moment) const {
+  const auto tag = SessionTagOf(known.principal, known.tags);
+  if (tag.has_value() &&
+      index_.IsRevoked({.tags = {*tag}, .issued_at = known.tags.issued_at}, moment.now)) {
+    index_.SawRefusedSession(*tag);
+  }
 }
 
 Examination Authorizer::Weigh(std::shared_ptr<const KnownToken> known, const Ask& ask,
@@ -306,20 +316,31 @@ Examination Authorizer::Weigh(std::shared_ptr<const KnownToken> known, const Ask
              ask.audiences != 0 ? " and one of the caller's" : "");
   const jose::TimeVerdict verdict =
       jose::JwtVerifier::CheckTime(known->times(), known->rules(), moment.now);
+  const bool is_revoked = IsRevoked(*known, moment);
+  // After the index was asked: what covers a token leaves it only when that is told here.
+  // So a token that it no longer knows of stays refused, should the clock be set back.
+  const bool is_past =
+      known->principal.expire_time + RevocationIndex::kMargin < index_.cleaned_until();
   if (verdict == jose::TimeVerdict::kNotYetValid) {
     if (steps.told()) steps.Fail("time", TimeWords(*known, moment.now));
     out.reason = "nbf, iat or (without iat) exp lies too far in the future";
     out.token = std::move(known);
     return out;
   }
-  if (verdict == jose::TimeVerdict::kExpired) {
-    if (steps.told()) steps.Fail("time", TimeWords(*known, moment.now));
+  if (verdict == jose::TimeVerdict::kExpired || is_past) {
+    out.reason = verdict == jose::TimeVerdict::kExpired
+                     ? "exp has passed"
+                     : "exp has passed by the clock that revocations were last cleaned up by";
+    if (steps.told()) {
+      steps.Fail("time", verdict == jose::TimeVerdict::kExpired ? TimeWords(*known, moment.now)
+                                                                : out.reason);
+    }
     out.code = Code::kTokenExpired;
-    out.reason = "exp has passed";
-  } else if (IsRevoked(*known, moment.revision)) {
+  } else if (is_revoked) {
+    NoteRefused(*known, moment);
     if (steps.told()) {
       steps.Pass("time", TimeWords(*known, moment.now));
-      steps.Fail("revocation", RevocationWords(*known, index_));
+      steps.Fail("revocation", RevocationWords(*known, index_, moment.now));
     }
     out.code = Code::kTokenRevoked;
     out.reason = "a revocation is in force";
@@ -328,6 +349,7 @@ Examination Authorizer::Weigh(std::shared_ptr<const KnownToken> known, const Ask
       steps.Pass("time", TimeWords(*known, moment.now));
       steps.Pass("revocation", "none in force");
     }
+    index_.SawGoodToken();
     out.code = Code::kOk;
   }
   out.token = std::move(known);

@@ -131,7 +131,9 @@ class Authorizer {
   Examination Weigh(std::shared_ptr<const KnownToken> known, const Ask& ask, const Moment& moment,
                     const Steps& steps) const;
 
-  bool IsRevoked(const KnownToken& known, int64_t revision) const;
+  bool IsRevoked(const KnownToken& known, const Moment& moment) const;
+  // Of a token that was refused because it was revoked.
+  void NoteRefused(const KnownToken& known, const Moment& moment) const;
 
   const std::vector<TrustedIssuer> issuers_;
   absl::flat_hash_map<std::string, const TrustedIssuer*> by_name_;  // constant after construction

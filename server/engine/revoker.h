@@ -28,23 +28,26 @@ class Revoker {
   // not good yet: that one would be good as soon as its time comes.
   absl::StatusOr<revocation::NewFact> Token(const Examination& examined, Note note) const;
 
+  // What is revoked by its name, any kind but kToken.
+  struct Target {
+    revocation::TagKind kind = revocation::TagKind::kSubject;
+    absl::string_view issuer = {};
+    absl::string_view value = {};  // the jti, sid, sub, tenant, client or key's name
+    // For kSubject, kTenant and kClient. Unset: now and the issuer's skew, the most that a
+    // good iat can say.
+    std::optional<absl::Time> issued_until = {};
+    // A suspension until then. For every kind but kKey, and not with issued_until.
+    std::optional<absl::Time> expire_time = {};
+  };
   // INVALID_ARGUMENT, naming the field, for an issuer that is not trusted, an empty
   // value, one with control characters or one over 1 KiB: such a fact could refuse
-  // no token, and the caller would believe it did.
-  absl::StatusOr<revocation::NewFact> TokenId(absl::string_view issuer, absl::string_view token_id,
-                                              Note note) const;
-  absl::StatusOr<revocation::NewFact> Session(absl::string_view issuer,
-                                              absl::string_view session_id, Note note) const;
-  // `issued_until` unset: now and the issuer's skew, the most that a good iat can
-  // say. INVALID_ARGUMENT: more than 60 s ahead, or further back than `keep`.
-  absl::StatusOr<revocation::NewFact> Subject(absl::string_view issuer, absl::string_view subject,
-                                              std::optional<absl::Time> issued_until,
-                                              Note note) const;
+  // no token, and the caller would believe it did. And for an issued_until more than 60 s
+  // ahead or further back than `keep`, an expire_time that does not lie ahead, or by more
+  // than ten years.
+  absl::StatusOr<revocation::NewFact> Named(const Target& target, Note note) const;
 
  private:
-  absl::StatusOr<revocation::NewFact> Make(revocation::TagKind kind, absl::string_view field,
-                                           absl::string_view issuer, absl::string_view value,
-                                           Note note) const;
+  absl::Status SetIssuedUntil(const Target& target, revocation::NewFact& fact) const;
 
   const Authorizer& authorizer_;
   const absl::Duration keep_;

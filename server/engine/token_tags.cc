@@ -48,4 +48,10 @@ absl::string_view KindOfTag(const policy::Principal& principal, size_t index) {
   return "key";
 }
 
+std::optional<revocation::Tag> SessionTagOf(const policy::Principal& principal,
+                                            const revocation::TokenTags& tags) {
+  if (principal.session_id.empty()) return std::nullopt;
+  return tags.tags[principal.token_id.empty() ? 1 : 2];
+}
+
 }  // namespace gatehouse::engine

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "absl/strings/string_view.h"
 #include "server/jose/jwt_verifier.h"
 #include "server/policy/principal.h"
@@ -14,5 +16,9 @@ revocation::TokenTags TagsOf(const policy::Principal& principal, const jose::Ver
 // The kind of `tags.tags[index]`, which are TagsOf(principal, ...), for people:
 // "token", "session", "subject" and so on.
 absl::string_view KindOfTag(const policy::Principal& principal, size_t index);
+
+// That of its session, of `tags`, which are TagsOf(principal, ...).
+std::optional<revocation::Tag> SessionTagOf(const policy::Principal& principal,
+                                            const revocation::TokenTags& tags);
 
 }  // namespace gatehouse::engine

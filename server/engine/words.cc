@@ -93,12 +93,13 @@ std::string TimeWords(const KnownToken& known, absl::Time now) {
   return "";
 }
 
-std::string RevocationWords(const KnownToken& known, const revocation::RevocationIndex& index) {
+std::string RevocationWords(const KnownToken& known, const revocation::RevocationIndex& index,
+                            absl::Time now) {
   std::vector<absl::string_view> kinds;
   for (size_t i = 0; i < known.tags.tags.size(); ++i) {
     const revocation::TokenTags one{.tags = {known.tags.tags[i]},
                                     .issued_at = known.tags.issued_at};
-    if (index.IsRevoked(one)) kinds.push_back(KindOfTag(known.principal, i));
+    if (index.IsRevoked(one, now)) kinds.push_back(KindOfTag(known.principal, i));
   }
   return absl::StrCat("revoked: ", absl::StrJoin(kinds, ", "));
 }

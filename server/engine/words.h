@@ -34,6 +34,7 @@ void TellFault(absl::string_view token, const Candidates& candidates, jose::Algo
 std::string TimeWords(const KnownToken& known, absl::Time now);
 
 // "revoked: session, subject".
-std::string RevocationWords(const KnownToken& known, const revocation::RevocationIndex& index);
+std::string RevocationWords(const KnownToken& known, const revocation::RevocationIndex& index,
+                            absl::Time now);
 
 }  // namespace gatehouse::engine

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "server/engine/authorizer.h"
 #include "tests/support/fake_clock.h"
@@ -74,17 +75,26 @@ class EngineTest : public ::testing::Test {
 
   void Commit(revocation::TagKind kind, const std::string& value,
               int64_t issued_until = revocation::kAll, const std::string& issuer = kIssuer) {
-    revocation::Fact fact;
-    fact.tag = revocation::MakeTag(kind, issuer, value);
-    fact.kind = kind;
-    fact.issued_until = issued_until;
-    fact.revision = ++revision_;
-    index_.OnCommitted({fact}, revision_);
+    Commit(revocation::MakeTag(kind, issuer, value),
+           revocation::MarksOf({.kind = kind, .issued_until = issued_until}));
+  }
+  // `marks` come into force beside what is in force on the tag already.
+  void Commit(const revocation::Tag& tag, revocation::Marks marks) {
+    const std::pair<revocation::Tag, revocation::Marks> one(tag, marks | marks_[tag]);
+    marks_[tag] = one.second;
+    index_.OnStep({.tags = {&one, 1}, .changes = {}, .revision = ++revision_});
+  }
+  // All facts that ended before `time` leave.
+  void CleanUpUntil(absl::Time time) {
+    std::vector<std::pair<revocation::Tag, revocation::Marks>> gone;
+    for (const auto& [tag, marks] : marks_) gone.emplace_back(tag, revocation::Marks());
+    index_.OnStep({.tags = gone, .changes = {}, .revision = revision_, .cleaned_until = time});
   }
 
   FakeClock clock_{absl::FromUnixSeconds(kNow)};
   revocation::RevocationIndex index_;
   int64_t revision_ = 0;
+  absl::flat_hash_map<revocation::Tag, revocation::Marks> marks_;
   TokenMaker maker_;
   std::vector<FakeKeySource*> sources_;
   policy::Policy policy_ = policy::Policy::Default(1);

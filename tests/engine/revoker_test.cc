@@ -11,11 +11,31 @@
 namespace gatehouse::engine {
 namespace {
 
+using revocation::TagKind;
 using ::testing::StartsWith;
 
 class RevokerTest : public EngineTest {
  protected:
   Revoker revoker() const { return Revoker(*authorizer_, absl::Hours(720), clock_); }
+  absl::StatusOr<revocation::NewFact> Session(absl::string_view issuer, absl::string_view id,
+                                              Revoker::Note note = {}) const {
+    return revoker().Named({.kind = TagKind::kSession, .issuer = issuer, .value = id},
+                           std::move(note));
+  }
+  absl::StatusOr<revocation::NewFact> Subject(absl::string_view value,
+                                              std::optional<absl::Time> issued_until = {}) const {
+    return Of(TagKind::kSubject, value, issued_until);
+  }
+  absl::StatusOr<revocation::NewFact> Of(TagKind kind, absl::string_view value,
+                                         std::optional<absl::Time> issued_until = {},
+                                         std::optional<absl::Time> expire_time = {}) const {
+    return revoker().Named({.kind = kind,
+                            .issuer = kIssuer,
+                            .value = value,
+                            .issued_until = issued_until,
+                            .expire_time = expire_time},
+                           {});
+  }
   static std::string MessageOf(const absl::StatusOr<revocation::NewFact>& fact) {
     EXPECT_EQ(fact.status().code(), absl::StatusCode::kInvalidArgument);
     return std::string(fact.status().message());
@@ -54,18 +74,13 @@ TEST_F(RevokerTest, ATokenThatIsNotGoodYetCanBeRevokedAndIsRevokedWhenItsTimeCom
   const auto fact = revoker().Token(early, {});
   ASSERT_TRUE(fact.ok()) << fact.status();
   EXPECT_EQ(fact->end_time, absl::FromUnixSeconds(kNow + 1200 + 120));
-  revocation::Fact committed;
-  committed.tag = fact->tag;
-  committed.kind = fact->kind;
-  committed.issued_until = fact->issued_until;
-  committed.revision = ++revision_;
-  index_.OnCommitted({committed}, revision_);
+  Commit(fact->tag, revocation::MarksOf(*fact));
   clock_.SetWall(absl::FromUnixSeconds(kNow + 300));
   EXPECT_EQ(authorizer_->Examine(token).code, policy::Code::kTokenRevoked);
 }
 
 TEST_F(RevokerTest, ASessionsFactCoversEveryTokenOfIt) {
-  const auto fact = revoker().Session(kIssuer, "s1", {});
+  const auto fact = Session(kIssuer, "s1");
   ASSERT_TRUE(fact.ok());
   EXPECT_EQ(fact->issued_until, revocation::kAll);
   const absl::Time least = absl::FromUnixSeconds(kNow) + absl::Hours(720) + absl::Seconds(120);
@@ -74,17 +89,17 @@ TEST_F(RevokerTest, ASessionsFactCoversEveryTokenOfIt) {
 }
 
 TEST_F(RevokerTest, TheSameRevocationWithinTheHourEndsAtTheSameTime) {
-  const absl::Time end = revoker().Session(kIssuer, "s1", {})->end_time;
+  const absl::Time end = Session(kIssuer, "s1")->end_time;
   clock_.Advance(absl::Minutes(10));
-  EXPECT_EQ(revoker().Session(kIssuer, "s1", {})->end_time, end);
+  EXPECT_EQ(Session(kIssuer, "s1")->end_time, end);
   clock_.Advance(absl::Hours(1));
-  EXPECT_GT(revoker().Session(kIssuer, "s1", {})->end_time, end);
+  EXPECT_GT(Session(kIssuer, "s1")->end_time, end);
 }
 
 TEST_F(RevokerTest, ASubjectsTimeFurtherBackThanRevocationsAreKeptIsRefused) {
   const absl::Time oldest = absl::FromUnixSeconds(kNow) - absl::Hours(720) - absl::Seconds(120);
-  EXPECT_TRUE(revoker().Subject(kIssuer, "ada", oldest, {}).ok());
-  EXPECT_THAT(MessageOf(revoker().Subject(kIssuer, "ada", oldest - absl::Nanoseconds(1), {})),
+  EXPECT_TRUE(Subject("ada", oldest).ok());
+  EXPECT_THAT(MessageOf(Subject("ada", oldest - absl::Nanoseconds(1))),
               StartsWith("subject.issued_until: "));
 }
 
@@ -103,53 +118,98 @@ TEST_F(RevokerTest, AnIdIsAcceptedInATokenIfAndOnlyIfItCanBeRevoked) {
     const std::string token =
         maker_.Sign(absl::StrCat(R"({"iss":")", kIssuer, R"(","aud":"api","sub":")", subject,
                                  R"(","iat":)", kNow, R"(,"exp":)", kNow + 900, "}"));
-    EXPECT_EQ(authorizer_->Examine(token).code == policy::Code::kOk,
-              revoker().Subject(kIssuer, text, std::nullopt, {}).ok())
+    EXPECT_EQ(authorizer_->Examine(token).code == policy::Code::kOk, Subject(text).ok())
         << subject.substr(0, 20);
   }
 }
 
 TEST_F(RevokerTest, ASubjectWithoutATimeIsCoveredUpToTheLatestIatThatIsAccepted) {
-  const auto fact = revoker().Subject(kIssuer, "ada", std::nullopt, {});
+  const auto fact = Subject("ada");
   ASSERT_TRUE(fact.ok());
   EXPECT_EQ(fact->issued_until, kNow + 10);
 }
 
 TEST_F(RevokerTest, IssuedUntilIsCutToTheSecondAndAtMostAMinuteAhead) {
   const absl::Time now = absl::FromUnixSeconds(kNow);
-  EXPECT_EQ(revoker().Subject(kIssuer, "ada", now + absl::Milliseconds(999), {})->issued_until,
-            kNow);
-  EXPECT_TRUE(revoker().Subject(kIssuer, "ada", now + absl::Seconds(60), {}).ok());
-  EXPECT_THAT(MessageOf(revoker().Subject(kIssuer, "ada",
-                                          now + absl::Seconds(60) + absl::Nanoseconds(1), {})),
+  EXPECT_EQ(Subject("ada", now + absl::Milliseconds(999))->issued_until, kNow);
+  EXPECT_TRUE(Subject("ada", now + absl::Seconds(60)).ok());
+  EXPECT_THAT(MessageOf(Subject("ada", now + absl::Seconds(60) + absl::Nanoseconds(1))),
               StartsWith("subject.issued_until: "));
+}
+
+TEST_F(RevokerTest, ATenantOrClientIsCoveredAsASubjectIs) {
+  for (const TagKind kind : {TagKind::kTenant, TagKind::kClient}) {
+    const auto fact = Of(kind, "acme");
+    ASSERT_TRUE(fact.ok()) << fact.status();
+    EXPECT_EQ(fact->issued_until, kNow + 10);
+    EXPECT_FALSE(fact->suspends);
+    EXPECT_NE(fact->end_time, absl::InfiniteFuture());
+  }
+  EXPECT_THAT(MessageOf(Of(TagKind::kTenant, "")), StartsWith("tenant.tenant: "));
+  EXPECT_THAT(MessageOf(Of(TagKind::kClient, "")), StartsWith("client.client_id: "));
+}
+
+TEST_F(RevokerTest, AKeyIsRevokedForEver) {
+  const auto fact = Of(TagKind::kKey, "k1");
+  ASSERT_TRUE(fact.ok()) << fact.status();
+  EXPECT_EQ(fact->issued_until, revocation::kAll);
+  EXPECT_EQ(fact->end_time, absl::InfiniteFuture());
+  EXPECT_THAT(MessageOf(Of(TagKind::kKey, "k1", {}, absl::FromUnixSeconds(kNow) + absl::Hours(1))),
+              StartsWith("expire_time: "));
+}
+
+TEST_F(RevokerTest, ASuspensionCoversEveryTokenAndEndsWhenItSays) {
+  const absl::Time end = absl::FromUnixSeconds(kNow) + absl::Hours(1);
+  for (const TagKind kind : {TagKind::kTokenId, TagKind::kSession, TagKind::kSubject,
+                             TagKind::kTenant, TagKind::kClient}) {
+    const auto fact = Of(kind, "x", {}, end);
+    ASSERT_TRUE(fact.ok()) << fact.status();
+    EXPECT_TRUE(fact->suspends);
+    EXPECT_EQ(fact->issued_until, revocation::kAll);
+    EXPECT_EQ(fact->end_time, end);
+  }
+}
+
+TEST_F(RevokerTest, ASuspensionMustLieAheadByTenYearsAtMostAndNamesNoIssuedUntil) {
+  const absl::Time now = absl::FromUnixSeconds(kNow);
+  EXPECT_THAT(MessageOf(Of(TagKind::kSubject, "ada", {}, now)), StartsWith("expire_time: "));
+  EXPECT_TRUE(Of(TagKind::kSubject, "ada", {}, now + absl::Nanoseconds(1)).ok());
+  EXPECT_TRUE(Of(TagKind::kSubject, "ada", {}, now + absl::Hours(24 * 3660)).ok());
+  EXPECT_THAT(
+      MessageOf(Of(TagKind::kSubject, "ada", {}, now + absl::Hours(24 * 3660) + absl::Seconds(1))),
+      StartsWith("expire_time: "));
+  EXPECT_THAT(MessageOf(Of(TagKind::kSubject, "ada", now, now + absl::Hours(1))),
+              StartsWith("expire_time: "));
 }
 
 TEST_F(RevokerTest, WhereIatMayBeMissingASubjectsFactNeverEnds) {
   jose::IssuerRules rules = RulesFor(kIssuer);
   rules.allow_missing_iat = true;
   Build({rules});
-  EXPECT_EQ(revoker().Subject(kIssuer, "ada", std::nullopt, {})->end_time, absl::InfiniteFuture());
-  EXPECT_NE(revoker().Session(kIssuer, "s1", {})->end_time, absl::InfiniteFuture());
+  EXPECT_EQ(Subject("ada")->end_time, absl::InfiniteFuture());
+  EXPECT_NE(Session(kIssuer, "s1")->end_time, absl::InfiniteFuture());
 }
 
 TEST_F(RevokerTest, ATargetThatCouldMatchNothingIsRefusedByItsField) {
-  EXPECT_THAT(MessageOf(revoker().TokenId("", "t1", {})), StartsWith("token_id.issuer: "));
-  EXPECT_THAT(MessageOf(revoker().TokenId("https://typo.example", "t1", {})),
-              StartsWith("token_id.issuer: "));
-  EXPECT_THAT(MessageOf(revoker().TokenId(kIssuer, "", {})), StartsWith("token_id.token_id: "));
-  EXPECT_THAT(MessageOf(revoker().Session(kIssuer, "", {})), StartsWith("session.session_id: "));
-  EXPECT_THAT(MessageOf(revoker().Subject(kIssuer, "", std::nullopt, {})),
-              StartsWith("subject.subject: "));
-  EXPECT_THAT(MessageOf(revoker().Session(kIssuer, std::string("a\0b", 3), {})),
+  EXPECT_THAT(
+      MessageOf(revoker().Named({.kind = TagKind::kTokenId, .issuer = "", .value = "t1"}, {})),
+      StartsWith("token_id.issuer: "));
+  EXPECT_THAT(
+      MessageOf(revoker().Named(
+          {.kind = TagKind::kTokenId, .issuer = "https://typo.example", .value = "t1"}, {})),
+      StartsWith("token_id.issuer: "));
+  EXPECT_THAT(MessageOf(Of(TagKind::kTokenId, "")), StartsWith("token_id.token_id: "));
+  EXPECT_THAT(MessageOf(Session(kIssuer, "")), StartsWith("session.session_id: "));
+  EXPECT_THAT(MessageOf(Subject("")), StartsWith("subject.subject: "));
+  EXPECT_THAT(MessageOf(Session(kIssuer, std::string("a\0b", 3))),
               StartsWith("session.session_id: "));
-  EXPECT_THAT(MessageOf(revoker().Session(kIssuer, std::string(1025, 'x'), {})),
+  EXPECT_THAT(MessageOf(Session(kIssuer, std::string(1025, 'x'))),
               StartsWith("session.session_id: "));
 }
 
 TEST_F(RevokerTest, AReasonIs256PrintableBytesAtMost) {
-  EXPECT_TRUE(revoker().Session(kIssuer, "s1", {"", std::string(256, 'x')}).ok());
-  EXPECT_THAT(MessageOf(revoker().Session(kIssuer, "s1", {"", std::string(257, 'x')})),
+  EXPECT_TRUE(Session(kIssuer, "s1", {"", std::string(256, 'x')}).ok());
+  EXPECT_THAT(MessageOf(Session(kIssuer, "s1", {"", std::string(257, 'x')})),
               StartsWith("reason: "));
   EXPECT_THAT(MessageOf(revoker().Token(authorizer_->Examine(Token()), {"", "a\nb"})),
               StartsWith("reason: "));
