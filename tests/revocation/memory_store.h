@@ -90,9 +90,7 @@ class MemoryStore final : public RevocationStore {
   }
 
   static bool InForce(const Fact& fact) { return !fact.reinstated; }
-  bool HasEnded(const Fact& fact) const {
-    return fact.suspends && fact.end_time <= clock_.Now();
-  }
+  bool HasEnded(const Fact& fact) const { return fact.suspends && fact.end_time <= clock_.Now(); }
   static bool Contains(const Fact& fact, const NewFact& wanted) {
     if (!InForce(fact) || fact.tag != wanted.tag || fact.end_time < wanted.end_time) return false;
     if (fact.suspends) return wanted.suspends;

@@ -78,6 +78,7 @@ class RecordingListener final : public RevocationListener {
     {
       MutexLock lock(mu_);
       ++calls_;
+      told_ += step.tags.size();
       for (const auto& [tag, marks] : step.tags) {
         if (marks.empty()) {
           marks_.erase(tag);
@@ -105,6 +106,11 @@ class RecordingListener final : public RevocationListener {
   size_t tags() const {
     MutexLock lock(mu_);
     return marks_.size();
+  }
+  // How often a tag was told of.
+  size_t told() const {
+    MutexLock lock(mu_);
+    return told_;
   }
   Marks On(const Tag& tag) const {
     MutexLock lock(mu_);
@@ -136,6 +142,7 @@ class RecordingListener final : public RevocationListener {
   int64_t revision_ GH_GUARDED_BY(mu_) = -1;
   absl::Time cleaned_until_ GH_GUARDED_BY(mu_) = absl::InfinitePast();
   int calls_ GH_GUARDED_BY(mu_) = 0;
+  size_t told_ GH_GUARDED_BY(mu_) = 0;
 };
 
 inline absl::StatusOr<AppendResult> AppendAndWait(RevocationStore& store, NewFact fact) {
