@@ -57,12 +57,13 @@ absl::StatusOr<std::string> WithoutLinks(const std::string& path) {
   return result;
 }
 
-// What stands beside a database may hold revocations that it lacks.
+// What stands beside a database may hold revocations that it lacks. One that needs its -wal
+// file (sqlite_mark.h) was refused before if it has none.
 absl::Status CheckAlone(const std::string& backup) {
   for (const char* suffix : {"-wal", "-journal"}) {
     const std::string companion = backup + suffix;
     struct stat info;
-    if (stat(companion.c_str(), &info) != 0 || info.st_size == 0) continue;
+    if (stat(companion.c_str(), &info) != 0) continue;
     return absl::FailedPreconditionError(absl::StrCat(
         backup, " is no backup, but a database that is in use or was not closed cleanly, since ",
         companion, " lies beside it: start the server with it, or make a backup with ",
