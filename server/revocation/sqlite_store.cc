@@ -206,6 +206,8 @@ bool SqliteStore::BackUpSome(const std::string& path, const Done<BackupResult>& 
     copying_thread_ = std::thread([this, backup, done] { FinishBackup(backup, done); });
     return true;
   }
+  // What was begun is gone before anybody is told.
+  backup.reset();
   {
     MutexLock lock(mu_);
     copying_ = false;
