@@ -13,6 +13,7 @@
 #include "tests/revocation/power_cut_vfs.h"
 #include "tests/revocation/store_testing.h"
 #include "tests/revocation/temp_folder.h"
+#include "tests/revocation/version1.h"
 #include "tests/support/fake_clock.h"
 
 namespace gatehouse::revocation {
@@ -42,10 +43,17 @@ class PowerCut : public testing::Test {
     created_ = TempFolder::ReadFile(path_);
   }
 
+  // Of version 1, with facts in it.
+  void StartFromVersion1() {
+    std::filesystem::remove(path_);
+    for (const Fact& fact : CreateVersion1(path_, 20)) before_[fact.id] = false;
+    created_ = TempFolder::ReadFile(path_);
+  }
+
   // Appends, takes one back, closes, opens again and appends: what was acknowledged, by its
   // id, and whether it was taken back.
   std::map<std::string, bool> Work() {
-    std::map<std::string, bool> acknowledged;
+    std::map<std::string, bool> acknowledged = before_;
     for (int round = 0; round < 2; ++round) {
       RecordingListener listener;
       const auto store = OpenSqliteStore({.path = path_}, clock_, listener);
@@ -109,6 +117,7 @@ class PowerCut : public testing::Test {
   TempFolder folder_;
   std::string path_ = folder_.File("gatehouse.db");
   std::string created_;
+  std::map<std::string, bool> before_;
   FakeClock clock_{kStart};
 };
 
@@ -122,7 +131,17 @@ TEST_F(PowerCut, AtEveryMomentLosesNothingThatWasAcknowledged) {
   EXPECT_EQ(totals.refused, 0);
 }
 
-// So that the test above is known to see a loss.
+TEST_F(PowerCut, AtEveryMomentOfAMigrationAndAfterItLosesNothing) {
+  StartFromVersion1();
+  const Totals totals = RunAll(false);
+  std::cout << "from version 1: " << totals << "\n";
+  EXPECT_GT(totals.cuts, 100);
+  EXPECT_GT(totals.lost_writes, 100);
+  EXPECT_EQ(totals.lost, 0);
+  EXPECT_EQ(totals.refused, 0);
+}
+
+// So that the tests above are known to see a loss.
 TEST_F(PowerCut, OfADiskThatIsNotSyncedLosesSome) {
   const Totals totals = RunAll(true);
   std::cout << "as with synchronous=OFF: " << totals << "\n";
