@@ -111,7 +111,8 @@ class Engine {
     Promised<absl::StatusOr<ReinstateResult>> result;
     store_->Reinstate(id, "model", "", [&](auto r) { result.Set(std::move(r)); });
     const auto done = result.Take();
-    EXPECT_TRUE(done.ok()) << done.status();
+    // One that was made to end at once can no longer be taken back.
+    EXPECT_TRUE(done.ok() || broken_.forgets_suspensions) << done.status();
   }
 
   // As the engine asks: the index, and then whether what it may no longer know is past.
@@ -237,7 +238,7 @@ class Worker {
 };
 
 // How often the engine and the model disagreed.
-int64_t Run(Breakage broken, Counts& counts) {
+int64_t CountDisagreements(Breakage broken, Counts& counts) {
   Engine engine(broken);
   std::vector<Worker> workers;
   workers.reserve(kThreads);
@@ -262,7 +263,7 @@ int64_t Run(Breakage broken, Counts& counts) {
 
 TEST(Model, RevocationAgreesWithItWhateverHappensAtOnce) {
   Counts counts;
-  EXPECT_EQ(Run({}, counts), 0);
+  EXPECT_EQ(CountDisagreements({}, counts), 0);
   const int64_t asked = counts.refused + counts.passed;
   std::printf("%ld revoked, of these %ld suspended; %ld reinstated; asked %ld, refused %ld\n",
               counts.revoked.load(), counts.suspended.load(), counts.reinstated.load(), asked,
@@ -276,7 +277,7 @@ class Broken : public testing::TestWithParam<std::pair<const char*, Breakage>> {
 
 TEST_P(Broken, IsFound) {
   Counts counts;
-  EXPECT_GT(Run(GetParam().second, counts), 0);
+  EXPECT_GT(CountDisagreements(GetParam().second, counts), 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(
