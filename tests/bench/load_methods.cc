@@ -73,7 +73,7 @@ BatchMethod::BatchMethod(const std::vector<TokenLine>& tokens, int checks, Picke
     requests_[i].set_token(tokens[i].token);
     for (int n = 0; n < checks; ++n) {
       v1::Check& check = *requests_[i].add_checks();
-      check.set_resource(absl::StrFormat("note/benchmark-note-%015d", n));
+      check.set_resource(absl::StrFormat("note/benchmark-note-%014d", n));
       check.set_owner(tokens[i].subject);
       check.set_action("read");
     }
