@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/log.h"
+#include "server/config/policy_files.h"
 #include "server/policy/check.h"
+#include "server/policy/check_reach.h"
 #include "server/policy/condition.h"
 
 namespace gatehouse::config {
@@ -40,9 +43,12 @@ std::vector<std::pair<std::string, const typename Map::mapped_type*>> Sorted(con
   return out;
 }
 
+// Of one file.
 class PolicyReader {
  public:
-  explicit PolicyReader(Findings& findings) : findings_(findings) {}
+  // `prefix`: what stands before "roles" and "resources" in the paths of `findings`.
+  PolicyReader(std::string prefix, const std::vector<Issuer>& issuers, Findings& findings)
+      : prefix_(std::move(prefix)), issuers_(issuers), findings_(findings) {}
 
   policy::Definition Read(const v1::Policy& in) {
     policy::Definition out;
@@ -50,7 +56,7 @@ class PolicyReader {
       out.roles.push_back({name, {role->includes().begin(), role->includes().end()}});
     }
     for (const auto& [type, resource] : Sorted(in.resources())) {
-      const std::string path = absl::StrCat("policy.resources.", log::Escape(type, 64));
+      const std::string path = absl::StrCat(prefix_, "resources.", log::Escape(type, 64));
       policy::Resource read{.type = type,
                             .issuers = {resource->issuers().begin(), resource->issuers().end()},
                             .tenancy = ReadTenancy(resource->tenant(), path + ".tenant"),
@@ -114,6 +120,7 @@ class PolicyReader {
         rule.who = ReadWho(in[i].who(), inner);
       } else if (!is_deny || in[i].when().empty()) {
         findings_.Wrong(inner, absl::StrCat("needs who, which ", kWhoForms));
+        rule.who.kind = Who::Kind::kOwner;
       }
       rule.when = ReadConditions(in[i].when(), inner + ".when");
       out.push_back(std::move(rule));
@@ -130,7 +137,7 @@ class PolicyReader {
       }
     }
     findings_.Wrong(path, absl::StrCat(kWhoForms, ", not \"", log::Escape(text, 64), "\""));
-    return {};
+    return {Who::Kind::kOwner};  // of whom nothing more is found wrong
   }
 
   template <typename Conditions>
@@ -177,6 +184,8 @@ class PolicyReader {
     Condition out;
     out.of = given("claim") ? Condition::Of::kClaim : Condition::Of::kAttribute;
     out.name = given("claim") ? in.claim() : in.attribute();
+    if (given("claim")) CheckClaim(in.claim(), path + ".claim");
+    if (given("equals_claim")) CheckClaim(in.equals_claim(), path + ".equals_claim");
     int tests = 0;
     const auto text = [&](absl::string_view field, Kind kind, std::vector<std::string> values) {
       if (!given(field)) return;
@@ -214,27 +223,184 @@ class PolicyReader {
     return absent;
   }
 
+  // A condition reads the token itself, past what its issuer may assert.
+  void CheckClaim(const std::string& name, const std::string& path) {
+    const auto claim = jose::ClaimPath::Parse(name);
+    if (!claim.ok()) return findings_.Wrong(path, claim.status().message());
+    const auto is = [&](const jose::ClaimPath& other) {
+      return !claim->empty() && claim->segments() == other.segments();
+    };
+    for (const Issuer& issuer : issuers_) {
+      const jose::ClaimNames& names = issuer.rules.claims;
+      const jose::MayAssert& may = issuer.rules.may_assert;
+      const bool roles = may.roles.has_value() && is(names.roles);
+      const bool scopes = may.scopes.has_value() && (is(names.scopes) || is(names.scopes_fallback));
+      if (!roles && !scopes) continue;
+      findings_.Wrong(
+          path, absl::StrCat("is the claim of the ", roles ? "roles" : "scopes",
+                             " that may_assert limits for ", log::Escape(issuer.rules.issuer, 64),
+                             "; test it by ", roles ? "role:NAME" : "scope:NAME"));
+      return;
+    }
+  }
+
+  const std::string prefix_;
+  const std::vector<Issuer>& issuers_;
   Findings& findings_;
 };
 
+// What one file holds of the policy.
+struct Part {
+  std::string prefix;
+  Findings* findings;
+  policy::Definition definition;
+};
+
+bool IsAtOrIn(absl::string_view path, absl::string_view outer) {
+  return absl::StartsWith(path, outer) &&
+         (path.size() == outer.size() || path[outer.size()] == '.');
+}
+
+// The parts of a policy, put together.
+class Parts {
+ public:
+  // `findings` and `field`: where what concerns no part alone is told.
+  Parts(std::vector<Part> parts, Findings& findings, std::string field)
+      : parts_(std::move(parts)), findings_(findings), field_(std::move(field)) {}
+
+  // A name that stands in two parts is a mistake, and is taken from the first.
+  policy::Definition Together() {
+    policy::Definition out;
+    for (const Part& part : parts_) {
+      for (const policy::Role& role : part.definition.roles) {
+        if (IsFirst(part, "roles.", role.name)) {
+          out.roles.push_back(role);
+        }
+      }
+      for (const policy::Resource& resource : part.definition.resources) {
+        if (IsFirst(part, "resources.", resource.type)) {
+          out.resources.push_back(resource);
+        }
+      }
+    }
+    return out;
+  }
+
+  void Wrong(const policy::Finding& one) {
+    if (const Part* part = PartOf(one.path); part != nullptr) {
+      part->findings->Wrong(part->prefix + one.path, one.what);
+    } else {
+      findings_.Wrong(field_, absl::StrCat(one.path, " ", one.what));
+    }
+  }
+  std::string Sentence(const policy::Finding& one) const {
+    const Part* part = PartOf(one.path);
+    return part != nullptr ? part->findings->Sentence(part->prefix + one.path, one.what)
+                           : findings_.Sentence(field_, absl::StrCat(one.path, " ", one.what));
+  }
+
+ private:
+  bool IsFirst(const Part& part, absl::string_view kind, const std::string& name) {
+    const std::string path = absl::StrCat(kind, log::Escape(name, 64));
+    owners_.emplace(path, &part);
+    const auto [first, is_new] = firsts_.emplace(absl::StrCat(kind, name), &part);
+    const Part& before = *first->second;
+    if (is_new || &before == &part) return true;
+    part.findings->Wrong(part.prefix + path,
+                         absl::StrCat("stands in two files; first in ",
+                                      before.findings->PlaceOf(before.prefix + path)));
+    return false;
+  }
+
+  // Null if no part alone is meant. A name may hold dots: the longest that fits.
+  const Part* PartOf(const std::string& path) const {
+    if (parts_.size() == 1) return &parts_.front();
+    const Part* found = nullptr;
+    size_t longest = 0;
+    for (const auto& [name, part] : owners_) {
+      if (name.size() <= longest || !IsAtOrIn(path, name)) continue;
+      longest = name.size();
+      found = part;
+    }
+    return found;
+  }
+
+  std::vector<Part> parts_;
+  Findings& findings_;
+  const std::string field_;
+  std::map<std::string, const Part*> firsts_;  // by "roles.admin", "resources.task"
+  std::map<std::string, const Part*> owners_;  // the same, as paths write it
+};
+
+// What the rules can find in the tokens of an issuer.
+policy::IssuerReach ReachOf(const Issuer& issuer) {
+  const jose::MayAssert& may = issuer.rules.may_assert;
+  return {.issuer = issuer.rules.issuer,
+          .roles = may.roles,
+          .scopes = may.scopes,
+          .has_tenants = !issuer.rules.claims.tenant.empty() &&
+                         !(may.tenants.has_value() && may.tenants->empty())};
+}
+
+// The claims that the policy tests are kept with every token.
+void NoteClaims(const policy::Definition& policy, std::vector<Issuer>& issuers) {
+  for (const std::string& name : policy::ClaimsOf(policy)) {
+    const auto path = jose::ClaimPath::Parse(name);
+    if (!path.ok()) continue;  // found wrong where it stands
+    for (Issuer& issuer : issuers) {
+      std::vector<jose::ClaimPath>& more = issuer.rules.more_claims;
+      const bool known = std::any_of(more.begin(), more.end(),
+                                     [&](const jose::ClaimPath& one) { return one == name; });
+      if (!known) more.push_back(*path);
+    }
+  }
+}
+
+void CheckTogether(const policy::Definition& policy, Parts& parts, Config& config) {
+  std::vector<std::string> issuers;
+  std::vector<policy::IssuerReach> reach;
+  for (const Issuer& issuer : config.issuers) {
+    issuers.push_back(issuer.rules.issuer);
+    reach.push_back(ReachOf(issuer));
+  }
+  const policy::Findings checked = policy::Check(policy, issuers);
+  for (const policy::Finding& one : checked.mistakes) parts.Wrong(one);
+  for (const policy::Finding& one : checked.warnings) {
+    config.warnings.push_back(parts.Sentence(one));
+  }
+  if (!checked.mistakes.empty()) return;
+  for (const policy::Finding& one : policy::CheckReach(policy, reach)) {
+    config.warnings.push_back(parts.Sentence(one));
+  }
+}
+
 }  // namespace
 
-policy::Definition ReadPolicy(const v1::Policy& in, const std::vector<std::string>& issuers,
-                              Findings& findings, std::vector<std::string>& warnings) {
-  policy::Definition out = PolicyReader(findings).Read(in);
-  const policy::Findings checked = policy::Check(out, issuers);
-  for (const policy::Finding& one : checked.mistakes) {
-    findings.Wrong(absl::StrCat("policy.", one.path), one.what);
+policy::Definition ReadPolicy(const v1::Policy& in, const std::string& path,
+                              const std::string& folder, Findings& findings, Config& config) {
+  std::vector<Part> read;
+  std::vector<PolicyFile> files;
+  const bool in_files = findings.Given(path + ".path");
+  bool is_whole = true;
+  if (in_files) {
+    files = LoadPolicyFiles(in, path, folder, findings, config.policy_paths);
+    // What is said of a policy that is not all there would be a guess.
+    is_whole =
+        !files.empty() && std::all_of(files.begin(), files.end(),
+                                      [](const PolicyFile& file) { return file.findings.empty(); });
+    for (PolicyFile& file : files) {
+      read.push_back(
+          {"", &file.findings, PolicyReader("", config.issuers, file.findings).Read(file.message)});
+    }
+  } else {
+    read.push_back(
+        {path + ".", &findings, PolicyReader(path + ".", config.issuers, findings).Read(in)});
   }
-  for (const policy::Resource& resource : out.resources) {
-    if (resource.issuers.size() < 2) continue;
-    findings.Wrong(absl::StrCat("policy.resources.", log::Escape(resource.type, 64), ".issuers"),
-                   "names several issuers, but nothing says which roles, scopes and tenants each "
-                   "of them may assert; name one");
-  }
-  for (const policy::Finding& one : checked.warnings) {
-    warnings.push_back(findings.Sentence(absl::StrCat("policy.", one.path), one.what));
-  }
+  Parts parts(std::move(read), findings, in_files ? path + ".path" : path);
+  policy::Definition out = parts.Together();
+  if (is_whole) CheckTogether(out, parts, config);
+  NoteClaims(out, config.issuers);
+  for (const PolicyFile& file : files) findings.Add(file.findings);
   return out;
 }
 
