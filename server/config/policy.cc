@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/log.h"
 #include "server/config/policy_files.h"
+#include "server/config/policy_parts.h"
 #include "server/policy/check.h"
 #include "server/policy/check_reach.h"
 #include "server/policy/condition.h"
@@ -249,89 +249,6 @@ class PolicyReader {
   Findings& findings_;
 };
 
-// What one file holds of the policy.
-struct Part {
-  std::string prefix;
-  Findings* findings;
-  policy::Definition definition;
-};
-
-bool IsAtOrIn(absl::string_view path, absl::string_view outer) {
-  return absl::StartsWith(path, outer) &&
-         (path.size() == outer.size() || path[outer.size()] == '.');
-}
-
-// The parts of a policy, put together.
-class Parts {
- public:
-  // `findings` and `field`: where what concerns no part alone is told.
-  Parts(std::vector<Part> parts, Findings& findings, std::string field)
-      : parts_(std::move(parts)), findings_(findings), field_(std::move(field)) {}
-
-  // A name that stands in two parts is a mistake, and is taken from the first.
-  policy::Definition Together() {
-    policy::Definition out;
-    for (const Part& part : parts_) {
-      for (const policy::Role& role : part.definition.roles) {
-        if (IsFirst(part, "roles.", role.name)) {
-          out.roles.push_back(role);
-        }
-      }
-      for (const policy::Resource& resource : part.definition.resources) {
-        if (IsFirst(part, "resources.", resource.type)) {
-          out.resources.push_back(resource);
-        }
-      }
-    }
-    return out;
-  }
-
-  void Wrong(const policy::Finding& one) {
-    if (const Part* part = PartOf(one.path); part != nullptr) {
-      part->findings->Wrong(part->prefix + one.path, one.what);
-    } else {
-      findings_.Wrong(field_, absl::StrCat(one.path, " ", one.what));
-    }
-  }
-  std::string Sentence(const policy::Finding& one) const {
-    const Part* part = PartOf(one.path);
-    return part != nullptr ? part->findings->Sentence(part->prefix + one.path, one.what)
-                           : findings_.Sentence(field_, absl::StrCat(one.path, " ", one.what));
-  }
-
- private:
-  bool IsFirst(const Part& part, absl::string_view kind, const std::string& name) {
-    const std::string path = absl::StrCat(kind, log::Escape(name, 64));
-    owners_.emplace(path, &part);
-    const auto [first, is_new] = firsts_.emplace(absl::StrCat(kind, name), &part);
-    const Part& before = *first->second;
-    if (is_new || &before == &part) return true;
-    part.findings->Wrong(part.prefix + path,
-                         absl::StrCat("stands in two files; first in ",
-                                      before.findings->PlaceOf(before.prefix + path)));
-    return false;
-  }
-
-  // Null if no part alone is meant. A name may hold dots: the longest that fits.
-  const Part* PartOf(const std::string& path) const {
-    if (parts_.size() == 1) return &parts_.front();
-    const Part* found = nullptr;
-    size_t longest = 0;
-    for (const auto& [name, part] : owners_) {
-      if (name.size() <= longest || !IsAtOrIn(path, name)) continue;
-      longest = name.size();
-      found = part;
-    }
-    return found;
-  }
-
-  std::vector<Part> parts_;
-  Findings& findings_;
-  const std::string field_;
-  std::map<std::string, const Part*> firsts_;  // by "roles.admin", "resources.task"
-  std::map<std::string, const Part*> owners_;  // the same, as paths write it
-};
-
 // What the rules can find in the tokens of an issuer.
 policy::IssuerReach ReachOf(const Issuer& issuer) {
   const jose::MayAssert& may = issuer.rules.may_assert;
@@ -356,9 +273,11 @@ void NoteClaims(const policy::Definition& policy, std::vector<Issuer>& issuers) 
   }
 }
 
-void CheckTogether(const policy::Definition& policy, Parts& parts, Config& config) {
+void CheckTogether(const policy::Definition& policy, const PolicyParts& parts, Config& config) {
   std::vector<std::string> issuers;
   std::vector<policy::IssuerReach> reach;
+  issuers.reserve(config.issuers.size());
+  reach.reserve(config.issuers.size());
   for (const Issuer& issuer : config.issuers) {
     issuers.push_back(issuer.rules.issuer);
     reach.push_back(ReachOf(issuer));
@@ -378,7 +297,7 @@ void CheckTogether(const policy::Definition& policy, Parts& parts, Config& confi
 
 policy::Definition ReadPolicy(const v1::Policy& in, const std::string& path,
                               const std::string& folder, Findings& findings, Config& config) {
-  std::vector<Part> read;
+  std::vector<PolicyPart> read;
   std::vector<PolicyFile> files;
   const bool in_files = findings.Given(path + ".path");
   bool is_whole = true;
@@ -396,7 +315,7 @@ policy::Definition ReadPolicy(const v1::Policy& in, const std::string& path,
     read.push_back(
         {path + ".", &findings, PolicyReader(path + ".", config.issuers, findings).Read(in)});
   }
-  Parts parts(std::move(read), findings, in_files ? path + ".path" : path);
+  PolicyParts parts(std::move(read), findings, in_files ? path + ".path" : path);
   policy::Definition out = parts.Together();
   if (is_whole) CheckTogether(out, parts, config);
   NoteClaims(out, config.issuers);
