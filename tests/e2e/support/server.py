@@ -45,8 +45,8 @@ class Server:
         self._client: Client | None = None
         folder.mkdir(parents=True)
         if len(issuers) > 1:  # nothing is said of them unless a test does
-            anything = {"roles": "any", "scopes": "any", "tenants": "any"}
-            issuers = [{"may_assert": anything, **issuer} for issuer in issuers]
+            names = ("roles", "scopes", "tenants")
+            issuers = [{"may_assert": dict.fromkeys(names, "any"), **one} for one in issuers]
         settings = {
             "listen": {"grpc": "127.0.0.1:0", "http": "127.0.0.1:0"},
             "issuers": issuers,
