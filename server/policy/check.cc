@@ -175,8 +175,8 @@ class Checker {
       if (rule.when.empty()) {
         Mistake(inner,
                 "denies everybody, so that no rule of allow can match; leave the action out");
-      } else if (IsAlwaysTrue({.kind = Condition::Kind::kAll, .inner = rule.when})) {
-        Warn(inner, "has conditions that always hold: no rule of allow can match");
+      } else if (IsNeverFalse({.kind = Condition::Kind::kAll, .inner = rule.when})) {
+        Warn(inner, "has conditions that are never false, so that no rule of allow can match");
       }
     }
     CheckNeverMatches(action, path);

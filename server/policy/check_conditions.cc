@@ -60,12 +60,12 @@ class Worlds {
 
  private:
   struct Choice {
-    size_t chosen;
-    size_t of;
+    size_t chosen = 0;
+    size_t of = 1;
   };
   struct Known {
-    const std::vector<std::string>* constants;
-    size_t state;  // 0: absent; i: constants[i - 1]; then: any other
+    const std::vector<std::string>* constants = nullptr;
+    size_t state = 0;  // 0: absent; i: constants[i - 1]; then: any other
 
     bool is_other() const { return state > constants->size(); }
     const std::string& text() const { return (*constants)[state - 1]; }
@@ -163,6 +163,10 @@ bool IsAlwaysTrue(const Condition& condition) {
 
 bool IsNeverTrue(const Condition& condition) {
   return Worlds(condition).All([](Truth truth) { return truth != Truth::kTrue; });
+}
+
+bool IsNeverFalse(const Condition& condition) {
+  return Worlds(condition).All([](Truth truth) { return truth != Truth::kFalse; });
 }
 
 }  // namespace gatehouse::policy

@@ -11,4 +11,8 @@ bool IsSame(const Condition& a, const Condition& b);
 bool IsAlwaysTrue(const Condition& condition);
 bool IsNeverTrue(const Condition& condition);
 
+// Whether it is true or unknown for every token and every resource, so that a `deny`
+// always fires.
+bool IsNeverFalse(const Condition& condition);
+
 }  // namespace gatehouse::policy

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -11,30 +12,52 @@
 namespace gatehouse::policy {
 namespace {
 
-using Names = std::optional<std::vector<std::string>>;
+using Set = std::set<std::string>;
 
-bool Has(const std::vector<std::string>& names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
+// What an issuer's tokens stand for, what their roles include too. Unset: anything.
+struct Reach {
+  const IssuerReach* issuer = nullptr;
+  std::optional<Set> roles = {};
+  std::optional<Set> scopes = {};
+};
+
+Set WithIncluded(const std::vector<std::string>& roles,
+                 const std::map<std::string, const Role*>& by_name) {
+  Set out(roles.begin(), roles.end());
+  std::vector<std::string> left = roles;
+  while (!left.empty()) {
+    const auto it = by_name.find(left.back());
+    left.pop_back();
+    if (it == by_name.end()) continue;
+    for (const std::string& included : it->second->includes) {
+      if (out.insert(included).second) left.push_back(included);
+    }
+  }
+  return out;
 }
 
 class ReachChecker {
  public:
   ReachChecker(const Definition& policy, const std::vector<IssuerReach>& issuers)
-      : policy_(policy), issuers_(issuers) {
-    for (const Role& role : policy.roles) {
-      for (const std::string& included : role.includes) {
-        included_by_[included].push_back(role.name);
-      }
+      : policy_(policy) {
+    std::map<std::string, const Role*> by_name;
+    for (const Role& role : policy.roles) by_name.emplace(role.name, &role);
+    issuers_.reserve(issuers.size());
+    for (const IssuerReach& one : issuers) {
+      Reach reach{.issuer = &one};
+      if (one.roles.has_value()) reach.roles = WithIncluded(*one.roles, by_name);
+      if (one.scopes.has_value()) reach.scopes = Set(one.scopes->begin(), one.scopes->end());
+      issuers_.push_back(std::move(reach));
     }
   }
 
   std::vector<Finding> Run() {
     for (const Resource& resource : policy_.resources) {
       const std::string path = absl::StrCat("resources.", log::Escape(resource.type, 64));
-      const std::vector<const IssuerReach*> issuers = IssuersOf(resource);
+      const std::vector<const Reach*> issuers = IssuersOf(resource);
       if (resource.tenancy == Tenancy::kRequired &&
           std::none_of(issuers.begin(), issuers.end(),
-                       [](const IssuerReach* one) { return one->has_tenants; })) {
+                       [](const Reach* one) { return one->issuer->has_tenants; })) {
         Warn(path + ".tenant",
              "is required, but no token of its issuers has a tenant: nobody may do anything");
       }
@@ -48,23 +71,25 @@ class ReachChecker {
   }
 
  private:
-  std::vector<const IssuerReach*> IssuersOf(const Resource& resource) const {
-    std::vector<const IssuerReach*> out;
-    for (const IssuerReach& one : issuers_) {
-      if (resource.issuers.empty() || Has(resource.issuers, one.issuer)) out.push_back(&one);
+  std::vector<const Reach*> IssuersOf(const Resource& resource) const {
+    std::vector<const Reach*> out;
+    for (const Reach& one : issuers_) {
+      const bool named = std::find(resource.issuers.begin(), resource.issuers.end(),
+                                   one.issuer->issuer) != resource.issuers.end();
+      if (named || resource.issuers.empty()) out.push_back(&one);
     }
     return out;
   }
 
-  void CheckRules(const std::vector<Rule>& rules, const std::vector<const IssuerReach*>& issuers,
+  void CheckRules(const std::vector<Rule>& rules, const std::vector<const Reach*>& issuers,
                   const std::string& path) {
     for (size_t i = 0; i < rules.size(); ++i) {
       const Who& who = rules[i].who;
       const bool is_role = who.kind == Who::Kind::kRole;
       if (!is_role && who.kind != Who::Kind::kScope) continue;
-      const auto may = [&](const IssuerReach* one) {
-        return is_role ? MayHaveRole(one->roles, who.name)
-                       : !one->scopes.has_value() || Has(*one->scopes, who.name);
+      const auto may = [&](const Reach* one) {
+        const std::optional<Set>& names = is_role ? one->roles : one->scopes;
+        return !names.has_value() || names->count(who.name) > 0;
       };
       if (std::any_of(issuers.begin(), issuers.end(), may)) continue;
       Warn(absl::StrCat(path, "[", i, "]"),
@@ -73,30 +98,12 @@ class ReachChecker {
     }
   }
 
-  bool MayHaveRole(const Names& may, const std::string& wanted) const {
-    if (!may.has_value()) return true;
-    std::set<std::string> seen = {wanted};
-    std::vector<std::string> left = {wanted};
-    while (!left.empty()) {
-      const std::string role = std::move(left.back());
-      left.pop_back();
-      if (Has(*may, role)) return true;
-      const auto it = included_by_.find(role);
-      if (it == included_by_.end()) continue;
-      for (const std::string& next : it->second) {
-        if (seen.insert(next).second) left.push_back(next);
-      }
-    }
-    return false;
-  }
-
   void Warn(std::string path, std::string what) {
     out_.push_back({std::move(path), std::move(what)});
   }
 
   const Definition& policy_;
-  const std::vector<IssuerReach>& issuers_;
-  std::map<std::string, std::vector<std::string>> included_by_;
+  std::vector<Reach> issuers_;
   std::vector<Finding> out_;
 };
 

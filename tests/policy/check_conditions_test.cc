@@ -75,6 +75,14 @@ TEST(IsNeverTrue, NotOfWhatMayHold) {
   EXPECT_FALSE(IsNeverTrue(All({Number(Kind::kAtLeast, 1), Equals("5")})));
 }
 
+TEST(IsNeverFalse, OfWhatIsTrueOrUnknown) {
+  EXPECT_TRUE(IsNeverFalse(Any({Equals("x"), Not(Equals("x"))})));
+  EXPECT_TRUE(IsNeverFalse(Any({Present(), Not(Present())})));
+  EXPECT_FALSE(IsNeverFalse(Equals("x")));
+  EXPECT_FALSE(IsNeverFalse(Not(Present())));
+  EXPECT_FALSE(IsNeverFalse(Any({})));
+}
+
 TEST(IsNeverTrue, OfALargeConditionIsNotSaid) {
   std::vector<Condition> many;
   for (int i = 0; i < 40; ++i) {
@@ -104,9 +112,10 @@ TEST(CheckConditions, AgreesWithTheEngineOnRandomConditions) {
                                        Any({Not(Present("status")), some, Not(some)})}) {
       const bool is_always = IsAlwaysTrue(condition);
       const bool is_never = IsNeverTrue(condition);
+      const bool is_never_false = IsNeverFalse(condition);
       always += is_always ? 1 : 0;
       never += is_never ? 1 : 0;
-      if (!is_always && !is_never) continue;
+      if (!is_always && !is_never && !is_never_false) continue;
       for (int j = 0; j < 20; ++j) {
         const Principal who = random.NextPrincipal();
         const Row row = random.NextRow(j);
@@ -115,6 +124,7 @@ TEST(CheckConditions, AgreesWithTheEngineOnRandomConditions) {
         const Truth truth = Evaluate(condition, who, {.resource = "task/1", .attributes = facts});
         if (is_always) ASSERT_EQ(truth, Truth::kTrue) << i;
         if (is_never) ASSERT_NE(truth, Truth::kTrue) << i;
+        if (is_never_false) ASSERT_NE(truth, Truth::kFalse) << i;
       }
     }
   }

@@ -216,8 +216,8 @@ TEST(PolicyCheckTest, WarnsOfADenyThatAlwaysHolds) {
   Read(policy).deny = {
       {.who = {Who::Kind::kAuthenticated}, .when = {Either(Not(Present()), Present())}}};
   EXPECT_EQ(WarningOf(policy),
-            "resources.task.actions.read.deny[0]: has conditions that always hold: no rule of "
-            "allow can match");
+            "resources.task.actions.read.deny[0]: has conditions that are never false, so that no "
+            "rule of allow can match");
 }
 
 TEST(PolicyCheckTest, ANameInAPathIsWrittenAsInTheConfiguration) {
