@@ -7,7 +7,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "gatehouse/config/v1/config.pb.h"
 #include "server/config/config.h"
+#include "server/config/findings.h"
+#include "server/config/policy.h"
+#include "server/config/yaml_to_message.h"
+#include "server/config/yaml_tree.h"
 
 namespace gatehouse::config {
 namespace {
@@ -156,6 +161,37 @@ TEST_F(PolicyFilesTest, WhatIsNotThereIsRefusedByName) {
   std::filesystem::create_symlink("gone", folder_ + "/policy/broken.yaml");
   EXPECT_THAT(MessageOf("{path: policy}"),
               AllOf(HasSubstr("g.yaml:4: policy.path: "), HasSubstr("broken.yaml")));
+}
+
+TEST_F(PolicyFilesTest, AFolderOfTooManyFilesIsRefused) {
+  for (int i = 0; i < 256; ++i) {
+    Write(absl::StrCat("policy/", i, ".yaml"), "roles: {}\n");
+  }
+  Write("policy/0.yaml", kTask);
+  EXPECT_EQ(MessageOf("{path: policy}"), "was accepted");
+  Write("policy/256.yaml", "roles: {}\n");
+  EXPECT_EQ(MessageOf("{path: policy}"),
+            "g.yaml:4: policy.path: the folder policy holds more than 256 files");
+}
+
+// As the configuration reads any of its policies.
+TEST_F(PolicyFilesTest, APolicyIsReadWhereItStands) {
+  Write("p.yaml", "resources:\n  task: {actions: {read: {allow: [\"role:ghost\"]}}}\n");
+  const auto read = [this](const std::string& policy) {
+    Findings findings("g.yaml");
+    const auto root = ParseYaml("shadow:\n  policy: " + policy, findings);
+    v1::Config message;
+    YamlToMessage(root.value(), message, findings);
+    Config config;
+    config.issuers.resize(1);
+    ReadPolicy(message.shadow().policy(), "shadow.policy", folder_, findings, config);
+    return absl::StrReplaceAll(findings.ToStatus().message(), {{folder_ + "/", ""}});
+  };
+  EXPECT_THAT(read("{path: p.yaml}"),
+              HasSubstr("p.yaml:2: resources.task.actions.read.allow[0]: the role"));
+  EXPECT_THAT(read("{path: gone.yaml}"), HasSubstr("g.yaml:2: shadow.policy.path: "));
+  EXPECT_THAT(read("{resources: {t: {actions: {r: {}}}}}"),
+              HasSubstr("g.yaml:2: shadow.policy.resources.t.actions.r.allow: needs at least one"));
 }
 
 TEST_F(PolicyFilesTest, ALinkedFileIsRead) {
