@@ -63,8 +63,8 @@ class ReachChecker {
       }
       for (const Action& action : resource.actions) {
         const std::string inner = absl::StrCat(path, ".actions.", log::Escape(action.name, 64));
-        CheckRules(action.allow, issuers, inner + ".allow");
-        CheckRules(action.deny, issuers, inner + ".deny");
+        CheckRules(action.allow, issuers, inner + ".allow", false);
+        CheckRules(action.deny, issuers, inner + ".deny", true);
       }
     }
     return std::move(out_);
@@ -82,19 +82,27 @@ class ReachChecker {
   }
 
   void CheckRules(const std::vector<Rule>& rules, const std::vector<const Reach*>& issuers,
-                  const std::string& path) {
+                  const std::string& path, bool is_deny) {
     for (size_t i = 0; i < rules.size(); ++i) {
       const Who& who = rules[i].who;
       const bool is_role = who.kind == Who::Kind::kRole;
       if (!is_role && who.kind != Who::Kind::kScope) continue;
-      const auto may = [&](const Reach* one) {
+      const auto may_not = [&](const Reach* one) {
         const std::optional<Set>& names = is_role ? one->roles : one->scopes;
-        return !names.has_value() || names->count(who.name) > 0;
+        return names.has_value() && names->count(who.name) == 0;
       };
-      if (std::any_of(issuers.begin(), issuers.end(), may)) continue;
-      Warn(absl::StrCat(path, "[", i, "]"),
-           absl::StrCat("can never match: none of the resource's issuers may assert this ",
-                        is_role ? "role or one that includes it" : "scope"));
+      const std::string inner = absl::StrCat(path, "[", i, "]");
+      const absl::string_view what = is_role ? "role or one that includes it" : "scope";
+      const auto first = std::find_if(issuers.begin(), issuers.end(), may_not);
+      if (std::all_of(first, issuers.end(), may_not) && first == issuers.begin()) {
+        Warn(inner, absl::StrCat("can never match: none of the resource's issuers may assert this ",
+                                 what));
+      } else if (is_deny && first != issuers.end()) {
+        // Whoever is to be denied there is not known as such.
+        Warn(inner,
+             absl::StrCat("never matches a token of ", log::Escape((*first)->issuer->issuer, 64),
+                          ", which may not assert this ", what));
+      }
     }
   }
 

@@ -18,7 +18,8 @@ struct IssuerReach {
 };
 
 // What no token can ever fulfil: rules about roles and scopes that none of a resource's
-// issuers may assert, tenants that none of them has. Warnings, about a policy that has
+// issuers may assert, in `deny` also those that some may not; tenants that none of them
+// has. Warnings, about a policy that has
 // passed Check().
 std::vector<Finding> CheckReach(const Definition& policy, const std::vector<IssuerReach>& issuers);
 

@@ -30,12 +30,23 @@ std::string Found(const Definition& policy, const std::vector<IssuerReach>& issu
   return out;
 }
 
-TEST(CheckReach, FindsNothingWhereOneIssuerMay) {
+TEST(CheckReach, FindsNothingInAllowWhereOneIssuerMay) {
   EXPECT_EQ(Found(Good(), {{.issuer = "a"}, {.issuer = "b"}}), "");
+  Definition policy = Good();
+  policy.resources[0].actions[0].deny = {};
   EXPECT_EQ(
-      Found(Good(), {{.issuer = "a", .roles = Names{}, .scopes = Names{}, .has_tenants = false},
+      Found(policy, {{.issuer = "a", .roles = Names{}, .scopes = Names{}, .has_tenants = false},
                      {.issuer = "b", .roles = Names{"user"}, .scopes = Names{"read"}}}),
       "");
+}
+
+TEST(CheckReach, FindsADenyThatAnIssuersTokensEscape) {
+  const std::vector<Finding> found =
+      CheckReach(Good(), {{.issuer = "a"}, {.issuer = "b", .roles = Names{"guest"}}});
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].path, "resources.task.actions.read.deny[0]");
+  EXPECT_EQ(found[0].what,
+            "never matches a token of b, which may not assert this role or one that includes it");
 }
 
 TEST(CheckReach, ARoleMayBeReachedThroughOneThatIncludesIt) {
