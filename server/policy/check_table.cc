@@ -31,10 +31,10 @@ class TableChecker {
     if (table_.owner.has_value()) CheckName(table_.owner->name, path_ + ".owner");
     if (table_.tenant.has_value()) CheckName(table_.tenant->name, path_ + ".tenant");
     for (const auto& [name, column] : table_.attributes) {
-      CheckName(column.name, absl::StrCat(path_, ".attributes.", name));
+      CheckName(column.name, absl::StrCat(path_, ".attributes.", log::Escape(name, 64)));
     }
     for (const auto& [name, join] : table_.relations) {
-      const std::string inner = absl::StrCat(path_, ".relations.", name);
+      const std::string inner = absl::StrCat(path_, ".relations.", log::Escape(name, 64));
       CheckTableName(join.table, inner + ".table");
       CheckName(join.resource, inner + ".resource");
       CheckName(join.subject, inner + ".subject");

@@ -352,7 +352,7 @@ class RowsInSqlite {
 };
 
 TEST(PolicyPropertyTest, FilterSelectsInSqliteExactlyTheRowsThatDecideAllows) {
-  RandomPolicies random(2);
+  RandomPolicies random(3);
   RowsInSqlite database;
   Tally tally;
   int filters = 0;
