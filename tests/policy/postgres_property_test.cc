@@ -12,9 +12,9 @@
 #include "server/policy/policy.h"
 #include "server/policy/sql.h"
 #include "tests/policy/cases.h"
+#include "tests/policy/postgres_fixture.h"
 #include "tests/policy/postgres_rows.h"
 #include "tests/policy/random_policy.h"
-#include "tests/support/postgres.h"
 
 namespace gatehouse::policy {
 namespace {
@@ -28,17 +28,8 @@ struct Counts {
   int refused = 0;
 };
 
-class PolicyPostgresTest : public ::testing::Test {
+class PolicyPostgresTest : public PostgresFixture {
  protected:
-  void SetUp() override {
-    auto server = PostgresServer::Start();
-    ASSERT_TRUE(server.ok()) << server.status();
-    server_ = *std::move(server);
-    auto connection = PostgresConnection::Open(*server_);
-    ASSERT_TRUE(connection.ok()) << connection.status();
-    connection_ = *std::move(connection);
-  }
-
   // Where filter and engine disagree first, or what failed; empty if nowhere.
   std::string FirstDisagreement(const ColumnTypes& types, int policies, const Breakage& breakage,
                                 Counts& counts) {
@@ -74,9 +65,6 @@ class PolicyPostgresTest : public ::testing::Test {
     }
     return "";
   }
-
-  std::unique_ptr<PostgresServer> server_;
-  std::unique_ptr<PostgresConnection> connection_;
 };
 
 TEST_F(PolicyPostgresTest, FilterSelectsExactlyTheRowsThatDecideAllows) {

@@ -44,7 +44,7 @@ const std::vector<ColumnTypes>& AllColumnTypes() {
        .status = "citext",
        .level = "bigint",
        .levels = {"9007199254740993", "-9007199254740993", "9007199254740992", "9007199254740991",
-                  "-9223372036854775808"}},
+                  "9007199254740994", "9223372036854775807", "-9223372036854775808"}},
       {.name = "no case and numeric",
        .owner = "text COLLATE no_case",
        .tenant = "text COLLATE no_case",
