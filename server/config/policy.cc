@@ -94,6 +94,7 @@ class PolicyReader {
     for (const auto& [name, join] : in.relations()) {
       out.relations[name] = {join.table(), join.resource(), join.subject()};
     }
+    out.commands = {in.commands().begin(), in.commands().end()};
     return out;
   }
 

@@ -1,5 +1,6 @@
 #include "server/policy/check_table.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -18,6 +19,10 @@ constexpr absl::string_view kNoName =
 bool ComparesNumbers(Kind kind) {
   return kind == Kind::kLess || kind == Kind::kAtMost || kind == Kind::kGreater ||
          kind == Kind::kAtLeast;
+}
+
+bool IsCommand(absl::string_view name) {
+  return name == "select" || name == "insert" || name == "update" || name == "delete";
 }
 
 class TableChecker {
@@ -39,6 +44,7 @@ class TableChecker {
       CheckName(join.resource, inner + ".resource");
       CheckName(join.subject, inner + ".subject");
     }
+    for (const auto& [command, action] : table_.commands) CheckCommand(command, action);
     if (resource_.tenancy != Tenancy::kNone && !table_.tenant.has_value()) {
       Need("tenant", "the resource's tenant is looked at");
     }
@@ -57,6 +63,16 @@ class TableChecker {
     const size_t dot = name.find('.');
     if (dot != std::string::npos) CheckName(name.substr(0, dot), path);
     CheckName(dot == std::string::npos ? name : name.substr(dot + 1), path);
+  }
+
+  void CheckCommand(const std::string& command, const std::string& action) {
+    const std::string path = absl::StrCat(path_, ".commands.", log::Escape(command, 64));
+    if (!IsCommand(command)) {
+      out_.push_back({path, "must be select, insert, update or delete"});
+    }
+    const bool is_known = std::any_of(resource_.actions.begin(), resource_.actions.end(),
+                                      [&](const Action& one) { return one.name == action; });
+    if (!is_known) out_.push_back({path, "must be one of the resource's actions"});
   }
 
   // Once for each column.
