@@ -21,6 +21,7 @@ std::string Places(size_t rows, int columns) {
   int number = 0;
   for (size_t i = 0; i < rows; ++i) {
     std::vector<std::string> line;
+    line.reserve(static_cast<size_t>(columns));
     for (int j = 0; j < columns; ++j) line.push_back(absl::StrCat("$", ++number));
     lines.push_back(absl::StrCat("(", absl::StrJoin(line, ", "), ")"));
   }

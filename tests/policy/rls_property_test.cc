@@ -1,8 +1,10 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -87,7 +89,7 @@ class RlsPropertyTest : public PostgresFixture {
       status = connection_->Run(breakage(*script));
       if (status.ok()) status = rows_->Fill(rows);
       if (!status.ok()) return absl::StrCat(status.ToString(), *script);
-      for (int j = 0; j < 6; ++j) {
+      for (int j = 0; j < 10; ++j) {
         const Principal who = rows_->NextPrincipal(random);
         const auto agrees = AgreesAbout(*policy, who, rows, counts);
         if (!agrees.ok()) return absl::StrCat(agrees.status().ToString(), *script);
@@ -185,7 +187,7 @@ TEST_F(RlsPropertyTest, CommandsTouchExactlyTheRowsThatDecideAllows) {
   Counts counts;
   for (const ColumnTypes& types : AllColumnTypes()) {
     EXPECT_EQ(FirstDisagreement(
-                  types, 80, [](const std::string& sql) { return sql; }, counts),
+                  types, 45, [](const std::string& sql) { return sql; }, counts),
               "")
         << types.name;
   }

@@ -150,6 +150,8 @@ absl::Status PostgresServer::Run() {
                     "-c",
                     "autovacuum=off",
                     "-c",
+                    "jit=off",
+                    "-c",
                     "max_connections=10"},
                    user, folder_, ends[1]);
   close(ends[1]);
