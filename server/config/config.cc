@@ -1,5 +1,6 @@
 #include "server/config/config.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 
@@ -9,9 +10,11 @@
 #include "server/base/log.h"
 #include "server/base/status_macros.h"
 #include "server/config/callers.h"
+#include "server/config/decision_log.h"
 #include "server/config/findings.h"
 #include "server/config/issuer.h"
 #include "server/config/policy.h"
+#include "server/config/shadow.h"
 #include "server/config/yaml_to_message.h"
 #include "server/config/yaml_tree.h"
 #include "server/keys/read_file.h"
@@ -66,16 +69,19 @@ std::vector<Issuer> ReadIssuers(const v1::Config& in, const Surroundings& around
 }
 
 // The claims that the policy tests are kept with every token.
-void NoteClaims(const policy::Definition& policy, std::vector<Issuer>& issuers,
-                Findings& findings) {
+void NoteClaims(const policy::Definition& policy, const std::string& root,
+                std::vector<Issuer>& issuers, Findings& findings) {
   for (const std::string& name : policy::ClaimsOf(policy)) {
     const auto path = jose::ClaimPath::Parse(name);
     if (!path.ok()) {
-      findings.Wrong("policy", absl::StrCat("the claim ", log::Escape(name, 64), ": ",
-                                            path.status().message()));
+      findings.Wrong(
+          root, absl::StrCat("the claim ", log::Escape(name, 64), ": ", path.status().message()));
       continue;
     }
-    for (Issuer& issuer : issuers) issuer.rules.more_claims.push_back(*path);
+    for (Issuer& issuer : issuers) {
+      std::vector<jose::ClaimPath>& noted = issuer.rules.more_claims;
+      if (std::find(noted.begin(), noted.end(), name) == noted.end()) noted.push_back(*path);
+    }
   }
 }
 
@@ -95,12 +101,19 @@ absl::StatusOr<Config> ParseConfig(absl::string_view yaml, const std::string& na
   const std::string folder = std::filesystem::path(name).parent_path().string();
   config.issuers = ReadIssuers(message, {.folder = folder, .keep = keep}, findings);
   config.callers = ReadCallers(message, folder, findings);
+  std::vector<std::string> issuers;
+  issuers.reserve(config.issuers.size());
+  for (const Issuer& issuer : config.issuers) issuers.push_back(issuer.rules.issuer);
   if (message.has_policy()) {
-    std::vector<std::string> issuers;
-    issuers.reserve(config.issuers.size());
-    for (const Issuer& issuer : config.issuers) issuers.push_back(issuer.rules.issuer);
     config.policy = ReadPolicy(message.policy(), issuers, findings, config.warnings);
-    NoteClaims(*config.policy, config.issuers, findings);
+    NoteClaims(*config.policy, "policy", config.issuers, findings);
+  }
+  if (message.has_shadow()) {
+    config.shadow = ReadShadow(message.shadow(), issuers, findings, config.warnings);
+    NoteClaims(config.shadow->policy, "shadow.policy", config.issuers, findings);
+  }
+  if (message.has_decision_log()) {
+    config.decision_log = ReadDecisionLog(message.decision_log(), folder, findings);
   }
   config.sqlite_path = ReadSqlitePath(message, folder, findings);
   config.keep = keep.value_or(kDefaultKeep);

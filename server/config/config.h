@@ -84,6 +84,7 @@ struct ShadowPolicy {
 // As the message of this name.
 struct DecisionLog {
   std::string path = {};
+  std::string place = {};  // of path
   int64_t max_bytes = int64_t{64} * 1024 * 1024;
   int keep_files = 4;
   int allowed_percent = 1;

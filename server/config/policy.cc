@@ -42,7 +42,7 @@ std::vector<std::pair<std::string, const typename Map::mapped_type*>> Sorted(con
 
 class PolicyReader {
  public:
-  explicit PolicyReader(Findings& findings) : findings_(findings) {}
+  PolicyReader(Findings& findings, const std::string& root) : findings_(findings), root_(root) {}
 
   policy::Definition Read(const v1::Policy& in) {
     policy::Definition out;
@@ -50,7 +50,7 @@ class PolicyReader {
       out.roles.push_back({name, {role->includes().begin(), role->includes().end()}});
     }
     for (const auto& [type, resource] : Sorted(in.resources())) {
-      const std::string path = absl::StrCat("policy.resources.", log::Escape(type, 64));
+      const std::string path = absl::StrCat(root_, ".resources.", log::Escape(type, 64));
       policy::Resource read{.type = type,
                             .issuers = {resource->issuers().begin(), resource->issuers().end()},
                             .tenancy = ReadTenancy(resource->tenant(), path + ".tenant"),
@@ -215,25 +215,27 @@ class PolicyReader {
   }
 
   Findings& findings_;
+  const std::string& root_;
 };
 
 }  // namespace
 
 policy::Definition ReadPolicy(const v1::Policy& in, const std::vector<std::string>& issuers,
-                              Findings& findings, std::vector<std::string>& warnings) {
-  policy::Definition out = PolicyReader(findings).Read(in);
+                              Findings& findings, std::vector<std::string>& warnings,
+                              const std::string& root) {
+  policy::Definition out = PolicyReader(findings, root).Read(in);
   const policy::Findings checked = policy::Check(out, issuers);
   for (const policy::Finding& one : checked.mistakes) {
-    findings.Wrong(absl::StrCat("policy.", one.path), one.what);
+    findings.Wrong(absl::StrCat(root, ".", one.path), one.what);
   }
   for (const policy::Resource& resource : out.resources) {
     if (resource.issuers.size() < 2) continue;
-    findings.Wrong(absl::StrCat("policy.resources.", log::Escape(resource.type, 64), ".issuers"),
+    findings.Wrong(absl::StrCat(root, ".resources.", log::Escape(resource.type, 64), ".issuers"),
                    "names several issuers, but nothing says which roles, scopes and tenants each "
                    "of them may assert; name one");
   }
   for (const policy::Finding& one : checked.warnings) {
-    warnings.push_back(findings.Sentence(absl::StrCat("policy.", one.path), one.what));
+    warnings.push_back(findings.Sentence(absl::StrCat(root, ".", one.path), one.what));
   }
   return out;
 }
