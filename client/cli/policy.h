@@ -21,6 +21,16 @@ struct LoadedPolicy {
 // INVALID_ARGUMENT with every mistake of the file, or if it has no policy.
 absl::StatusOr<LoadedPolicy> LoadPolicy(const std::string& config_file);
 
+// Adds --config.
+void AddConfig(CLI::App& subcommand, std::string& config_file);
+
+// Add `explain` and `replay` to `policy`.
+void AddPolicyExplain(CLI::App& policy, Action& action);
+void AddPolicyReplay(CLI::App& policy, Action& action);
+
+// "allow" or "deny", coloured.
+std::string VerdictWord(bool allow);
+
 // Whether each question of the file `tests` gets the answer that it says. kYes if so,
 // kNo with the differences if not.
 int RunPolicyTests(const LoadedPolicy& loaded, const std::string& tests, Output output);
