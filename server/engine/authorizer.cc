@@ -72,11 +72,9 @@ std::array<uint8_t, 4> Short(const Bytes& identity) {
 
 }  // namespace
 
-Authorizer::Authorizer(std::vector<TrustedIssuer> issuers, policy::Policy policy,
-                       const revocation::RevocationIndex& index, const Clock& clock,
-                       Options options)
+Authorizer::Authorizer(std::vector<TrustedIssuer> issuers, const revocation::RevocationIndex& index,
+                       const Clock& clock, Options options)
     : issuers_(std::move(issuers)),
-      policy_(std::move(policy)),
       index_(index),
       clock_(clock),
       options_(std::move(options)),
@@ -103,16 +101,16 @@ Examination Authorizer::Examine(absl::string_view token, const Ask& ask) {
   return out;
 }
 
-Examination Authorizer::Authorize(absl::string_view token, const policy::Question& question,
-                                  const Ask& ask) {
+Examination Authorizer::Authorize(absl::string_view token, const policy::Policy& policy,
+                                  const policy::Question& question, const Ask& ask) {
   Examination out = Examine(token, ask);
   if (out.kind != Examination::Kind::kDecided || out.code != Code::kOk) return out;
-  out.code = policy_.Decide(out.token->principal, question);
+  out.code = policy.Decide(out.token->principal, question);
   if (out.code != Code::kOk) {
-    out.reason = std::string(policy_.WhyDenied(out.token->principal, question));
+    out.reason = std::string(policy.WhyDenied(out.token->principal, question));
   }
   if (ask.trace != nullptr) {
-    for (policy::RuleVerdict& rule : policy_.Explain(out.token->principal, question)) {
+    for (policy::RuleVerdict& rule : policy.Explain(out.token->principal, question)) {
       ask.trace->push_back({"rule", rule.truth == policy::Truth::kTrue,
                             rule.lacking.empty() ? std::move(rule.rule)
                                                  : absl::StrCat(rule.rule, ": ", rule.lacking)});

@@ -77,7 +77,8 @@ struct Examination {
 };
 
 // The way of a request: bytes, token, key, verified token, not revoked, principal,
-// decision. Thread-safe; never blocks on I/O.
+// decision. Knows no policy of its own: another one leaves what is remembered of tokens
+// as it is. Thread-safe; never blocks on I/O.
 class Authorizer {
  public:
   struct Options {
@@ -91,18 +92,17 @@ class Authorizer {
   };
 
   // `index` and `clock` outlive the authorizer. No two issuers have the same name.
-  Authorizer(std::vector<TrustedIssuer> issuers, policy::Policy policy,
-             const revocation::RevocationIndex& index, const Clock& clock, Options options);
+  Authorizer(std::vector<TrustedIssuer> issuers, const revocation::RevocationIndex& index,
+             const Clock& clock, Options options);
 
   // What `token` is worth now. kInsufficientPermissions never comes from here.
   Examination Examine(absl::string_view token, const Ask& ask = {});
 
-  // The same, and whether its principal may do what `question` asks, which has
-  // passed CheckQuestion.
-  Examination Authorize(absl::string_view token, const policy::Question& question,
-                        const Ask& ask = {});
+  // The same, and whether its principal may do what `question` asks under `policy`,
+  // which was made for these issuers. `question` has passed CheckQuestion.
+  Examination Authorize(absl::string_view token, const policy::Policy& policy,
+                        const policy::Question& question, const Ask& ask = {});
 
-  const policy::Policy& policy() const { return policy_; }
   const std::vector<TrustedIssuer>& issuers() const { return issuers_; }
   // Null for an issuer that is not trusted.
   const TrustedIssuer* FindIssuer(absl::string_view name) const;
@@ -135,7 +135,6 @@ class Authorizer {
 
   const std::vector<TrustedIssuer> issuers_;
   absl::flat_hash_map<std::string, const TrustedIssuer*> by_name_;  // constant after construction
-  const policy::Policy policy_;
   const revocation::RevocationIndex& index_;
   const Clock& clock_;
   const Options options_;

@@ -7,10 +7,11 @@
 
 namespace gatehouse::engine {
 
-// An issuer whose tokens are accepted, and where its keys come from.
+// An issuer whose tokens are accepted, and where its keys come from. Several
+// authorizers may share the source: see frontend::Ruleset for who ends it.
 struct TrustedIssuer {
   jose::IssuerRules rules;
-  std::unique_ptr<keys::KeySource> keys;
+  std::shared_ptr<keys::KeySource> keys;
 };
 
 }  // namespace gatehouse::engine

@@ -70,25 +70,22 @@ absl::StatusOr<NewFact> ToFact(const engine::Revoker& revoker, const v1::RevokeR
 
 }  // namespace
 
-AuthorizationService::AuthorizationService(engine::Authorizer& authorizer,
-                                           const engine::Revoker& revoker,
-                                           revocation::RevocationStore& store,
-                                           const CallerTable& callers, Metrics& metrics,
+AuthorizationService::AuthorizationService(const Rulesets& rulesets,
+                                           revocation::RevocationStore& store, Metrics& metrics,
                                            const Clock& clock)
-    : authorizer_(authorizer),
-      revoker_(revoker),
+    : rulesets_(rulesets),
       store_(store),
-      callers_(callers),
       metrics_(metrics),
       clock_(clock),
       denials_(clock),
-      appends_(callers.callers().size(), kMaxAppendsOfACaller),
-      lists_(callers.callers().size(), kMaxListsOfACaller) {}
+      appends_(CallerNumbers::kCapacity, kMaxAppendsOfACaller),
+      lists_(CallerNumbers::kCapacity, kMaxListsOfACaller) {}
 
 bool AuthorizationService::Admit(UnaryCall& call, std::optional<Right> right) {
-  const Caller* const caller = callers_.open() ? callers_.callers().data()
-                                               : callers_.Identify(call.context().client_metadata(),
-                                                                   call.worker().known_callers);
+  const CallerTable& callers = call.rules().callers;
+  const Caller* const caller = callers.open() ? callers.callers().data()
+                                              : callers.Identify(call.context().client_metadata(),
+                                                                 call.worker().known_callers);
   if (caller == nullptr) {
     int64_t left_out = 0;
     if (denials_.Admit("unknown caller", left_out)) {
@@ -193,10 +190,10 @@ void AuthorizationService::Verify(UnaryCall& call) {
   engine::Trace trace;
   engine::Trace* const wanted = request.explain() ? &trace : nullptr;
   const Examination examined =
-      authorizer_.Examine(request.token(), {.news = call.news(),
-                                            .effort = call.effort(),
-                                            .audiences = call.caller()->audiences,
-                                            .trace = wanted});
+      call.rules().authorizer->Examine(request.token(), {.news = call.news(),
+                                                         .effort = call.effort(),
+                                                         .audiences = call.caller()->audiences,
+                                                         .trace = wanted});
   Answer(call, examined,
          {.method = Method::kVerify,
           .show_principal = examined.code == Code::kOk,
@@ -216,11 +213,13 @@ void AuthorizationService::Authorize(UnaryCall& call) {
   if (request.explain() && !MayExplain(call)) return;
   engine::Trace trace;
   engine::Trace* const wanted = request.explain() ? &trace : nullptr;
-  const Examination examined = authorizer_.Authorize(request.token(), *question,
-                                                     {.news = call.news(),
-                                                      .effort = call.effort(),
-                                                      .audiences = call.caller()->audiences,
-                                                      .trace = wanted});
+  const Ruleset& rules = call.rules();
+  const Examination examined =
+      rules.authorizer->Authorize(request.token(), *rules.policy, *question,
+                                  {.news = call.news(),
+                                   .effort = call.effort(),
+                                   .audiences = call.caller()->audiences,
+                                   .trace = wanted});
   const bool token_is_good =
       examined.code == Code::kOk || examined.code == Code::kInsufficientPermissions;
   Answer(call, examined,
@@ -240,7 +239,8 @@ void AuthorizationService::BatchAuthorize(UnaryCall& call) {
     return call.Fail(ToGrpc(absl::InvalidArgumentError(
         absl::StrCat("checks: ", request.checks_size(), " are more than ", kMaxChecks))));
   }
-  const Examination examined = authorizer_.Examine(
+  const Ruleset& rules = call.rules();
+  const Examination examined = rules.authorizer->Examine(
       request.token(),
       {.news = call.news(), .effort = call.effort(), .audiences = call.caller()->audiences});
   if (PutOff(call, examined, ColdWork::Lane::kQuestions)) return;
@@ -253,9 +253,8 @@ void AuthorizationService::BatchAuthorize(UnaryCall& call) {
       return call.Fail(ToGrpc(absl::InvalidArgumentError(
           absl::StrCat("checks[", i, "].", question.status().message()))));
     }
-    reply.Add(
-        is_good ? authorizer_.policy().Decide(examined.token->principal, *question) : examined.code,
-        worker.ids.Next());
+    reply.Add(is_good ? rules.policy->Decide(examined.token->principal, *question) : examined.code,
+              worker.ids.Next());
   }
   const absl::string_view id = worker.ids.Next();
   if (!is_good) denials_.Write("BatchAuthorize", call.caller()->name, id, examined);
@@ -279,14 +278,15 @@ void AuthorizationService::Filter(UnaryCall& call) {
         "resource_type, action: resource_type must be the part of a resource before its first "
         "slash, and neither may hold control characters or over 4 KiB")));
   }
-  const Examination examined = authorizer_.Examine(
+  const Ruleset& rules = call.rules();
+  const Examination examined = rules.authorizer->Examine(
       request.token(),
       {.news = call.news(), .effort = call.effort(), .audiences = call.caller()->audiences});
   if (PutOff(call, examined, ColdWork::Lane::kQuestions)) return;
   v1::FilterResponse response;
   Examination answer = examined;
   if (examined.code == Code::kOk) {
-    const policy::Policy& policy = authorizer_.policy();
+    const policy::Policy& policy = *rules.policy;
     const policy::Expression filter =
         policy.Filter(examined.token->principal, request.resource_type(), request.action());
     if (filter.is(policy::Truth::kFalse)) {
@@ -315,18 +315,19 @@ void AuthorizationService::Revoke(UnaryCall& call) {
   if (const absl::Status status = Parse(call.request(), request); !status.ok()) {
     return call.Fail(ToGrpc(status));
   }
+  const Ruleset& rules = call.rules();
   const std::string& actor = call.caller()->name;
   absl::StatusOr<NewFact> fact;
   if (request.target_case() == v1::RevokeRequest::kToken) {
     // Whoever holds a token may revoke it, whatever audience it is for.
     const Examination examined =
-        authorizer_.Examine(request.token(), {.news = call.news(), .effort = call.effort()});
+        rules.authorizer->Examine(request.token(), {.news = call.news(), .effort = call.effort()});
     if (PutOff(call, examined, ColdWork::Lane::kRevocations)) return;
-    fact = revoker_.Token(examined, {actor, request.reason()});
+    fact = rules.revoker.Token(examined, {actor, request.reason()});
   } else if (!call.caller()->May(Right::kRevoke)) {
     return DenyRight(call, Right::kRevoke);
   } else {
-    fact = ToFact(revoker_, request, actor);
+    fact = ToFact(rules.revoker, request, actor);
   }
   if (!fact.ok()) return call.Fail(ToGrpc(fact.status()));
   Append(call, *std::move(fact));

@@ -5,10 +5,9 @@
 
 #include "server/base/clock.h"
 #include "server/engine/authorizer.h"
-#include "server/engine/revoker.h"
-#include "server/frontend/callers.h"
 #include "server/frontend/denial_log.h"
 #include "server/frontend/metrics.h"
+#include "server/frontend/ruleset.h"
 #include "server/frontend/shares.h"
 #include "server/frontend/unary_call.h"
 #include "server/revocation/store.h"
@@ -20,8 +19,7 @@ namespace gatehouse::frontend {
 class AuthorizationService {
  public:
   // All outlive the service.
-  AuthorizationService(engine::Authorizer& authorizer, const engine::Revoker& revoker,
-                       revocation::RevocationStore& store, const CallerTable& callers,
+  AuthorizationService(const Rulesets& rulesets, revocation::RevocationStore& store,
                        Metrics& metrics, const Clock& clock);
 
   // Finds out who calls, once, before the method: the caller is known, it has `right`
@@ -29,7 +27,8 @@ class AuthorizationService {
   // the call has been ended.
   bool Admit(UnaryCall& call, std::optional<config::Right> right);
 
-  const CallerTable& callers() const { return callers_; }
+  // Which a call is answered by: UnaryCall::rules().
+  const Rulesets& rulesets() const { return rulesets_; }
 
   void Verify(UnaryCall& call);
   void Authorize(UnaryCall& call);
@@ -59,10 +58,8 @@ class AuthorizationService {
   void DenyRight(UnaryCall& call, config::Right right);
   void Append(UnaryCall& call, revocation::NewFact fact);
 
-  engine::Authorizer& authorizer_;
-  const engine::Revoker& revoker_;
+  const Rulesets& rulesets_;
   revocation::RevocationStore& store_;
-  const CallerTable& callers_;
   Metrics& metrics_;
   const Clock& clock_;
   DenialLog denials_;

@@ -65,6 +65,11 @@ void BuiltinServices::SetServing(const std::string& name, bool serving) {
   WakeAll();
 }
 
+void BuiltinServices::Forget(const std::string& name) {
+  MutexLock lock(mu_);
+  if (!closing() && serving_.erase(name) > 0) WakeAll();
+}
+
 void BuiltinServices::Shutdown() {
   MutexLock lock(mu_);
   closing_.store(true, std::memory_order_release);

@@ -50,6 +50,8 @@ class BuiltinServices {
   // What health says of `name`, and tells those who watch it. Thread-safe. Not heard
   // after Shutdown.
   void SetServing(const std::string& name, bool serving);
+  // Nothing is known by `name` any more. As SetServing.
+  void Forget(const std::string& name);
 
   // Says NOT_SERVING for good, and ends every stream: those who watch are told first.
   // One whose client does not read is cancelled after a second. Before the server's

@@ -3,6 +3,7 @@
 #include <openssl/crypto.h>
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include "absl/hash/hash.h"
@@ -36,7 +37,9 @@ engine::AudienceMask MaskOf(const std::vector<std::string>& wanted, std::vector<
 }  // namespace
 
 absl::StatusOr<CallerTable> CallerTable::Load(const std::vector<config::Caller>& callers) {
+  static std::atomic<uint64_t> tables = 0;
   CallerTable table;
+  table.id_ = ++tables;
   for (const config::Caller& configured : callers) {
     Caller& caller = table.callers_.emplace_back();
     caller.name = configured.name;
@@ -94,11 +97,13 @@ absl::Status CallerTable::AddTokens(const std::vector<config::Caller>& callers) 
   return absl::Status(code, absl::StrJoin(faults, "\n"));
 }
 
-std::vector<std::string> CallerTable::names() const {
+absl::Status CallerTable::NumberBy(CallerNumbers& numbers) {
   std::vector<std::string> names;
   names.reserve(callers_.size());
   for (const Caller& caller : callers_) names.push_back(caller.name);
-  return names;
+  GH_ASSIGN_OR_RETURN(const std::vector<size_t> given, numbers.Give(names));
+  for (size_t i = 0; i < callers_.size(); ++i) callers_[i].number = given[i];
+  return absl::OkStatus();
 }
 
 const Caller* CallerTable::Identify(const Metadata& metadata, Memory& memory) const {
@@ -108,6 +113,10 @@ const Caller* CallerTable::Identify(const Metadata& metadata, Memory& memory) co
   const absl::string_view value(first->second.data(), first->second.size());
   if (value.size() > kMaxValue || !absl::StartsWithIgnoreCase(value, kScheme)) return nullptr;
   const Hash hash = jose::Sha256(value.substr(kScheme.size()));
+  if (memory.table_ != id_) {
+    std::fill(memory.entries_.begin(), memory.entries_.end(), Memory::Entry());
+    memory.table_ = id_;
+  }
   Memory::Entry& entry = memory.entries_[absl::Hash<Hash>()(hash) % memory.entries_.size()];
   if (entry.caller != nullptr && Same(entry.hash, hash)) return entry.caller;
   const Caller* const caller = Find(hash);

@@ -11,13 +11,14 @@
 #include "absl/status/statusor.h"
 #include "server/config/config.h"
 #include "server/engine/authorizer.h"
+#include "server/frontend/caller_numbers.h"
 
 namespace gatehouse::frontend {
 
 // A service that calls, and what it may do.
 struct Caller {
   std::string name;
-  size_t number = 0;  // among the callers of the table, from 0
+  size_t number = 0;  // by its place in the table, or as NumberBy has it
   std::array<bool, config::kRights> rights{};
   engine::AudienceMask audiences = 0;
 
@@ -33,7 +34,8 @@ class CallerTable {
   using Metadata = std::multimap<grpc::string_ref, grpc::string_ref>;
 
   // By the SHA-256 of their tokens, the callers who called lately, so that one who
-  // calls again is not looked for among all. One for each thread.
+  // calls again is not looked for among all. One for each thread. Knows of the table
+  // that was asked last alone.
   class Memory {
    public:
     Memory() = default;
@@ -46,6 +48,7 @@ class CallerTable {
     };
     // Far more than callers, so that few share a place.
     std::vector<Entry> entries_ = std::vector<Entry>(1024);
+    uint64_t table_ = 0;
   };
 
   // Reads the token files (ReadCallerTokens), and refuses a token that two callers
@@ -54,13 +57,15 @@ class CallerTable {
   // rights.
   static absl::StatusOr<CallerTable> Load(const std::vector<config::Caller>& callers);
 
+  // Gives the callers the numbers that their names have. As CallerNumbers::Give.
+  absl::Status NumberBy(CallerNumbers& numbers);
+
   // The caller whose token is the one `authorization` value, "Bearer <token>"; null
   // for none, more than one, or an unknown one. The time it takes says nothing of any
   // token.
   const Caller* Identify(const Metadata& metadata, Memory& memory) const;
 
   const std::vector<Caller>& callers() const { return callers_; }
-  std::vector<std::string> names() const;
   // Whether whoever reaches the port may call.
   bool open() const { return tokens_.empty(); }
   // What the bits of Caller::audiences stand for.
@@ -75,6 +80,8 @@ class CallerTable {
   const Caller* Find(const Hash& hash) const;
   absl::Status AddTokens(const std::vector<config::Caller>& callers);
 
+  // No other table's, even if that lay in the same place: what a Memory knows is of it.
+  uint64_t id_ = 0;
   std::vector<Caller> callers_;
   std::vector<Token> tokens_;
   std::vector<std::string> audiences_;

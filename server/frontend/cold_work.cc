@@ -10,13 +10,16 @@ constexpr size_t kLanes = 2 * kBounded;
 
 }  // namespace
 
-ColdWork::ColdWork(size_t callers, Limits limits) : limits_(limits), lanes_(kLanes) {
-  for (LaneOf& lane : lanes_) lane.by_caller.resize(callers);
+ColdWork::ColdWork(Limits limits) : limits_(limits), lanes_(kLanes) {}
+
+std::deque<ColdItem*>& ColdWork::ItemsOf(LaneOf& lane, size_t caller) {
+  if (caller >= lane.by_caller.size()) lane.by_caller.resize(caller + 1);
+  return lane.by_caller[caller];
 }
 
 ColdItem* ColdWork::Push(Lane lane, size_t caller, ColdItem& item) {
   LaneOf& place = Of(lane);
-  if (place.by_caller[caller].size() >= limits_.per_caller) return &item;
+  if (ItemsOf(place, caller).size() >= limits_.per_caller) return &item;
   Add(place, caller, item);
   return place.size > limits_.in_all ? TakeNewestOfFullest(place) : nullptr;
 }
@@ -41,7 +44,7 @@ size_t ColdWork::size() const {
 }
 
 void ColdWork::Add(LaneOf& lane, size_t caller, ColdItem& item) {
-  std::deque<ColdItem*>& items = lane.by_caller[caller];
+  std::deque<ColdItem*>& items = ItemsOf(lane, caller);
   if (items.empty()) lane.turns.push_back(caller);
   items.push_back(&item);
   ++lane.size;

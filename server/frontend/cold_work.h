@@ -10,8 +10,8 @@ namespace gatehouse::frontend {
 class ColdItem {};
 
 // What a serving thread has put off, because it takes as long as many calls that need
-// no signature checked: bounded, with a fair share for each caller. Callers are
-// numbered from 0. For one thread; owns no item.
+// no signature checked: bounded, with a fair share for each caller. Callers are known
+// by small numbers. For one thread; owns no item.
 //
 // Revocations have a lane of their own, which a flood of questions does not fill, and
 // each lane has its own bounds. Lanes take turns, in a lane callers take turns, and a
@@ -25,8 +25,8 @@ class ColdWork {
     size_t in_all = 1024;
   };
 
-  explicit ColdWork(size_t callers) : ColdWork(callers, Limits()) {}
-  ColdWork(size_t callers, Limits limits);
+  ColdWork() : ColdWork(Limits()) {}
+  explicit ColdWork(Limits limits);
 
   // Takes `item` in. Gives back the one that is to be refused for it, and is not
   // (or no longer) held: `item` itself where its caller has its share already; where
@@ -46,11 +46,12 @@ class ColdWork {
  private:
   // Who has items takes turns.
   struct LaneOf {
-    std::vector<std::deque<ColdItem*>> by_caller;
+    std::vector<std::deque<ColdItem*>> by_caller;  // up to the highest that came
     std::deque<size_t> turns;
     size_t size = 0;
   };
 
+  static std::deque<ColdItem*>& ItemsOf(LaneOf& lane, size_t caller);
   static void Add(LaneOf& lane, size_t caller, ColdItem& item);
   static ColdItem* Take(LaneOf& lane);
   static ColdItem* TakeNewestOfFullest(LaneOf& lane);

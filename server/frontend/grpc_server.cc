@@ -88,6 +88,8 @@ class CompletionQueueServer final : public GrpcServer {
     if (name.empty()) builtin_.SetServing(Rpc::service_full_name(), serving);
   }
 
+  void Forget(const std::string& issuer) override { builtin_.Forget(issuer); }
+
   void Shutdown(absl::Duration grace) override {
     // For good: whatever is said later is not heard.
     builtin_.Shutdown();
@@ -162,8 +164,8 @@ class CompletionQueueServer final : public GrpcServer {
     using config::Right;
     using Service = AuthorizationService;
     for (auto& queue : queues_) {
-      Worker& worker = workers_.emplace_back(*queue, *metrics_.AddThread(), waits_,
-                                             service_.callers().callers().size());
+      Worker& worker =
+          workers_.emplace_back(*queue, *metrics_.AddThread(), waits_, service_.rulesets());
       AddPool(worker, Method::kVerify, Right::kVerify, &RawService::RequestVerify,
               &Service::Verify);
       AddPool(worker, Method::kAuthorize, Right::kAuthorize, &RawService::RequestAuthorize,

@@ -35,6 +35,8 @@ class GrpcServer {
   // What grpc.health.v1 says of a name. "" and gatehouse.v1.AuthorizationService
   // stand for the whole; an issuer's name for that issuer. Thread-safe.
   virtual void SetServing(const std::string& name, bool serving) = 0;
+  // There is no such issuer any more. Thread-safe.
+  virtual void Forget(const std::string& issuer) = 0;
 
   // Says NOT_SERVING, takes no new calls, lets those in flight end within `grace`,
   // cancels the rest, and joins all threads. Must be called once, before destruction. The store

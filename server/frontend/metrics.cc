@@ -110,7 +110,7 @@ void ThreadMetrics::CountCall(size_t caller, grpc::StatusCode status) {
 
 ThreadMetrics* Metrics::AddThread() {
   MutexLock lock(mu_);
-  return threads_.emplace_back(std::make_unique<ThreadMetrics>(callers_.size())).get();
+  return threads_.emplace_back(std::make_unique<ThreadMetrics>()).get();
 }
 
 void Metrics::CountRevocation(bool existed) {
@@ -118,7 +118,9 @@ void Metrics::CountRevocation(bool existed) {
 }
 
 std::vector<MetricFamily> Metrics::Collect() const {
-  ThreadMetrics sum(callers_.size());
+  const std::shared_ptr<const Ruleset> rules = rulesets_.Current();
+  const engine::Authorizer& authorizer = *rules->authorizer;
+  ThreadMetrics sum;
   {
     MutexLock lock(mu_);
     const auto add = [](auto& to, const auto& from) {
@@ -172,13 +174,16 @@ std::vector<MetricFamily> Metrics::Collect() const {
   MetricFamily calls = Family("gatehouse_calls_total",
                               "Calls, by caller and gRPC status; caller \"\" is an unknown one.",
                               MetricType::Counter);
-  for (size_t c = 0; c < sum.calls_.size(); ++c) {
+  const std::vector<std::string> callers = numbers_.names();
+  const auto add_calls = [&](size_t number, const std::string& caller) {
     for (size_t s = 0; s < kStatuses; ++s) {
-      if (sum.calls_[c][s] == 0 && s != 0) continue;
-      AddValue(calls, static_cast<double>(sum.calls_[c][s]),
-               {{"caller", c < callers_.size() ? callers_[c] : ""}, {"code", kStatusNames[s]}});
+      const uint64_t count = sum.calls_[number][s];
+      if (count == 0 && s != 0) continue;
+      AddValue(calls, static_cast<double>(count), {{"caller", caller}, {"code", kStatusNames[s]}});
     }
-  }
+  };
+  for (size_t c = 0; c < callers.size(); ++c) add_calls(c, callers[c]);
+  add_calls(CallerNumbers::kCapacity, "");
   out.push_back(std::move(calls));
 
   MetricFamily latency = Family("gatehouse_decision_duration_seconds",
@@ -211,9 +216,9 @@ std::vector<MetricFamily> Metrics::Collect() const {
   counter("gatehouse_token_cache_misses_total",
           "Decisions on a token of which nothing was remembered.", sum.cache_misses_);
   gauge("gatehouse_token_cache_bytes", "Memory that the remembered tokens take, as measured.",
-        static_cast<double>(authorizer_.cache().bytes()));
+        static_cast<double>(authorizer.cache().bytes()));
   gauge("gatehouse_token_cache_entries", "Remembered tokens.",
-        static_cast<double>(authorizer_.cache().size()));
+        static_cast<double>(authorizer.cache().size()));
   counter("gatehouse_revocations_total", "Revocations written since the start.", revocations_);
   counter("gatehouse_repeated_revocations_total", "Revocations of what was revoked already.",
           repeated_revocations_);
@@ -223,7 +228,7 @@ std::vector<MetricFamily> Metrics::Collect() const {
         static_cast<double>(index_.size()));
   gauge("gatehouse_revocation_revision", "Of the list of revocations.",
         static_cast<double>(index_.revision()));
-  AddKeySets(authorizer_, out);
+  AddKeySets(authorizer, out);
   MetricFamily build = Family("gatehouse_build_info", "Which build this is.", MetricType::Gauge);
   AddValue(build, 1, {{"version", kVersion}});
   out.push_back(std::move(build));

@@ -13,7 +13,8 @@
 #include <vector>
 
 #include "server/base/mutex.h"
-#include "server/engine/authorizer.h"
+#include "server/frontend/caller_numbers.h"
+#include "server/frontend/ruleset.h"
 #include "server/policy/decision.h"
 #include "server/revocation/index.h"
 
@@ -41,8 +42,7 @@ class alignas(64) ThreadMetrics {
       1'000,   2'500,   5'000,     10'000,    25'000,     50'000,
       100'000, 250'000, 1'000'000, 5'000'000, 25'000'000, 100'000'000};
 
-  // Of `callers` known ones.
-  explicit ThreadMetrics(size_t callers) : calls_(callers + 1) {}
+  ThreadMetrics() : calls_(CallerNumbers::kCapacity + 1) {}
 
   void CountDecision(Method method, policy::Code code, bool cache_hit, int64_t nanos);
   // No decision was made: any gRPC status but OK.
@@ -66,7 +66,7 @@ class alignas(64) ThreadMetrics {
   std::array<Counter, kMethods> failures_{};
   std::array<Counter, kRefusals> refusals_{};
   Counter cold_calls_ = 0;
-  // By caller; the last are those of unknown ones.
+  // By caller's number; the last are those of unknown ones.
   std::vector<std::array<Counter, kStatuses>> calls_;
   std::array<Counter, kBuckets.size() + 1> latency_{};
   Counter latency_sum_nanos_ = 0;
@@ -77,10 +77,10 @@ class alignas(64) ThreadMetrics {
 // What /metrics shows. Thread-safe.
 class Metrics final : public prometheus::Collectable {
  public:
-  // All outlive this. `callers`: their names.
-  Metrics(const engine::Authorizer& authorizer, const revocation::RevocationIndex& index,
-          std::vector<std::string> callers)
-      : authorizer_(authorizer), index_(index), callers_(std::move(callers)) {}
+  // All outlive this. `numbers` are those of all callers in `rulesets`.
+  Metrics(const Rulesets& rulesets, const revocation::RevocationIndex& index,
+          const CallerNumbers& numbers)
+      : rulesets_(rulesets), index_(index), numbers_(numbers) {}
 
   // A serving thread's own counters; they live as long as this.
   ThreadMetrics* AddThread();
@@ -93,9 +93,9 @@ class Metrics final : public prometheus::Collectable {
   std::string Text() const;
 
  private:
-  const engine::Authorizer& authorizer_;
+  const Rulesets& rulesets_;
   const revocation::RevocationIndex& index_;
-  const std::vector<std::string> callers_;
+  const CallerNumbers& numbers_;
   std::atomic<uint64_t> revocations_ = 0;
   std::atomic<uint64_t> repeated_revocations_ = 0;
   std::atomic<uint64_t> failed_revocations_ = 0;

@@ -2,9 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
-#include <optional>
+#include <memory>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "server/base/log.h"
@@ -39,21 +38,35 @@ void Readiness::Stop() {
   ready_.store(false, std::memory_order_release);
 }
 
+bool Readiness::TellIssuers(const Report& report, Said& said) const {
+  const std::shared_ptr<const Ruleset> rules = rulesets_.Current();
+  bool any = false;
+  for (const engine::TrustedIssuer& issuer : rules->authorizer->issuers()) {
+    const bool has_keys = issuer.keys->State().has_keys;
+    any = any || has_keys;
+    const auto [place, is_new] = said.try_emplace(issuer.rules.issuer, has_keys);
+    if (!is_new && place->second == has_keys) continue;
+    place->second = has_keys;
+    report(issuer.rules.issuer, has_keys);
+  }
+  for (auto place = said.begin(); place != said.end();) {
+    if (rules->authorizer->FindIssuer(place->first) != nullptr) {
+      ++place;
+      continue;
+    }
+    report(place->first, std::nullopt);
+    place = said.erase(place);
+  }
+  return any;
+}
+
 void Readiness::Watch(const Report& report) {
-  const std::vector<engine::TrustedIssuer>& issuers = authorizer_.issuers();
-  std::vector<std::optional<bool>> said(issuers.size());
+  Said said;
   bool said_ready = false;
   report("", false);
   MutexLock lock(mu_);
   while (!stop_) {
-    bool any = false;
-    for (size_t i = 0; i < issuers.size(); ++i) {
-      const bool has_keys = issuers[i].keys->State().has_keys;
-      any = any || has_keys;
-      if (said[i] == has_keys) continue;
-      report(issuers[i].rules.issuer, has_keys);
-      said[i] = has_keys;
-    }
+    const bool any = TellIssuers(report, said);
     if (any && !said_ready) {
       said_ready = true;
       ready_.store(true, std::memory_order_release);
@@ -66,7 +79,8 @@ void Readiness::Watch(const Report& report) {
 
 std::string Readiness::Text() const {
   std::string text = ready() ? "ready\n" : "not ready\n";
-  for (const engine::TrustedIssuer& issuer : authorizer_.issuers()) {
+  const std::shared_ptr<const Ruleset> rules = rulesets_.Current();
+  for (const engine::TrustedIssuer& issuer : rules->authorizer->issuers()) {
     const keys::KeySourceState state = issuer.keys->State();
     absl::StrAppend(&text, "issuer ", log::Escape(issuer.rules.issuer), ": ");
     if (state.has_keys) {

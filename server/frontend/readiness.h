@@ -2,11 +2,13 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
+#include <optional>
 #include <string>
 #include <thread>
 
 #include "server/base/mutex.h"
-#include "server/engine/authorizer.h"
+#include "server/frontend/ruleset.h"
 
 namespace gatehouse::frontend {
 
@@ -14,12 +16,12 @@ namespace gatehouse::frontend {
 // had keys since. One issuer's outage is not everyone's. Thread-safe.
 class Readiness {
  public:
-  // name, serving: "" for the whole, else an issuer's name. Called from one thread,
-  // first for every name, then on each change.
-  using Report = std::function<void(const std::string& name, bool serving)>;
+  // name, serving: "" for the whole, else an issuer's name; nullopt: there is no such
+  // issuer any more. Called from one thread, first for every name, then on each change.
+  using Report = std::function<void(const std::string& name, std::optional<bool> serving)>;
 
-  // `authorizer` outlives it. Looks a few times a second until Stop().
-  explicit Readiness(const engine::Authorizer& authorizer) : authorizer_(authorizer) {}
+  // `rulesets` outlives it. Looks a few times a second until Stop().
+  explicit Readiness(const Rulesets& rulesets) : rulesets_(rulesets) {}
   ~Readiness();
 
   void Start(Report report);
@@ -31,9 +33,14 @@ class Readiness {
   std::string Text() const;
 
  private:
-  void Watch(const Report& report);
+  // What was said of each issuer.
+  using Said = std::map<std::string, bool>;
 
-  const engine::Authorizer& authorizer_;
+  void Watch(const Report& report);
+  // Says what has changed of the issuers in force; whether one of them has keys.
+  bool TellIssuers(const Report& report, Said& said) const;
+
+  const Rulesets& rulesets_;
   std::atomic<bool> ready_ = false;
   Mutex mu_;
   CondVar stop_changed_;

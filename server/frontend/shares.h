@@ -6,7 +6,8 @@
 
 namespace gatehouse::frontend {
 
-// How many things each caller has under way, and its share of them. Thread-safe.
+// How many things each caller has under way, and its share of them. Callers are
+// numbered from 0 to below `callers`. Thread-safe.
 class Shares {
  public:
   Shares(size_t callers, int per_caller) : per_caller_(per_caller), under_way_(callers) {}

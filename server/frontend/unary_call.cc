@@ -62,7 +62,7 @@ void UnaryCall::Accept() {
   elsewhere_ = false;
   status_ = grpc::StatusCode::OK;
   news_ = KeyNews::kNone;
-  caller_ = nullptr;
+  caller_number_ = ThreadMetrics::kUnknownCaller;
   started_nanos_ = 0;
   context_.emplace();
   responder_.emplace(&*context_);
@@ -77,6 +77,7 @@ void UnaryCall::OnEvent(bool ok) {
       if (!ok) return pool_.Land();  // the server is shutting down: no call came
       pending_ = 2;                  // the end of the reply, and Done
       started_nanos_ = pool_.clock_.SteadyNanos();
+      rules_ = worker().rules.Current();
       state_ = State::kHandling;
       pool_.handler_(*this);
       return;
@@ -130,6 +131,9 @@ bool UnaryCall::IsPastDeadline() const {
 // that: its place must not be missed until then.
 void UnaryCall::End(grpc::StatusCode status) {
   status_ = status;
+  if (caller_ != nullptr) caller_number_ = caller_->number;
+  caller_ = nullptr;
+  rules_.reset();
   if (!elsewhere_) pool_.Count(*this);
   request_.Clear();
   MakeRoom();
@@ -251,8 +255,7 @@ void CallPool::Return(UnaryCall& call) {
 
 void CallPool::Count(const UnaryCall& call) {
   if (call.status_ != grpc::StatusCode::OK) worker_.metrics->CountFailure(method_);
-  worker_.metrics->CountCall(
-      call.caller_ != nullptr ? call.caller_->number : ThreadMetrics::kUnknownCaller, call.status_);
+  worker_.metrics->CountCall(call.caller_number_, call.status_);
 }
 
 void CallPool::CancelOldest() {

@@ -18,6 +18,7 @@
 #include "server/frontend/metrics.h"
 #include "server/frontend/queue_event.h"
 #include "server/frontend/reply.h"
+#include "server/frontend/ruleset.h"
 #include "server/keys/key_source.h"
 
 namespace gatehouse::frontend {
@@ -38,12 +39,13 @@ struct KeyWaits {
 // What a serving thread has for itself alone, and the waits of all.
 struct Worker {
   Worker(grpc::ServerCompletionQueue& its_queue, ThreadMetrics& its_metrics, KeyWaits& all_waits,
-         size_t callers)
-      : queue(&its_queue), metrics(&its_metrics), waits(all_waits), cold(callers) {}
+         const Rulesets& rulesets)
+      : queue(&its_queue), metrics(&its_metrics), waits(all_waits), rules(rulesets) {}
 
   grpc::ServerCompletionQueue* const queue;
   ThreadMetrics* const metrics;
   KeyWaits& waits;
+  Rulesets::Reader rules;
   DecisionIds ids;
   CallerTable::Memory known_callers;
   ColdWork cold;
@@ -71,7 +73,10 @@ class UnaryCall final : public QueueEvent, public ColdItem {
   Worker& worker();
   // When it came, on the steady clock.
   int64_t started_nanos() const { return started_nanos_; }
-  // Who calls; null until it is set.
+  // What it is answered by: that which was in force when it came, until it is ended.
+  // Callers, issuers and key sources live as long.
+  const Ruleset& rules() const { return *rules_; }
+  // Who calls, one of rules(); null until it is set.
   const Caller* caller() const { return caller_; }
   void set_caller(const Caller& caller) { caller_ = &caller; }
   bool IsPastDeadline() const;
@@ -147,7 +152,9 @@ class UnaryCall final : public QueueEvent, public ColdItem {
   std::optional<grpc::ServerContext> context_;
   std::optional<Responder> responder_;
   grpc::ByteBuffer request_;
+  std::shared_ptr<const Ruleset> rules_;
   const Caller* caller_ = nullptr;
+  size_t caller_number_ = ThreadMetrics::kUnknownCaller;  // when it has ended
   engine::KeyNews news_ = engine::KeyNews::kNone;
   std::shared_ptr<Wait> wait_;
 };

@@ -95,7 +95,7 @@ std::unique_ptr<Authorizer> Build(const TokenMaker& maker, const revocation::Rev
   std::vector<engine::TrustedIssuer> issuers;
   issuers.push_back(std::move(issuer));
   return std::make_unique<Authorizer>(
-      std::move(issuers), policy::Policy::Default(1), index, SystemClock(),
+      std::move(issuers), index, SystemClock(),
       Authorizer::Options{.cache_bytes = cache_bytes, .render = frontend::RenderPrincipal});
 }
 

@@ -150,13 +150,12 @@ TEST_F(EngineTest, ATokenWithoutIatIsCoveredByEveryTime) {
 TEST_F(EngineTest, ExpiredComesBeforeRevokedAndRevokedBeforePermissions) {
   Commit(TagKind::kSubject, "ada");
   EXPECT_EQ(authorizer_->Examine(Token(kNow - 1000, kNow - 10)).code, Code::kTokenExpired);
-  EXPECT_EQ(authorizer_->Authorize(Token(), {"task/1", "bob", "read", ""}).code,
-            Code::kTokenRevoked);
+  EXPECT_EQ(Authorize(Token(), {"task/1", "bob", "read", ""}).code, Code::kTokenRevoked);
 }
 
 TEST_F(EngineTest, TheOwnerMayAndAStrangerMayNot) {
-  EXPECT_EQ(authorizer_->Authorize(Token(), {"task/1", "ada", "read", ""}).code, Code::kOk);
-  const Examination out = authorizer_->Authorize(Token(), {"task/1", "bob", "read", ""});
+  EXPECT_EQ(Authorize(Token(), {"task/1", "ada", "read", ""}).code, Code::kOk);
+  const Examination out = Authorize(Token(), {"task/1", "bob", "read", ""});
   EXPECT_EQ(out.code, Code::kInsufficientPermissions);
   ASSERT_NE(out.token, nullptr) << "the token is good";
 }

@@ -38,6 +38,7 @@ class EngineTest : public ::testing::Test {
   void Build(const std::vector<jose::IssuerRules>& rules,
              const std::vector<std::string>& audiences = {}) {
     sources_.clear();
+    policy_ = policy::Policy::Default(static_cast<int>(rules.size()));
     std::vector<TrustedIssuer> issuers;
     for (const jose::IssuerRules& one : rules) {
       auto source = std::make_unique<FakeKeySource>();
@@ -45,10 +46,15 @@ class EngineTest : public ::testing::Test {
       issuers.push_back({one, std::move(source)});
     }
     authorizer_ = std::make_unique<Authorizer>(
-        std::move(issuers), policy::Policy::Default(static_cast<int>(rules.size())), index_, clock_,
+        std::move(issuers), index_, clock_,
         Authorizer::Options{1 << 20, audiences, [](const policy::Principal& p) {
                               return absl::StrCat("rendered ", p.subject);
                             }});
+  }
+
+  Examination Authorize(absl::string_view token, const policy::Question& question,
+                        const Ask& ask = {}) {
+    return authorizer_->Authorize(token, policy_, question, ask);
   }
 
   static jose::KeySet SetOf(std::initializer_list<const TokenMaker*> makers) {
@@ -81,6 +87,7 @@ class EngineTest : public ::testing::Test {
   int64_t revision_ = 0;
   TokenMaker maker_;
   std::vector<FakeKeySource*> sources_;
+  policy::Policy policy_ = policy::Policy::Default(1);
   std::unique_ptr<Authorizer> authorizer_;
 };
 

@@ -92,24 +92,24 @@ class SameAnswerTest : public EngineTest {
     const policy::Question question{"task/1", "ada", "read", ""};
     for (const Sample& sample : Samples()) {
       SCOPED_TRACE(absl::StrCat(when, " ", sample.name, " audiences ", more.audiences));
-      const Examination first = authorizer_->Authorize(sample.token, question, more);
-      const Examination again = authorizer_->Authorize(sample.token, question, more);
+      const Examination first = Authorize(sample.token, question, more);
+      const Examination again = Authorize(sample.token, question, more);
       EXPECT_EQ(Text(first), Text(again));
       EXPECT_EQ(first.reason, again.reason);
 
       Ask ask = more;
       ask.effort = Effort::kKnownOnly;
-      const Examination known = authorizer_->Authorize(sample.token, question, ask);
+      const Examination known = Authorize(sample.token, question, ask);
       if (known.kind != Kind::kUnknown) EXPECT_EQ(Text(first), Text(known));
       if (again.cache_hit) EXPECT_EQ(known.kind, Kind::kDecided);
 
       ask = more;
       Trace trace;
       ask.trace = &trace;
-      const Examination told = authorizer_->Authorize(sample.token, question, ask);
+      const Examination told = Authorize(sample.token, question, ask);
       EXPECT_EQ(Text(first), Text(told));
       ExpectTold(told, trace);
-      const Examination after = authorizer_->Authorize(sample.token, question, more);
+      const Examination after = Authorize(sample.token, question, more);
       EXPECT_EQ(Text(first), Text(after));
       if (again.code == Code::kOk) EXPECT_TRUE(after.cache_hit);
     }

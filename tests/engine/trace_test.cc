@@ -118,14 +118,14 @@ TEST_F(TraceTest, TheKindsOfTheTagsThatMatchedAreNamed) {
 
 TEST_F(TraceTest, PolicyIsTheLastStepOfAuthorize) {
   const Ask ask{.trace = &trace_};
-  authorizer_->Authorize(Token(), {"task/1", "ada", "read", ""}, ask);
+  Authorize(Token(), {"task/1", "ada", "read", ""}, ask);
   EXPECT_EQ(trace_.back().name, "policy");
   EXPECT_TRUE(trace_.back().passed);
-  authorizer_->Authorize(Token(), {"task/1", "bob", "read", ""}, ask);
+  Authorize(Token(), {"task/1", "bob", "read", ""}, ask);
   EXPECT_EQ(trace_.back().name, "policy");
   EXPECT_FALSE(trace_.back().passed);
   EXPECT_EQ(Last(), "the subject is not the owner");
-  authorizer_->Authorize("x", {"task/1", "ada", "read", ""}, ask);
+  Authorize("x", {"task/1", "ada", "read", ""}, ask);
   EXPECT_EQ(trace_.back().name, "form");
 }
 

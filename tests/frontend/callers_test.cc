@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -214,6 +215,66 @@ TEST_F(CallersTest, AudiencesOfAllCallersShareTheBits) {
   EXPECT_EQ(table->callers()[0].audiences, 0b011U);
   EXPECT_EQ(table->callers()[1].audiences, 0b101U);
   EXPECT_EQ(table->callers()[2].audiences, 0U);
+}
+
+TEST_F(CallersTest, WhatIsRememberedOfOneTableIsNothingToTheNext) {
+  const auto load = [this](const std::string& name) {
+    return CallerTable::Load({{.name = name,
+                               .token_file = File(name, kToken),
+                               .may = {Right::kVerify},
+                               .audiences = {}}});
+  };
+  CallerTable::Memory memory;
+  const std::string sent = absl::StrCat("Bearer ", kToken);
+  std::optional<CallerTable> table = *load("first");
+  EXPECT_EQ(NameOf(Ask(*table, {sent}, memory)), "first");
+  table.emplace(*load("second"));
+  EXPECT_EQ(NameOf(Ask(*table, {sent}, memory)), "second");
+  table.emplace(*CallerTable::Load({{.name = "third",
+                                     .token_file = File("third", kOther),
+                                     .may = {Right::kVerify},
+                                     .audiences = {}}}));
+  EXPECT_EQ(Ask(*table, {sent}, memory), nullptr);
+}
+
+TEST_F(CallersTest, ANameKeepsItsNumberWhateverCallersComeAndGo) {
+  CallerNumbers numbers;
+  const auto numbers_of = [&](const std::vector<std::string>& names) {
+    std::vector<config::Caller> callers;
+    for (const std::string& name : names) {
+      const std::string token = absl::StrCat(kToken, name);
+      callers.push_back({.name = name,
+                         .token_file = File(name, token),
+                         .may = {Right::kVerify},
+                         .audiences = {}});
+    }
+    auto table = CallerTable::Load(callers);
+    EXPECT_TRUE(table.ok()) << table.status();
+    EXPECT_TRUE(table->NumberBy(numbers).ok());
+    std::vector<size_t> out;
+    for (const Caller& caller : table->callers()) out.push_back(caller.number);
+    return out;
+  };
+  EXPECT_THAT(numbers_of({"a", "b"}), ElementsAre(0, 1));
+  EXPECT_THAT(numbers_of({"b", "c"}), ElementsAre(1, 2));
+  EXPECT_THAT(numbers_of({"c", "a"}), ElementsAre(2, 0));
+  EXPECT_THAT(numbers.names(), ElementsAre("a", "b", "c"));
+}
+
+TEST(CallerNumbersTest, TooManyNamesAreRefusedAndNoneOfThemIsGivenANumber) {
+  CallerNumbers numbers;
+  std::vector<std::string> names;
+  names.reserve(CallerNumbers::kCapacity);
+  for (size_t i = 0; i + 1 < CallerNumbers::kCapacity; ++i) names.push_back(absl::StrCat("n", i));
+  ASSERT_TRUE(numbers.Give(names).ok());
+  const auto two_more = numbers.Give({"x", "y"});
+  ASSERT_FALSE(two_more.ok());
+  EXPECT_EQ(two_more.status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(two_more.status().message()),
+              AllOf(HasSubstr("1025"), HasSubstr("1024"), HasSubstr("restart")));
+  const auto last = numbers.Give({"n7", "y"});
+  ASSERT_TRUE(last.ok()) << last.status();
+  EXPECT_THAT(*last, ElementsAre(7, CallerNumbers::kCapacity - 1));
 }
 
 }  // namespace

@@ -40,13 +40,13 @@ class ColdWorkTest : public ::testing::Test {
 };
 
 TEST_F(ColdWorkTest, NothingComesOfNothing) {
-  ColdWork work(1);
+  ColdWork work;
   EXPECT_TRUE(work.empty());
   EXPECT_EQ(work.Pop(), nullptr);
 }
 
 TEST_F(ColdWorkTest, OneCallersAreTakenInTheirOrder) {
-  ColdWork work(1);
+  ColdWork work;
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(Push(work, 0));
   EXPECT_EQ(work.size(), 3U);
   EXPECT_THAT(Order(work), ElementsAre(0, 1, 2));
@@ -54,7 +54,7 @@ TEST_F(ColdWorkTest, OneCallersAreTakenInTheirOrder) {
 }
 
 TEST_F(ColdWorkTest, CallersTakeTurnsHoweverManyOneHas) {
-  ColdWork work(3);
+  ColdWork work;
   for (int i = 0; i < 4; ++i) Push(work, 0);  // 0 to 3
   Push(work, 1);                              // 4
   Push(work, 2);                              // 5
@@ -63,7 +63,7 @@ TEST_F(ColdWorkTest, CallersTakeTurnsHoweverManyOneHas) {
 }
 
 TEST_F(ColdWorkTest, OneThatComesBackStandsBehindThoseWhoWait) {
-  ColdWork work(2);
+  ColdWork work;
   Push(work, 0);
   Push(work, 1);
   EXPECT_EQ(IndexOf(work.Pop()), 0U);
@@ -72,7 +72,7 @@ TEST_F(ColdWorkTest, OneThatComesBackStandsBehindThoseWhoWait) {
 }
 
 TEST_F(ColdWorkTest, ACallerHasItsShareAndNoMore) {
-  ColdWork work(2, {.per_caller = 3, .in_all = 100});
+  ColdWork work({.per_caller = 3, .in_all = 100});
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(Push(work, 0));
   EXPECT_FALSE(Push(work, 0));
   EXPECT_EQ(IndexOf(refused_), 3U) << "the one that came is refused";
@@ -83,7 +83,7 @@ TEST_F(ColdWorkTest, ACallerHasItsShareAndNoMore) {
 }
 
 TEST_F(ColdWorkTest, WhereTheWholeIsFullTheNewestOfWhoHasMostIsRefused) {
-  ColdWork work(3, {.per_caller = 4, .in_all = 5});
+  ColdWork work({.per_caller = 4, .in_all = 5});
   for (int i = 0; i < 4; ++i) Push(work, 0);  // 0 to 3
   Push(work, 1);                              // 4
   EXPECT_FALSE(Push(work, 2));                // 5
@@ -93,7 +93,7 @@ TEST_F(ColdWorkTest, WhereTheWholeIsFullTheNewestOfWhoHasMostIsRefused) {
 }
 
 TEST_F(ColdWorkTest, WhoHasMostItselfIsRefusedItsOwn) {
-  ColdWork work(2, {.per_caller = 4, .in_all = 4});
+  ColdWork work({.per_caller = 4, .in_all = 4});
   Push(work, 1);
   for (int i = 0; i < 3; ++i) Push(work, 0);
   EXPECT_FALSE(Push(work, 0));
@@ -101,7 +101,7 @@ TEST_F(ColdWorkTest, WhoHasMostItselfIsRefusedItsOwn) {
 }
 
 TEST_F(ColdWorkTest, WithAsManyCallersAsPlacesEachKeepsTheOneItHas) {
-  ColdWork work(5, {.per_caller = 4, .in_all = 4});
+  ColdWork work({.per_caller = 4, .in_all = 4});
   for (size_t caller = 0; caller < 4; ++caller) Push(work, caller);
   EXPECT_FALSE(Push(work, 4));
   EXPECT_EQ(work.size(), 4U);
@@ -111,7 +111,7 @@ TEST_F(ColdWorkTest, WithAsManyCallersAsPlacesEachKeepsTheOneItHas) {
 }
 
 TEST_F(ColdWorkTest, RevocationsHaveALaneThatQuestionsDoNotFill) {
-  ColdWork work(2, {.per_caller = 2, .in_all = 2});
+  ColdWork work({.per_caller = 2, .in_all = 2});
   for (int i = 0; i < 5; ++i) Push(work, 0);
   EXPECT_TRUE(Push(work, 0, Lane::kRevocations));
   EXPECT_TRUE(Push(work, 1, Lane::kRevocations));
@@ -119,14 +119,14 @@ TEST_F(ColdWorkTest, RevocationsHaveALaneThatQuestionsDoNotFill) {
 }
 
 TEST_F(ColdWorkTest, LanesTakeTurns) {
-  ColdWork work(1);
+  ColdWork work;
   for (int i = 0; i < 3; ++i) Push(work, 0);                      // 0 to 2
   for (int i = 0; i < 3; ++i) Push(work, 0, Lane::kRevocations);  // 3 to 5
   EXPECT_THAT(Order(work), ElementsAre(0, 3, 1, 4, 2, 5));
 }
 
 TEST_F(ColdWorkTest, WhatHasWaitedIsTakenInBeyondTheBounds) {
-  ColdWork work(1, {.per_caller = 1, .in_all = 1});
+  ColdWork work({.per_caller = 1, .in_all = 1});
   Push(work, 0);
   ColdItem waited;
   work.PushAgain(Lane::kQuestions, 0, waited);
@@ -134,7 +134,7 @@ TEST_F(ColdWorkTest, WhatHasWaitedIsTakenInBeyondTheBounds) {
 }
 
 TEST_F(ColdWorkTest, WhatHasWaitedTakesNoPlaceOfWhatIsNew) {
-  ColdWork work(1, {.per_caller = 1, .in_all = 1});
+  ColdWork work({.per_caller = 1, .in_all = 1});
   std::deque<ColdItem> waited(3);
   for (ColdItem& one : waited) work.PushAgain(Lane::kQuestions, 0, one);
   ColdItem item;
@@ -143,7 +143,7 @@ TEST_F(ColdWorkTest, WhatHasWaitedTakesNoPlaceOfWhatIsNew) {
 }
 
 TEST_F(ColdWorkTest, UnderAFloodAnotherIsTakenAtTheNextTurnButOne) {
-  ColdWork work(2);
+  ColdWork work;
   for (int round = 0; round < 1000; ++round) {
     while (Push(work, 0)) {
     }

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "server/base/clock.h"
+#include "server/config/config.h"
+#include "server/frontend/caller_numbers.h"
+#include "server/frontend/ruleset.h"
+#include "server/revocation/index.h"
+
+namespace gatehouse {
+
+// Makes rulesets from configurations. For one thread at a time.
+class RulesBuilder {
+ public:
+  // All outlive it and the rulesets.
+  RulesBuilder(const revocation::RevocationIndex& index, frontend::CallerNumbers& numbers,
+               const Clock& clock)
+      : index_(index), numbers_(numbers), clock_(clock) {}
+
+  // Reads the secrets and key files that `config` names. As Server::Start.
+  absl::StatusOr<std::shared_ptr<const frontend::Ruleset>> Build(const config::Config& config);
+
+ private:
+  const revocation::RevocationIndex& index_;
+  frontend::CallerNumbers& numbers_;
+  const Clock& clock_;
+};
+
+}  // namespace gatehouse
