@@ -62,8 +62,8 @@ TEST_F(DecisionFileTest, RotatesWhenOneByteMoreWouldNotFit) {
 TEST_F(DecisionFileTest, ManyLinesAtOnceAreSpreadWholeAndTheOldestFileGoes) {
   DecisionFile file = Open(/*max_bytes=*/8);
   EXPECT_EQ(Append(file, "aaa\nbbb\nccccc\nddd\nfff\nggg\nhhh\n"), 7);
-  EXPECT_THAT(folder_.Contents(),
-              ElementsAre(Pair("d", "hhh\n"), Pair("d.1", "fff\nggg\n"), Pair("d.2", "ddd\n")));
+  EXPECT_THAT(folder_.Contents(), ElementsAre(Pair("d", "ggg\nhhh\n"), Pair("d.1", "ddd\nfff\n"),
+                                              Pair("d.2", "ccccc\n")));
 }
 
 TEST_F(DecisionFileTest, ALineThatIsTooLongHasAFileOfItsOwn) {
