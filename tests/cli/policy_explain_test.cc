@@ -58,7 +58,8 @@ TEST_F(PolicyExplainTest, ShowsEveryRuleAndWhatItLacked) {
             "allow: allow[1] role:support\n"
             "  false    allow[0] owner: not owner\n"
             "  true     allow[1] role:support\n"
-            "  unknown  allow[2] relation:editor: relation:editor is unknown\n"
+            "  unknown  allow[2] relation:editor: relation:editor is unknown: the request does not "
+            "say it\n"
             "  false    allow[3] scope:task:read: not scope:task:read\n");
 }
 

@@ -1,5 +1,6 @@
 """A policy that is tried beside the one in force."""
 
+import copy
 import random
 import re
 
@@ -59,7 +60,7 @@ def test_log_says_both_verdicts_and_rules(make_server, hmac_issuer, tmp_path):
 
 def test_token_that_is_no_good_is_not_tried(make_server, hmac_issuer, tmp_path):
     issuer = hmac_issuer.config_with_file(tmp_path)
-    server = make_server([issuer], policy=POLICY, shadow={"policy": POLICY}).wait_until_ready()
+    server = make_server([issuer], policy=POLICY, shadow={"policy": copy.deepcopy(POLICY)}).wait_until_ready()
     server.client.authorize("a.b.c", "task/7", "ada")
     server.client.verify(hmac_issuer.token())
     assert outcomes(server) == {"same": 0, "would_allow": 0, "would_deny": 0}
