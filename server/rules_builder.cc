@@ -40,13 +40,14 @@ absl::StatusOr<std::shared_ptr<frontend::Shadow>> ShadowOf(const config::Config&
   return std::make_shared<frontend::Shadow>(std::move(policy), config.shadow->percent, clock);
 }
 
-absl::StatusOr<std::shared_ptr<frontend::DecisionLog>> DecisionLogOf(
-    const config::Config& config, frontend::DecisionLogCounters& counters, const Clock& clock) {
-  if (!config.decision_log.has_value()) return nullptr;
-  return frontend::DecisionLog::Open(*config.decision_log, counters, clock);
-}
-
 }  // namespace
+
+absl::StatusOr<std::shared_ptr<frontend::DecisionLog>> RulesBuilder::DecisionLogOf(
+    const config::Config& config) const {
+  if (!config.decision_log.has_value()) return nullptr;
+  if (decision_log_ != nullptr && decision_log_->IsFor(*config.decision_log)) return decision_log_;
+  return frontend::DecisionLog::Open(*config.decision_log, decisions_, clock_);
+}
 
 absl::StatusOr<std::shared_ptr<const Ruleset>> RulesBuilder::Build(const config::Config& config) {
   GH_RETURN_IF_ERROR(CheckKeys(config));
@@ -65,13 +66,13 @@ absl::StatusOr<std::shared_ptr<const Ruleset>> RulesBuilder::Build(const config:
       engine::Authorizer::Options{.audiences = callers.audiences(),
                                   .render = frontend::RenderPrincipal});
   GH_ASSIGN_OR_RETURN(auto shadow, ShadowOf(config, clock_));
-  GH_ASSIGN_OR_RETURN(auto decision_log, DecisionLogOf(config, decisions_, clock_));
+  GH_ASSIGN_OR_RETURN(decision_log_, DecisionLogOf(config));
   return std::make_shared<const Ruleset>(
       Ruleset{.callers = std::move(callers),
               .authorizer = authorizer,
               .policy = std::make_shared<const policy::Policy>(std::move(policy)),
               .revoker = engine::Revoker(*authorizer, config.keep, clock_),
-              .decision_log = std::move(decision_log),
+              .decision_log = decision_log_,
               .shadow = std::move(shadow)});
 }
 

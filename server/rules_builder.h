@@ -25,10 +25,15 @@ class RulesBuilder {
   absl::StatusOr<std::shared_ptr<const frontend::Ruleset>> Build(const config::Config& config);
 
  private:
+  // The one in force, if it is to be the same: a file should have one writer.
+  absl::StatusOr<std::shared_ptr<frontend::DecisionLog>> DecisionLogOf(
+      const config::Config& config) const;
+
   const revocation::RevocationIndex& index_;
   frontend::CallerNumbers& numbers_;
   frontend::DecisionLogCounters& decisions_;
   const Clock& clock_;
+  std::shared_ptr<frontend::DecisionLog> decision_log_;  // of the last ruleset
 };
 
 }  // namespace gatehouse

@@ -90,6 +90,8 @@ struct DecisionLog {
   int allowed_percent = 1;
   int denials_per_second = 100;
   bool without_facts = false;
+
+  bool operator==(const DecisionLog& other) const = default;
 };
 
 struct Config {

@@ -72,6 +72,12 @@ class DecisionLog {
   // What Open would need, without making the file.
   static absl::Status Check(const config::DecisionLog& options);
 
+  // Whether it was opened for the same, wherever that stands in the configuration.
+  bool IsFor(config::DecisionLog options) const {
+    options.place = options_.place;
+    return options == options_;
+  }
+
   // Returns when everything that was recorded is written or counted as lost.
   ~DecisionLog();
 

@@ -232,6 +232,15 @@ TEST_F(DecisionLogTest, EverythingIsWrittenAtTheEnd) {
   EXPECT_EQ(counters_.written, 2000);
 }
 
+TEST_F(DecisionLogTest, IsForTheSameSettingsWhereverTheyStand) {
+  const auto log = Open();
+  config::DecisionLog other = options_;
+  other.place = "g.yaml:8: decision_log.path";
+  EXPECT_TRUE(log->IsFor(other));
+  other.denials_per_second += 1;
+  EXPECT_FALSE(log->IsFor(other));
+}
+
 TEST_F(DecisionLogTest, AnUnusablePathNamesItsPlace) {
   options_.path = folder_.File("missing/d");
   for (const absl::Status& status :
