@@ -129,6 +129,7 @@ class Replay {
               << " unchanged, " << would_allow_ << " would be allowed, " << would_deny_
               << " would be denied\n";
     std::vector<std::string> skipped;
+    skipped.reserve(kSkipped.size());
     int64_t sum = 0;
     for (const Skipped& one : kSkipped) {
       if (Count(one.kind) == 0) continue;

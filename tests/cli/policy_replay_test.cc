@@ -151,7 +151,7 @@ TEST_F(PolicyReplayTest, DamagedLinesAreCountedAndTheFirstIsNamed) {
       With({{"task/1", "task"}}),
       With({{R"("subject":"ada")", R"("subject":"ada","subject":"eve")"}}),
       "{\"lost\":\"many\"}\n",
-      std::string(2 * 1024 * 1024, ' ') + kAllowed,
+      std::string(size_t{2} * 1024 * 1024, ' ') + kAllowed,
       "\xff\xfe\n",
   };
   std::string log = kAllowed;

@@ -32,7 +32,7 @@ TEST(DecisionLogConfigTest, HasDefaults) {
   const DecisionLog& log = config->decision_log.value();
   EXPECT_EQ(log.path, "folder/d.jsonl");
   EXPECT_EQ(log.place, "folder/g.yaml:8: decision_log.path");
-  EXPECT_EQ(log.max_bytes, 64 * 1024 * 1024);
+  EXPECT_EQ(log.max_bytes, int64_t{64} * 1024 * 1024);
   EXPECT_EQ(log.keep_files, 4);
   EXPECT_EQ(log.allowed_percent, 1);
   EXPECT_EQ(log.denials_per_second, 100);

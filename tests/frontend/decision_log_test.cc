@@ -221,6 +221,7 @@ TEST_F(DecisionLogTest, EverythingIsWrittenAtTheEnd) {
   {
     const auto log = Open();
     std::vector<std::thread> threads;
+    threads.reserve(4);
     for (int t = 0; t < 4; ++t) {
       threads.emplace_back([&] {
         for (int i = 0; i < 500; ++i) Record(*log);

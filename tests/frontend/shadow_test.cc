@@ -13,7 +13,6 @@
 namespace gatehouse::frontend {
 namespace {
 
-using policy::Code;
 using ::testing::HasSubstr;
 
 class ShadowTest : public ::testing::Test {
