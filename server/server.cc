@@ -10,6 +10,7 @@
 #include "server/base/status_macros.h"
 #include "server/frontend/authorization_service.h"
 #include "server/frontend/callers.h"
+#include "server/frontend/decision_log.h"
 #include "server/frontend/grpc_server.h"
 #include "server/frontend/http_server.h"
 #include "server/frontend/metrics.h"
@@ -25,13 +26,13 @@ namespace {
 
 class RunningServer final : public Server {
  public:
-  explicit RunningServer(const Clock& clock) : builder_(index_, numbers_, clock) {}
+  explicit RunningServer(const Clock& clock) : builder_(index_, numbers_, decisions_, clock) {}
 
   absl::Status Start(const config::Config& config, const Clock& clock,
                      const ServerOptions& options) {
     GH_ASSIGN_OR_RETURN(auto rules, builder_.Build(config));
     rulesets_.emplace(std::move(rules));
-    metrics_.emplace(*rulesets_, index_, numbers_);
+    metrics_.emplace(*rulesets_, index_, numbers_, decisions_);
     readiness_.emplace(*rulesets_);
     GH_ASSIGN_OR_RETURN(store_,
                         revocation::OpenSqliteStore({.path = config.sqlite_path}, clock, index_));
@@ -84,6 +85,7 @@ class RunningServer final : public Server {
 
   revocation::RevocationIndex index_;
   frontend::CallerNumbers numbers_;
+  frontend::DecisionLogCounters decisions_;
   RulesBuilder builder_;
   // Set by Start, as all that follows.
   std::optional<frontend::Rulesets> rulesets_;
@@ -109,6 +111,10 @@ absl::Status CheckKeys(const config::Config& config) {
   if (const absl::Status callers = frontend::CallerTable::Load(config.callers).status();
       !callers.ok()) {
     faults.push_back(callers);
+  }
+  if (config.decision_log.has_value()) {
+    const absl::Status log = frontend::DecisionLog::Check(*config.decision_log);
+    if (!log.ok()) faults.push_back(log);
   }
   if (faults.empty()) return absl::OkStatus();
   std::vector<std::string> lines;

@@ -1,5 +1,6 @@
 #include "server/config/config.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 
@@ -8,10 +9,12 @@
 #include "gatehouse/config/v1/config.pb.h"
 #include "server/base/status_macros.h"
 #include "server/config/callers.h"
+#include "server/config/decision_log.h"
 #include "server/config/findings.h"
 #include "server/config/issuer.h"
 #include "server/config/may_assert.h"
 #include "server/config/policy.h"
+#include "server/config/shadow.h"
 #include "server/config/yaml_to_message.h"
 #include "server/config/yaml_tree.h"
 #include "server/keys/read_file.h"
@@ -91,6 +94,12 @@ absl::StatusOr<Config> ParseConfig(absl::string_view yaml, const std::string& na
   config.callers = ReadCallers(message, folder, findings);
   if (message.has_policy()) {
     config.policy = ReadPolicy(message.policy(), "policy", folder, findings, config);
+  }
+  if (message.has_shadow()) {
+    config.shadow = ReadShadow(message.shadow(), folder, findings, config);
+  }
+  if (message.has_decision_log()) {
+    config.decision_log = ReadDecisionLog(message.decision_log(), folder, findings);
   }
   config.sqlite_path = ReadSqlitePath(message, folder, findings);
   config.keep = keep.value_or(kDefaultKeep);

@@ -84,11 +84,14 @@ struct ShadowPolicy {
 // As the message of this name.
 struct DecisionLog {
   std::string path = {};
+  std::string place = {};  // of path
   int64_t max_bytes = int64_t{64} * 1024 * 1024;
   int keep_files = 4;
   int allowed_percent = 1;
   int denials_per_second = 100;
   bool without_facts = false;
+
+  bool operator==(const DecisionLog& other) const = default;
 };
 
 struct Config {

@@ -201,6 +201,12 @@ class Converter {
                             : reflection.SetInt32(&message, &field, parsed);
         return;
       }
+      case FieldDescriptor::CPPTYPE_UINT32: {
+        const auto parsed = is_scalar ? Integer<uint32_t>(value, path) : 0;
+        field.is_repeated() ? reflection.AddUInt32(&message, &field, parsed)
+                            : reflection.SetUInt32(&message, &field, parsed);
+        return;
+      }
       case FieldDescriptor::CPPTYPE_INT64: {
         const auto parsed = is_scalar ? Integer<int64_t>(value, path) : 0;
         field.is_repeated() ? reflection.AddInt64(&message, &field, parsed)

@@ -20,6 +20,10 @@ using Labels = std::vector<std::pair<std::string, std::string>>;
 constexpr std::array<const char*, kMethods> kMethodNames = {
     "Verify", "Authorize", "BatchAuthorize", "Filter", "Revoke", "ListRevocations"};
 
+// In the order of ShadowOutcome.
+constexpr std::array<const char*, kShadowOutcomes> kShadowOutcomeNames = {"same", "would_allow",
+                                                                          "would_deny"};
+
 constexpr std::array<const char*, kStatuses> kStatusNames = {
     "OK",
     "CANCELLED",
@@ -91,6 +95,19 @@ void AddKeySets(const engine::Authorizer& authorizer, std::vector<MetricFamily>&
   out.push_back(std::move(fetches));
 }
 
+void AddDecisionLog(const DecisionLogCounters& counters, std::vector<MetricFamily>& out) {
+  out.push_back(Single("gatehouse_decision_log_written_total", "Lines in the decision log.",
+                       MetricType::Counter, static_cast<double>(counters.written)));
+  MetricFamily lost = Family("gatehouse_decision_log_lost_total",
+                             "Decisions that were to be written down and were not, by reason.",
+                             MetricType::Counter);
+  for (size_t i = 0; i < counters.lost.size(); ++i) {
+    AddValue(lost, static_cast<double>(counters.lost[i]),
+             {{"reason", std::string(kLostDecisionNames[i])}});
+  }
+  out.push_back(std::move(lost));
+}
+
 }  // namespace
 
 void ThreadMetrics::CountDecision(Method method, policy::Code code, bool cache_hit, int64_t nanos) {
@@ -132,6 +149,7 @@ std::vector<MetricFamily> Metrics::Collect() const {
       for (size_t m = 0; m < kMethods; ++m) add(sum.decisions_[m], thread->decisions_[m]);
       add(sum.failures_, thread->failures_);
       add(sum.refusals_, thread->refusals_);
+      add(sum.shadow_, thread->shadow_);
       for (size_t c = 0; c < sum.calls_.size(); ++c) add(sum.calls_[c], thread->calls_[c]);
       ThreadMetrics::Add(sum.cold_calls_, thread->cold_calls_);
       add(sum.latency_, thread->latency_);
@@ -170,6 +188,16 @@ std::vector<MetricFamily> Metrics::Collect() const {
   AddValue(refusals, static_cast<double>(sum.refusals_[static_cast<size_t>(Refusal::kDeadline)]),
            {{"reason", "deadline"}});
   out.push_back(std::move(refusals));
+
+  MetricFamily shadow = Family("gatehouse_shadow_decisions_total",
+                               "Decisions that the shadow policy was tried on, by what it would "
+                               "have done.",
+                               MetricType::Counter);
+  for (size_t i = 0; i < kShadowOutcomes; ++i) {
+    AddValue(shadow, static_cast<double>(sum.shadow_[i]), {{"outcome", kShadowOutcomeNames[i]}});
+  }
+  out.push_back(std::move(shadow));
+  AddDecisionLog(decision_log_, out);
 
   MetricFamily calls = Family("gatehouse_calls_total",
                               "Calls, by caller and gRPC status; caller \"\" is an unknown one.",
