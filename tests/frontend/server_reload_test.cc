@@ -1,7 +1,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "tests/frontend/server_fixture.h"
+#include "tests/keys/jwks_server.h"
 
 namespace gatehouse {
 namespace {
@@ -111,6 +114,29 @@ TEST_F(ServerReloadTest, ASecretThatChangedOnDiskIsReadAnewAndOneThatDidNotKeeps
   Put("secret", "short");
   EXPECT_FALSE(server_->Reload(config_).ok());
   EXPECT_EQ(CodeOf(sign(next)), v1::CODE_OK);
+}
+
+TEST_F(ServerReloadTest, ACallThatWaitsForKeysEndsUnderWhatItBeganWith) {
+  keys::JwksServer issuer({.status = 500});
+  config::Config next = config_;
+  config_.issuers[0].keys = config::KeysUrl{.url = issuer.Url()};
+  Start();
+  issuer.WaitForRequests(1);
+  issuer.SetReply({.body = maker_.Jwks(), .hold = true});
+  v1::Code waited = v1::CODE_UNSPECIFIED;
+  std::thread call([&] { waited = Authorize("ada").decision().code(); });
+  // Nobody but the call asks for the second time: the clock stands still.
+  issuer.WaitForRequests(2);
+
+  next.issuers[0].rules.issuer = "https://next.example";
+  next.policy = Everybody();
+  next.policy->resources[0].actions[0].name = "write";
+  ASSERT_TRUE(server_->Reload(next).ok());
+  server_->FreeReplaced();
+  EXPECT_EQ(Authorize("ada").decision().code(), v1::CODE_TOKEN_INVALID);
+  issuer.Release();
+  call.join();
+  EXPECT_EQ(waited, v1::CODE_OK);
 }
 
 TEST_F(ServerReloadTest, AConfigurationThatCouldNotBeReadChangesNothing) {
