@@ -227,7 +227,11 @@ def test_issuers_come_and_go(governed, issuer, tmp_path):
     reload(governed, issuers=[believed(one), believed(two)], policy=policy)
     assert_allowed(governed.client.verify(others))
     assert_allowed(governed.client.verify(token))
-    wait_until(lambda: health(other.issuer) == "SERVING", "health to know the new issuer")
+    wait_until(
+        lambda: status_of(lambda: health(other.issuer)) == grpc.StatusCode.OK
+        and health(other.issuer) == "SERVING",
+        "health to know the new issuer",
+    )
     assert other.issuer in governed.get("/readyz")[1]
 
     reload(governed, issuers=[one], policy=OWNER)
