@@ -19,9 +19,9 @@ absl::StatusOr<config::Config> LoadWatched(const std::string& path, FileWatch& w
 
 // Reloads a server's configuration when it is asked to, and when a file has changed that
 // `watch` looks at: it looks every second, and lets a file be until two looks agree. A
-// file that is missing is no reason to reload; it is told once. A file that a refused
-// configuration names may have come meanwhile: it is tried again every few seconds, and
-// told again only when there is something else to tell.
+// file that is missing is no reason to reload; it is told once. A configuration
+// that could not be read is tried again every few seconds, since a file that it names may
+// have come meanwhile; it is told again only when there is something else to tell.
 class Reloader {
  public:
   // `server` and `clock` outlive it. `watch` was made by LoadWatched when the
