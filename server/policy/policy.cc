@@ -176,18 +176,17 @@ absl::string_view Policy::WhyDenied(const Principal& principal, const Question& 
 
 Expression Policy::Filter(const Principal& principal, absl::string_view type,
                           absl::string_view action) const {
-  const Expression never = Constant(Truth::kFalse);
-  if (compiled_ == nullptr) return never;
+  if (compiled_ == nullptr) return Constant(Truth::kFalse);
   if (compiled_->owner_may_all) {
     const CompiledRule owner{{Who::Kind::kOwner}, 0, {}};
     return AllOf({Residue(Tenancy::kOptional, principal), Residue(owner, RoleSet(), principal)});
   }
   const auto resource = compiled_->resources.find(type);
   if (resource == compiled_->resources.end() || !IsKnownIssuer(resource->second, principal)) {
-    return never;
+    return Constant(Truth::kFalse);
   }
   const auto found = resource->second.actions.find(action);
-  if (found == resource->second.actions.end()) return never;
+  if (found == resource->second.actions.end()) return Constant(Truth::kFalse);
   const RoleSet roles = RolesOf(principal, compiled_->roles);
   std::vector<Expression> all = {Residue(resource->second.tenancy, principal)};
   for (const CompiledRule& rule : found->second.deny) {
@@ -200,7 +199,7 @@ Expression Policy::Filter(const Principal& principal, absl::string_view type,
   }
   all.push_back(AnyOf(std::move(any)));
   Expression out = AllOf(std::move(all));
-  return out.is(Truth::kUnknown) ? never : out;
+  return out.is(Truth::kUnknown) ? Constant(Truth::kFalse) : out;
 }
 
 const Table* Policy::TableOf(absl::string_view type) const {
