@@ -3,7 +3,9 @@
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 
@@ -17,7 +19,7 @@ class Findings {
 
   // The file gives the field `path`, on `line` (from 1).
   void Place(const std::string& path, int line) { lines_.emplace(path, line); }
-  bool Given(const std::string& path) const { return lines_.count(path) > 0; }
+  bool Given(absl::string_view path) const { return lines_.contains(path); }
   // The field's line, or that of what should have held it.
   int LineOf(absl::string_view path) const;
 
@@ -33,7 +35,10 @@ class Findings {
   // "file:line: path: what": for what is no mistake but should be known.
   std::string Sentence(const std::string& path, absl::string_view what) const;
 
-  bool empty() const { return mistakes_.empty(); }
+  // The mistakes of a further file that this one names, which come after its own.
+  void Add(const Findings& further);
+
+  bool empty() const { return mistakes_.empty() && further_.empty(); }
   // INVALID_ARGUMENT, one mistake a line, in the file's order; OK if there is none.
   absl::Status ToStatus() const;
 
@@ -41,9 +46,11 @@ class Findings {
   bool Blocked(const std::string& path) const;
 
   const std::string file_;
-  std::map<std::string, int> lines_;
+  // Hashed: the paths of a large policy are many, long, and begin alike.
+  absl::flat_hash_map<std::string, int> lines_;
   std::set<std::string> malformed_;
   std::multimap<int, std::string> mistakes_;  // by line
+  std::vector<std::string> further_;          // of other files, complete
 };
 
 }  // namespace gatehouse::config
