@@ -1,9 +1,12 @@
 #include "server/server.h"
 
+#include <filesystem>
 #include <optional>
+#include <system_error>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "server/base/cpus.h"
 #include "server/base/log.h"
@@ -35,8 +38,9 @@ class RunningServer final : public Server {
     readiness_.emplace(*rulesets_);
     GH_ASSIGN_OR_RETURN(store_,
                         revocation::OpenSqliteStore({.path = config.sqlite_path}, clock, index_));
-    service_ =
-        std::make_unique<frontend::AuthorizationService>(*rulesets_, *store_, *metrics_, clock);
+    service_ = std::make_unique<frontend::AuthorizationService>(
+        *rulesets_, *store_, *metrics_, clock,
+        config.backups.has_value() ? config.backups->path : std::string());
     GH_ASSIGN_OR_RETURN(http_, frontend::HttpServer::Start(
                                    config.http.host, config.http.port,
                                    [this](const std::string& path) { return HttpReply(path); }));
@@ -105,6 +109,14 @@ absl::Status CheckKeys(const config::Config& config) {
   std::vector<absl::Status> faults;
   for (const config::Issuer& issuer : config.issuers) {
     for (absl::Status& fault : FindKeyFaults(issuer)) faults.push_back(std::move(fault));
+  }
+  if (config.backups.has_value()) {
+    std::error_code error;
+    if (!std::filesystem::is_directory(config.backups->path, error)) {
+      faults.push_back(absl::NotFoundError(absl::StrCat(
+          config.backups->place, ": ", log::Escape(config.backups->path, 256),
+          " is no folder that can be reached; make it, for this server alone (mode 0700)")));
+    }
   }
   if (const absl::Status callers = frontend::CallerTable::Load(config.callers).status();
       !callers.ok()) {
