@@ -37,6 +37,13 @@ int CreateDatabase(const config::Config& config) {
   return 0;
 }
 
+int Restore(const std::string& backup, const config::Config& config) {
+  const absl::StatusOr<std::string> report = RestoreStore(backup, config);
+  if (!report.ok()) return Fail(report.status());
+  std::cout << "restored " << config.sqlite_path << " from " << backup << "\n" << *report;
+  return 0;
+}
+
 int Run(const config::Config& config) {
   // Blocked before any thread is started, so that only the sigwait below takes them.
   sigset_t signals;
@@ -70,6 +77,8 @@ int Main(int argc, char** argv) {
       "Examples:\n"
       "  gatehouse-server --create-database --config gatehouse.yaml   once, before the first "
       "start\n"
+      "  gatehouse-server --restore FILE --config gatehouse.yaml      put a backup in the place "
+      "of a lost database\n"
       "  gatehouse-server --config gatehouse.yaml                     run; SIGTERM drains and "
       "ends\n"
       "  gatehouse-server --check gatehouse.yaml                      look for mistakes, and "
@@ -87,11 +96,19 @@ int Main(int argc, char** argv) {
   app.add_flag("--create-database", create_database,
                "Make a new, empty database where the configuration says, and end; never "
                "overwrites one");
+  std::string backup;
+  auto* restore_option =
+      app.add_option("--restore", backup,
+                     "Make a database out of a backup where the configuration says, and end; "
+                     "never overwrites one")
+          ->type_name("FILE");
   CLI11_PARSE(app, argc, argv);
 
   const bool check = check_option->count() > 0;
-  if (check && create_database) {
-    std::cerr << "gatehouse-server: --check and --create-database are two different things\n";
+  const bool restore = restore_option->count() > 0;
+  if (int{check} + int{create_database} + int{restore} > 1) {
+    std::cerr << "gatehouse-server: --check, --create-database and --restore are different "
+                 "things; give one\n";
     return 2;
   }
   if (!path.empty() && !check_path.empty() && path != check_path) {
@@ -107,6 +124,7 @@ int Main(int argc, char** argv) {
   if (!config.ok()) return Fail(config.status());
   if (check) return Check(*config, path);
   if (create_database) return CreateDatabase(*config);
+  if (restore) return Restore(backup, *config);
   return Run(*config);
 }
 

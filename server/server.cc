@@ -36,8 +36,14 @@ class RunningServer final : public Server {
     rulesets_.emplace(std::move(rules));
     metrics_.emplace(*rulesets_, index_, numbers_);
     readiness_.emplace(*rulesets_);
-    GH_ASSIGN_OR_RETURN(store_,
-                        revocation::OpenSqliteStore({.path = config.sqlite_path}, clock, index_));
+    GH_ASSIGN_OR_RETURN(
+        store_, revocation::OpenSqliteStore(
+                    {.path = config.sqlite_path,
+                     .keep = config.keep,
+                     .audit = config.audit,
+                     .saw_good_token = [this] { return index_.saw_good_token(); },
+                     .take_refused_sessions = [this] { return index_.TakeRefusedSessions(); }},
+                    clock, index_));
     service_ = std::make_unique<frontend::AuthorizationService>(
         *rulesets_, *store_, *metrics_, clock,
         config.backups.has_value() ? config.backups->path : std::string());
@@ -103,6 +109,19 @@ class RunningServer final : public Server {
 
 absl::Status CreateStore(const config::Config& config) {
   return revocation::CreateSqliteDatabase(config.sqlite_path);
+}
+
+absl::StatusOr<std::string> RestoreStore(const std::string& backup, const config::Config& config) {
+  revocation::RestoreReport report;
+  GH_RETURN_IF_ERROR(revocation::RestoreSqliteDatabase(backup, config.sqlite_path, report));
+  const std::string newest =
+      report.newest == absl::InfinitePast()
+          ? "knows no revocations"
+          : absl::StrCat("knows revocations up to ",
+                         absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", report.newest, absl::UTCTimeZone()),
+                         ": what was revoked or taken back later must be done again");
+  return absl::StrCat("  revision  ", report.revision, "\n  facts     ", report.facts,
+                      "\n  store id  ", report.store_id, " (a new one)\n", newest, "\n");
 }
 
 absl::Status CheckKeys(const config::Config& config) {

@@ -50,6 +50,10 @@ absl::Status CheckKeys(const config::Config& config);
 // Makes the new, empty store that the configuration names. As CreateSqliteDatabase.
 absl::Status CreateStore(const config::Config& config);
 
+// Makes the store that the configuration names out of a backup, as RestoreSqliteDatabase.
+// Gives back what it holds, in lines for people.
+absl::StatusOr<std::string> RestoreStore(const std::string& backup, const config::Config& config);
+
 // What is allowed and an operator should know, a sentence each.
 std::vector<std::string> Warnings(const config::Config& config);
 

@@ -179,9 +179,8 @@ absl::StatusOr<Finding> Judge(const Arguments& arguments, const std::string& tok
   }
   const FixedClock clock(now);
   const revocation::RevocationIndex none;
-  engine::Authorizer authorizer(
-      std::move(issuers), policy::Policy::Default(static_cast<int>(config.issuers.size())), none,
-      clock, {.render = [](const policy::Principal&) { return std::string(); }});
+  engine::Authorizer authorizer(std::move(issuers), none, clock,
+                                {.render = [](const policy::Principal&) { return std::string(); }});
   Finding finding;
   engine::Ask ask;
   ask.trace = &finding.steps;
