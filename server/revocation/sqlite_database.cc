@@ -78,12 +78,12 @@ absl::Status SqliteDatabase::Prepare(RevocationListener& listener) {
     if (const absl::Status status = CheckDatabase(path(), db_); !status.ok()) {
       return absl::IsDataLoss(status) ? Damaged(status.message()) : status;
     }
-    const std::string mode = db_.execAndGet("PRAGMA journal_mode = WAL").getString();
-    if (mode != "wal") return Damaged(absl::StrCat("its journal mode stays ", mode));
-
     if (const absl::Status status = CheckContent(db_); !status.ok()) {
       return Damaged(status.message());
     }
+    const std::string mode = db_.execAndGet("PRAGMA journal_mode = WAL").getString();
+    if (mode != "wal") return Damaged(absl::StrCat("its journal mode stays ", mode));
+
     // Before anything else is written, and before the listener hears of anything.
     GH_RETURN_IF_ERROR(Migrate());
     facts_ = std::make_unique<SqliteFacts>(db_);

@@ -1,5 +1,6 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <fcntl.h>
+#include <sqlite3.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -72,6 +73,11 @@ absl::Status CheckAlone(const std::string& backup) {
   return absl::OkStatus();
 }
 
+absl::Status Damaged(const std::string& backup, absl::string_view how) {
+  return absl::FailedPreconditionError(
+      absl::StrCat(backup, " is damaged: ", how, ". Take another backup"));
+}
+
 absl::Status CopyBytes(const Descriptor& from, const std::string& backup, const std::string& to) {
   const Descriptor out(to, O_WRONLY);
   if (out.get() < 0) return Failed("cannot write", to);
@@ -99,10 +105,7 @@ absl::Status CheckAndChange(const std::string& backup, const std::string& copy,
   db.exec("PRAGMA trusted_schema = OFF");
   absl::Status status = CheckDatabase(backup, db);
   if (status.ok()) status = CheckContent(db);
-  if (absl::IsDataLoss(status)) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(backup, " is damaged: ", status.message(), ". Take another backup"));
-  }
+  if (absl::IsDataLoss(status)) return Damaged(backup, status.message());
   GH_RETURN_IF_ERROR(status);
   MigrateSchema(db);
   GH_ASSIGN_OR_RETURN(const std::string store_id, RandomId());
@@ -145,8 +148,15 @@ absl::Status RestoreSqliteDatabase(const std::string& backup, const std::string&
   try {
     GH_RETURN_IF_ERROR(CheckAndChange(from, file->path(), report));
   } catch (const SQLite::Exception& error) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(from, " cannot be restored: ", Reason(error)));
+    switch (error.getErrorCode()) {
+      case SQLITE_ERROR:  // a table or column that should be there
+      case SQLITE_CORRUPT:
+      case SQLITE_NOTADB:
+        return Damaged(from, Reason(error));
+      default:
+        return absl::FailedPreconditionError(
+            absl::StrCat(from, " cannot be restored to ", path, ": ", Reason(error)));
+    }
   }
   return file->Finish();
 }

@@ -1,6 +1,8 @@
 #include "server/revocation/sqlite_store.h"
 
 #include <deque>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -85,7 +87,7 @@ class SqliteStore final : public RevocationStore {
   static void Answer(PendingWrite& write, absl::StatusOr<SqliteDatabase::Outcome> outcome,
                      int64_t revision);
   bool BackUpSome(const std::string& path, const Done<BackupResult>& done) GH_EXCLUDES(mu_);
-  void FinishBackup(std::shared_ptr<SqliteBackup> backup, Done<BackupResult> done) GH_EXCLUDES(mu_);
+  void FinishBackup(std::unique_ptr<SqliteBackup> backup, Done<BackupResult> done) GH_EXCLUDES(mu_);
   void LogOutcome(const absl::Status& status);
 
   const size_t max_queued_;
@@ -94,7 +96,7 @@ class SqliteStore final : public RevocationStore {
   // Used by the thread alone.
   const std::unique_ptr<SqliteDatabase> database_;
   SqliteCleanup cleanup_;
-  std::shared_ptr<SqliteBackup> backup_;
+  std::unique_ptr<SqliteBackup> backup_;
   // Waits for the disk, so that the store's own thread need not.
   std::thread copying_thread_;
   bool failing_ = false;
@@ -200,12 +202,16 @@ bool SqliteStore::BackUpSome(const std::string& path, const Done<BackupResult>& 
     if (copied.ok() && !*copied) return false;
     failure = copied.status();
   }
-  std::shared_ptr<SqliteBackup> backup = std::move(backup_);
+  std::unique_ptr<SqliteBackup> backup = std::move(backup_);
   if (failure.ok()) {
     if (copying_thread_.joinable()) copying_thread_.join();
-    copying_thread_ = std::thread([this, backup, done] { FinishBackup(backup, done); });
+    copying_thread_ = std::thread([this, backup = std::move(backup), done = done]() mutable {
+      FinishBackup(std::move(backup), std::move(done));
+    });
     return true;
   }
+  // What was begun is gone before anybody is told.
+  backup.reset();
   {
     MutexLock lock(mu_);
     copying_ = false;
@@ -214,7 +220,7 @@ bool SqliteStore::BackUpSome(const std::string& path, const Done<BackupResult>& 
   return true;
 }
 
-void SqliteStore::FinishBackup(std::shared_ptr<SqliteBackup> backup, Done<BackupResult> done) {
+void SqliteStore::FinishBackup(std::unique_ptr<SqliteBackup> backup, Done<BackupResult> done) {
   const auto result = std::make_shared<absl::StatusOr<BackupResult>>(backup->Finish());
   backup.reset();
   MutexLock lock(mu_);

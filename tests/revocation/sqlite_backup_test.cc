@@ -16,7 +16,6 @@
 #include "server/revocation/sqlite_store.h"
 #include "tests/revocation/child.h"
 #include "tests/revocation/faulty_vfs.h"
-#include "tests/revocation/store_conformance.h"
 #include "tests/revocation/store_testing.h"
 #include "tests/revocation/temp_folder.h"
 #include "tests/support/fake_clock.h"

@@ -14,9 +14,9 @@
 #include "server/revocation/sqlite_store.h"
 #include "tests/revocation/child.h"
 #include "tests/revocation/faulty_vfs.h"
-#include "tests/revocation/store_conformance.h"
 #include "tests/revocation/store_testing.h"
 #include "tests/revocation/temp_folder.h"
+#include "tests/revocation/version1.h"
 #include "tests/support/fake_clock.h"
 
 namespace gatehouse::revocation {
@@ -25,65 +25,9 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 
-// As version 1 made it.
-constexpr char kVersion1[] = R"(
-BEGIN IMMEDIATE;
-PRAGMA application_id = 0x47617465;
-PRAGMA user_version = 1;
-CREATE TABLE store (
-  one      INTEGER PRIMARY KEY CHECK (one = 1),
-  store_id TEXT NOT NULL CHECK (length(store_id) = 32)
-) STRICT;
-CREATE TABLE revision (
-  one   INTEGER PRIMARY KEY CHECK (one = 1),
-  value INTEGER NOT NULL CHECK (value >= 0)
-) STRICT;
-CREATE TABLE fact (
-  revision     INTEGER PRIMARY KEY,
-  id           TEXT NOT NULL CHECK (length(id) = 32),
-  tag          BLOB NOT NULL CHECK (length(tag) = 16),
-  kind         INTEGER NOT NULL CHECK (kind BETWEEN 1 AND 7),
-  issuer       TEXT NOT NULL,
-  target       TEXT NOT NULL,
-  issued_until INTEGER NOT NULL,
-  end_time     INTEGER NOT NULL,
-  create_time  INTEGER NOT NULL,
-  actor        TEXT NOT NULL,
-  reason       TEXT NOT NULL
-) STRICT;
-CREATE INDEX fact_by_tag ON fact (tag, issued_until, end_time);
-INSERT INTO revision (one, value) VALUES (1, 0);
-INSERT INTO store (one, store_id) VALUES (1, '0123456789abcdef0123456789abcdef');
-COMMIT;
-PRAGMA journal_mode = WAL;
-)";
-
 class SqliteMigration : public testing::Test {
  protected:
-  void Create(int count) {
-    SQLite::Database db(path_, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
-    db.exec(kVersion1);
-    facts_.clear();
-    for (int i = 1; i <= count; ++i) {
-      Fact fact{SubjectFact(absl::StrCat("u", i), 1000 + i), std::string(32, '0'), kStart, i};
-      fact.id.replace(0, 4, absl::StrCat(1000 + i));
-      SQLite::Statement insert(db, "INSERT INTO fact VALUES (?,?,?,?,?,?,?,?,?,?,?)");
-      insert.bind(1, fact.revision);
-      insert.bind(2, fact.id);
-      insert.bind(3, fact.tag.bytes.data(), static_cast<int>(fact.tag.bytes.size()));
-      insert.bind(4, static_cast<int>(fact.kind));
-      insert.bind(5, fact.issuer);
-      insert.bind(6, fact.target);
-      insert.bind(7, fact.issued_until);
-      insert.bind(8, absl::ToUnixMicros(fact.end_time));
-      insert.bind(9, absl::ToUnixMicros(fact.create_time));
-      insert.bind(10, fact.actor);
-      insert.bind(11, fact.reason);
-      insert.exec();
-      facts_.push_back(std::move(fact));
-    }
-    db.exec(absl::StrCat("UPDATE revision SET value = ", count));
-  }
+  void Create(int count) { facts_ = CreateVersion1(path_, count); }
   absl::StatusOr<std::unique_ptr<RevocationStore>> Open() {
     listener_ = std::make_unique<RecordingListener>();
     return OpenSqliteStore({.path = path_}, clock_, *listener_);

@@ -36,8 +36,10 @@ class StoreMarks : public StoreConformance<Backend> {
     store = this->Open();
   }
   std::vector<std::string> Targets(RevocationStore& store, const ListQuery& query) {
+    const std::vector<Fact> facts = AllFacts(store, query);
     std::vector<std::string> targets;
-    for (const Fact& fact : AllFacts(store, query)) targets.push_back(fact.target);
+    targets.reserve(facts.size());
+    for (const Fact& fact : facts) targets.push_back(fact.target);
     return targets;
   }
 };
@@ -293,8 +295,10 @@ TYPED_TEST_P(StoreMarks, WhatIsImportedKeepsAllButItsRevisions) {
   EXPECT_TRUE(SameFact(kept[1], lasting));
   EXPECT_TRUE(SameFact(kept[2], taken));
   EXPECT_TRUE(SameFact(kept[3], suspension));
+  const std::vector<Change> changes = this->listener_.changes();
   std::vector<int64_t> revisions;
-  for (const Change& change : this->listener_.changes()) revisions.push_back(change.revision);
+  revisions.reserve(changes.size());
+  for (const Change& change : changes) revisions.push_back(change.revision);
   EXPECT_THAT(revisions, testing::ElementsAre(1, 2, 3, 4, 5));
   this->ExpectMarks(store, lasting.tag, {.issued_until = 1000});
   this->ExpectMarks(store, suspension.tag, MarksOf(suspension));

@@ -192,6 +192,20 @@ inline std::vector<Fact> AllFacts(RevocationStore& store, ListQuery query = {.wi
   return facts;
 }
 
+inline bool SameReinstatement(const Reinstatement& a, const Reinstatement& b) {
+  return a.id == b.id && a.create_time == b.create_time && a.revision == b.revision &&
+         a.actor == b.actor && a.reason == b.reason;
+}
+
+inline bool SameFact(const Fact& a, const Fact& b) {
+  return a.id == b.id && a.tag == b.tag && a.kind == b.kind && a.issuer == b.issuer &&
+         a.target == b.target && a.issued_until == b.issued_until && a.end_time == b.end_time &&
+         a.actor == b.actor && a.reason == b.reason && a.create_time == b.create_time &&
+         a.revision == b.revision && a.suspends == b.suspends &&
+         a.reinstated.has_value() == b.reinstated.has_value() &&
+         (!a.reinstated || SameReinstatement(*a.reinstated, *b.reinstated));
+}
+
 inline const absl::Time kStart = absl::FromUnixSeconds(1'800'000'000);
 
 // A subject's revocation until `issued_until`, each field different from the others.
