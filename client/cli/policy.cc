@@ -3,6 +3,7 @@
 #include <iostream>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/arguments.h"
@@ -15,6 +16,7 @@ namespace {
 struct Arguments {
   std::string config = "gatehouse.yaml";
   std::string tests;
+  std::vector<std::string> types;
 };
 
 int Check(const Arguments& arguments) {
@@ -33,16 +35,20 @@ int Check(const Arguments& arguments) {
 
 template <typename Run>
 void AddOffline(CLI::App& command, std::shared_ptr<Arguments> arguments, Action& action, Run run) {
-  command
-      .add_option("--config", arguments->config, "The server's configuration file, with `policy:`")
-      ->capture_default_str()
-      ->type_name("FILE");
+  AddConfig(command, arguments->config);
   command.callback([arguments = std::move(arguments), &action, run] {
     action = [arguments, run](const Options& options) { return run(*arguments, options); };
   });
 }
 
 }  // namespace
+
+absl::Status LoadedPolicy::KeepAsserted(config::PolicyUser& who) const {
+  for (const config::Issuer& issuer : config.issuers) {
+    if (issuer.rules.issuer == who.issuer) return who.KeepAsserted(issuer.rules.may_assert);
+  }
+  return absl::InvalidArgumentError("the configuration has no such issuer");
+}
 
 absl::StatusOr<LoadedPolicy> LoadPolicy(const std::string& config_file) {
   GH_ASSIGN_OR_RETURN(config::Config config, config::LoadConfig(config_file));
@@ -59,6 +65,16 @@ absl::StatusOr<LoadedPolicy> LoadPolicy(const std::string& config_file) {
   return LoadedPolicy{std::move(config), std::move(issuers), std::move(policy)};
 }
 
+void AddConfig(CLI::App& subcommand, std::string& config_file) {
+  subcommand.add_option("--config", config_file, "The server's configuration file, with `policy:`")
+      ->capture_default_str()
+      ->type_name("FILE");
+}
+
+std::string VerdictWord(bool allow) {
+  return allow ? Coloured(Colour::kGreen, "allow") : Coloured(Colour::kRed, "deny");
+}
+
 void AddPolicy(CLI::App& app, Action& action) {
   CLI::App* const policy =
       app.add_subcommand("policy", "Check, test and show the policy of a configuration file");
@@ -66,7 +82,11 @@ void AddPolicy(CLI::App& app, Action& action) {
   AddExamples(*policy,
               "  gatehouse policy check --config gatehouse.yaml\n"
               "  gatehouse policy test policy-tests.yaml\n"
-              "  gatehouse policy matrix\n",
+              "  gatehouse policy matrix\n"
+              "  gatehouse policy explain --subject ada --resource task/7 --owner ada --action "
+              "read\n"
+              "  gatehouse policy replay decisions.jsonl --config new.yaml\n"
+              "  gatehouse policy rls > rls.sql\n",
               "0 good, 1 a test failed, 2 failed or wrong usage");
 
   CLI::App* const check =
@@ -98,6 +118,24 @@ void AddPolicy(CLI::App& app, Action& action) {
                if (!loaded.ok()) return Fail(Printable(loaded.status().message()));
                return PrintPolicyMatrix(*loaded);
              });
+
+  CLI::App* const rls = policy->add_subcommand(
+      "rls", "Write PostgreSQL row-level security that holds the policy in the database");
+  const auto of_rls = std::make_shared<Arguments>();
+  AddTexts(*rls, "--table", of_rls->types,
+           "A resource type whose table is meant; all that have one if not given")
+      ->type_name("TYPE");
+  AddExamples(*rls,
+              "  gatehouse policy rls --config gatehouse.yaml > rls.sql\n"
+              "  psql -v ON_ERROR_STOP=1 --single-transaction -f rls.sql\n",
+              kCodesOfADeed);
+  AddOffline(*rls, of_rls, action, [](const Arguments& arguments, const Options&) {
+    const auto loaded = LoadPolicy(arguments.config);
+    if (!loaded.ok()) return Fail(Printable(loaded.status().message()));
+    return PrintPolicyRls(*loaded, arguments.types);
+  });
+  AddPolicyExplain(*policy, action);
+  AddPolicyReplay(*policy, action);
 }
 
 }  // namespace gatehouse::cli

@@ -1,7 +1,6 @@
 #include <google/protobuf/util/json_util.h>
 #include <simdjson.h>
 
-#include <fstream>
 #include <iostream>
 #include <memory>
 #include <vector>
@@ -12,6 +11,7 @@
 #include "absl/strings/strip.h"
 #include "client/cli/arguments.h"
 #include "client/cli/connection.h"
+#include "client/cli/line_reader.h"
 #include "client/cli/progress.h"
 #include "client/cli/revocations.h"
 #include "server/base/status_macros.h"
@@ -22,7 +22,6 @@ namespace {
 constexpr int kBatch = 500;
 // A server takes 128 KiB.
 constexpr size_t kBatchBytes = size_t{96} * 1024;
-constexpr size_t kMaxLine = size_t{64} * 1024;
 
 struct Arguments {
   std::string file;
@@ -46,17 +45,14 @@ class Importer {
  public:
   Importer(const std::string& name, const Options& options) : name_(name), connection_(options) {}
 
-  absl::Status Run(std::istream& in) {
-    std::vector<char> buffer(kMaxLine + 2);
-    while (in.getline(buffer.data(), static_cast<std::streamsize>(buffer.size()))) {
-      ++line_;
-      absl::string_view text(buffer.data(), static_cast<size_t>(in.gcount()));
-      // The last line may have no end, and then nothing of it was taken away.
-      if (!in.eof()) text.remove_suffix(1);
-      GH_RETURN_IF_ERROR(Take(std::string(text)));
+  absl::Status Run(LineReader& in) {
+    while (true) {
+      GH_ASSIGN_OR_RETURN(const LineReader::Next next, in.Read());
+      if (next == LineReader::Next::kEnd) break;
+      line_ = in.number();
+      if (next == LineReader::Next::kTooLong) return Damaged(line_, "is too long");
+      GH_RETURN_IF_ERROR(Take(std::string(in.line())));
     }
-    if (in.bad()) return absl::UnavailableError(absl::StrCat(name_, " cannot be read"));
-    if (!in.eof()) return Damaged(line_ + 1, "is longer than 64 KiB");
     GH_RETURN_IF_ERROR(Send());
     if (complete_) return absl::OkStatus();
     return absl::DataLossError(absl::StrCat(
@@ -170,18 +166,14 @@ int Report(const v1::ImportRevocationsResponse& sum, const Options& options) {
 }
 
 int Import(const Arguments& arguments, const Options& options) {
-  const bool from_input = arguments.file == "-";
-  const std::string name = from_input ? "standard input" : Printable(arguments.file);
-  std::ifstream file;
-  if (!from_input) {
-    file.open(arguments.file);
-    if (!file.is_open()) return Fail(absl::StrCat(name, " cannot be opened"));
-  }
+  absl::StatusOr<LineReader> in = LineReader::Open(arguments.file);
+  if (!in.ok()) return Fail(Printable(in.status().message()));
   v1::ImportRevocationsResponse sum;
   absl::Status status;
   {
+    const std::string name = arguments.file == "-" ? "standard input" : Printable(arguments.file);
     Importer importer(name, options);
-    status = importer.Run(from_input ? std::cin : file);
+    status = importer.Run(*in);
     sum = importer.sum();
   }
   return status.ok() ? Report(sum, options) : Fail(status.message());

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "absl/strings/str_format.h"
+#include "server/base/text.h"
 
 namespace gatehouse::log {
 namespace {
@@ -37,37 +38,6 @@ spdlog::level::level_enum ToSpdlog(Level level) {
   return spdlog::level::err;
 }
 
-// The length of the well-formed UTF-8 sequence at the start of `text`, 0 if none.
-size_t Utf8Length(absl::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const auto tail = [&](size_t i) { return i < text.size() && (byte(i) & 0xC0) == 0x80; };
-  const unsigned char c = byte(0);
-  if (c < 0x80) return 1;
-  if (c >= 0xC2 && c <= 0xDF && tail(1)) return 2;
-  if (c >= 0xE0 && c <= 0xEF && tail(1) && tail(2)) {
-    if (c == 0xE0 && byte(1) < 0xA0) return 0;
-    if (c == 0xED && byte(1) > 0x9F) return 0;
-    return 3;
-  }
-  if (c >= 0xF0 && c <= 0xF4 && tail(1) && tail(2) && tail(3)) {
-    if (c == 0xF0 && byte(1) < 0x90) return 0;
-    if (c == 0xF4 && byte(1) > 0x8F) return 0;
-    return 4;
-  }
-  return 0;
-}
-
-// Whether the well-formed sequence `c` ends lines or drives what displays them.
-bool IsControl(absl::string_view c) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(c[i]); };
-  if (c.size() == 1) return byte(0) < 0x20 || byte(0) == 0x7F;
-  if (c.size() == 2) return (byte(0) == 0xC2 && byte(1) < 0xA0) || c == "\u061C";
-  // U+2028/9 end lines for some readers. The others, Unicode's Bidi_Control, would let
-  // a value reorder the rest of its line on the screen.
-  return c.size() == 3 && (c == "\u200E" || c == "\u200F" || (c >= "\u2028" && c <= "\u202E") ||
-                           (c >= "\u2066" && c <= "\u2069"));
-}
-
 }  // namespace
 
 std::string Escape(absl::string_view text, size_t max_bytes) {
@@ -84,7 +54,7 @@ std::string Escape(absl::string_view text, size_t max_bytes) {
     } else if (c == '"' || c == '\\') {
       out += '\\';
       out += static_cast<char>(c);
-    } else if (length == 0 || IsControl(text.substr(0, length))) {
+    } else if (length == 0 || DrivesDisplay(text.substr(0, length))) {
       length = length == 0 ? 1 : length;
       for (size_t i = 0; i < length; ++i) {
         absl::StrAppendFormat(&out, "\\x%02x", static_cast<unsigned char>(text[i]));

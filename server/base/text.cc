@@ -27,4 +27,33 @@ bool HasControlCharacter(absl::string_view text) {
   return false;
 }
 
+size_t Utf8Length(absl::string_view text) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  const auto tail = [&](size_t i) { return i < text.size() && (byte(i) & 0xC0) == 0x80; };
+  const unsigned char c = byte(0);
+  if (c < 0x80) return 1;
+  if (c >= 0xC2 && c <= 0xDF && tail(1)) return 2;
+  if (c >= 0xE0 && c <= 0xEF && tail(1) && tail(2)) {
+    if (c == 0xE0 && byte(1) < 0xA0) return 0;
+    if (c == 0xED && byte(1) > 0x9F) return 0;
+    return 3;
+  }
+  if (c >= 0xF0 && c <= 0xF4 && tail(1) && tail(2) && tail(3)) {
+    if (c == 0xF0 && byte(1) < 0x90) return 0;
+    if (c == 0xF4 && byte(1) > 0x8F) return 0;
+    return 4;
+  }
+  return 0;
+}
+
+bool DrivesDisplay(absl::string_view c) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(c[i]); };
+  if (c.size() == 1) return byte(0) < 0x20 || byte(0) == 0x7F;
+  if (c.size() == 2) return (byte(0) == 0xC2 && byte(1) < 0xA0) || c == "\u061C";
+  // U+2028/9 end lines for some readers. The others, Unicode's Bidi_Control, would let
+  // a value reorder the rest of its line on the screen.
+  return c.size() == 3 && (c == "\u200E" || c == "\u200F" || (c >= "\u2028" && c <= "\u202E") ||
+                           (c >= "\u2066" && c <= "\u2069"));
+}
+
 }  // namespace gatehouse

@@ -20,6 +20,8 @@ struct Endpoint {
   uint16_t port = 0;  // 0: any free one
 
   std::string ToString() const;  // "127.0.0.1:7070", "[::1]:7070"
+
+  bool operator==(const Endpoint& other) const = default;
 };
 
 // Paths are absolute or as the configuration file's folder makes them. A place is
@@ -36,11 +38,15 @@ struct KeysUrl {
   std::string ca_file_place = {};
   absl::Duration max_age = absl::Hours(24);
   absl::Duration grace = absl::Minutes(1);
+
+  bool operator==(const KeysUrl& other) const = default;
 };
 struct KeysFile {
   std::string path = {};
   std::string place = {};
   absl::Duration grace = absl::Minutes(1);
+
+  bool operator==(const KeysFile& other) const = default;
 };
 // Where a secret stands: an environment variable's name, or a file's path.
 struct SecretPlace {
@@ -48,10 +54,14 @@ struct SecretPlace {
   Kind kind = Kind::kEnv;
   std::string name = {};
   std::string place = {};
+
+  bool operator==(const SecretPlace& other) const = default;
 };
 struct KeysSecret {
   SecretPlace current = {};
   std::optional<SecretPlace> previous = {};
+
+  bool operator==(const KeysSecret& other) const = default;
 };
 using Keys = std::variant<KeysUrl, KeysFile, KeysSecret>;
 
@@ -95,16 +105,21 @@ struct BackupFolder {
 struct ShadowPolicy {
   policy::Definition policy = {};
   int percent = 100;  // of the calls
+
+  bool operator==(const ShadowPolicy& other) const = default;
 };
 
 // As the message of this name.
 struct DecisionLog {
   std::string path = {};
+  std::string place = {};  // of path
   int64_t max_bytes = int64_t{64} * 1024 * 1024;
   int keep_files = 4;
   int allowed_percent = 1;
   int denials_per_second = 100;
   bool without_facts = false;
+
+  bool operator==(const DecisionLog& other) const = default;
 };
 
 struct Config {
@@ -131,8 +146,8 @@ struct Config {
 
 // INVALID_ARGUMENT with every mistake found, one a line, each
 // "file:line: field: what is wrong, and what would be right"; NOT_FOUND if there is
-// no such file. Reads the file alone: keys, secrets and the database are looked at
-// by those who use them.
+// no such file. Reads the file and those of its policy alone: keys, secrets and the database
+// are looked at by those who use them.
 absl::StatusOr<Config> LoadConfig(const std::string& path);
 
 // The same for a text that was read already; `name` stands in the messages, and

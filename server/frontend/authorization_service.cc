@@ -7,6 +7,7 @@
 #include "gatehouse/v1/authorization_service.pb.h"
 #include "server/base/log.h"
 #include "server/config/callers.h"
+#include "server/frontend/decision_notes.h"
 #include "server/frontend/filter_reply.h"
 #include "server/frontend/question.h"
 #include "server/frontend/reply.h"
@@ -144,9 +145,15 @@ void AuthorizationService::Answer(UnaryCall& call, const Examination& examined, 
       rendered = with_claims;
     }
   }
-  if (examined.code != Code::kOk) {
-    denials_.Write(form.method == Method::kVerify ? "Verify" : "Authorize", call.caller()->name, id,
-                   examined);
+  const absl::string_view method = form.method == Method::kVerify ? "Verify" : "Authorize";
+  if (examined.code != Code::kOk) denials_.Write(method, call.caller()->name, id, examined);
+  if (AreDecisionsNoted(call.rules())) {
+    NoteDecision(call, method, examined,
+                 {.code = examined.code,
+                  .id = id,
+                  .question = form.question,
+                  .outcome = "the token is good"},
+                 clock_);
   }
   const grpc::ByteBuffer reply =
       form.trace == nullptr
@@ -203,7 +210,8 @@ void AuthorizationService::Authorize(UnaryCall& call) {
          {.method = Method::kAuthorize,
           .show_principal = token_is_good,
           .claims_of = {},
-          .trace = wanted});
+          .trace = wanted,
+          .question = &*question});
 }
 
 void AuthorizationService::BatchAuthorize(UnaryCall& call) {
@@ -224,15 +232,30 @@ void AuthorizationService::BatchAuthorize(UnaryCall& call) {
   const bool is_good = examined.code == Code::kOk;
   Worker& worker = call.worker();
   BatchReply reply(static_cast<size_t>(request.checks_size()));
-  for (int i = 0; i < request.checks_size(); ++i) {
-    const absl::StatusOr<policy::Question> question = reader.Read(request.checks(i));
-    if (!question.ok()) {
-      return call.Fail(ToGrpc(absl::InvalidArgumentError(
-          absl::StrCat("checks[", i, "].", question.status().message()))));
+  // What is noted is noted when all checks were questions: only then were they answered.
+  const auto answer_each = [&](const auto& also) -> absl::Status {
+    for (int i = 0; i < request.checks_size(); ++i) {
+      const absl::StatusOr<policy::Question> question = reader.Read(request.checks(i));
+      if (!question.ok()) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("checks[", i, "].", question.status().message()));
+      }
+      const Code code =
+          is_good ? rules.policy->Decide(examined.token->principal, *question) : examined.code;
+      const absl::string_view id = worker.ids.Next();
+      reply.Add(code, id);
+      also(code, id);
     }
-    reply.Add(is_good ? rules.policy->Decide(examined.token->principal, *question) : examined.code,
-              worker.ids.Next());
-  }
+    return absl::OkStatus();
+  };
+  thread_local BatchAnswers answers;
+  const bool noted = AreDecisionsNoted(rules);
+  answers.Clear();
+  const absl::Status answered =
+      noted ? answer_each([](Code code, absl::string_view id) { answers.Add(code, id); })
+            : answer_each([](Code /*code*/, absl::string_view /*id*/) {});
+  if (!answered.ok()) return call.Fail(ToGrpc(answered));
+  if (noted) answers.Note(call, request, examined, clock_);
   const absl::string_view id = worker.ids.Next();
   if (!is_good) denials_.Write("BatchAuthorize", call.caller()->name, id, examined);
   worker.metrics->CountDecision(Method::kBatchAuthorize, examined.code, examined.cache_hit,
@@ -262,6 +285,7 @@ void AuthorizationService::Filter(UnaryCall& call) {
   if (PutOff(call, examined, ColdWork::Lane::kQuestions)) return;
   v1::FilterResponse response;
   Examination answer = examined;
+  absl::string_view outcome;
   if (examined.code == Code::kOk) {
     const policy::Policy& policy = *rules.policy;
     const policy::Expression filter =
@@ -276,9 +300,21 @@ void AuthorizationService::Filter(UnaryCall& call) {
       return call.Fail(ToGrpc(status));
     }
     response.mutable_principal()->ParseFromString(std::string(examined.token->rendered));
+    outcome = answer.code != Code::kOk          ? absl::string_view(answer.reason)
+              : filter.is(policy::Truth::kTrue) ? "every row"
+                                                : "some rows";
   }
   const absl::string_view id = call.worker().ids.Next();
   if (answer.code != Code::kOk) denials_.Write("Filter", call.caller()->name, id, answer);
+  if (AreDecisionsNoted(rules)) {
+    NoteDecision(call, "Filter", answer,
+                 {.code = answer.code,
+                  .id = id,
+                  .resource_type = request.resource_type(),
+                  .action = request.action(),
+                  .outcome = outcome},
+                 clock_);
+  }
   FillDecision(answer.code, id, *response.mutable_decision());
   response.set_revision(answer.revision);
   response.set_store_id(store_.store_id());

@@ -51,6 +51,8 @@ class AuthorizationService {
     absl::string_view claims_of;
     // Null unless the steps are asked for.
     const engine::Trace* trace = nullptr;
+    // What was asked beside the token; null for Verify.
+    const policy::Question* question = nullptr;
   };
 
   // Ends `call` with what was found out, or puts it off.

@@ -21,6 +21,10 @@ constexpr std::array<const char*, kMethods> kMethodNames = {
     "Verify",    "Authorize",       "BatchAuthorize",    "Filter",           "Revoke",
     "Reinstate", "ListRevocations", "ImportRevocations", "BackupRevocations"};
 
+// In the order of ShadowOutcome.
+constexpr std::array<const char*, kShadowOutcomes> kShadowOutcomeNames = {"same", "would_allow",
+                                                                          "would_deny"};
+
 constexpr std::array<const char*, kStatuses> kStatusNames = {
     "OK",
     "CANCELLED",
@@ -92,6 +96,19 @@ void AddKeySets(const engine::Authorizer& authorizer, std::vector<MetricFamily>&
   out.push_back(std::move(fetches));
 }
 
+void AddDecisionLog(const DecisionLogCounters& counters, std::vector<MetricFamily>& out) {
+  out.push_back(Single("gatehouse_decision_log_written_total", "Lines in the decision log.",
+                       MetricType::Counter, static_cast<double>(counters.written)));
+  MetricFamily lost = Family("gatehouse_decision_log_lost_total",
+                             "Decisions that were to be written down and were not, by reason.",
+                             MetricType::Counter);
+  for (size_t i = 0; i < counters.lost.size(); ++i) {
+    AddValue(lost, static_cast<double>(counters.lost[i]),
+             {{"reason", std::string(kLostDecisionNames[i])}});
+  }
+  out.push_back(std::move(lost));
+}
+
 }  // namespace
 
 void ThreadMetrics::CountDecision(Method method, policy::Code code, bool cache_hit, int64_t nanos) {
@@ -118,6 +135,28 @@ void Metrics::CountRevocation(bool existed) {
   (existed ? repeated_revocations_ : revocations_).fetch_add(1, std::memory_order_relaxed);
 }
 
+void Metrics::CountReload(bool ok, absl::Time now) {
+  (ok ? reloads_ : refused_reloads_).fetch_add(1, std::memory_order_relaxed);
+  last_reload_ok_.store(ok, std::memory_order_relaxed);
+  if (ok) reloaded_.store(absl::ToUnixSeconds(now), std::memory_order_relaxed);
+}
+
+void Metrics::AddReloads(std::vector<MetricFamily>& out) const {
+  MetricFamily reloads =
+      Family("gatehouse_config_reloads_total", "Attempts to reload the configuration, by result.",
+             MetricType::Counter);
+  AddValue(reloads, static_cast<double>(reloads_), {{"result", "ok"}});
+  AddValue(reloads, static_cast<double>(refused_reloads_), {{"result", "refused"}});
+  out.push_back(std::move(reloads));
+  out.push_back(
+      Single("gatehouse_config_last_reload_successful",
+             "1 if the last configuration that was read is in force, 0 if it was refused.",
+             MetricType::Gauge, last_reload_ok_ ? 1 : 0));
+  out.push_back(Single("gatehouse_config_last_reload_timestamp_seconds",
+                       "When the configuration in force was put in force.", MetricType::Gauge,
+                       static_cast<double>(reloaded_)));
+}
+
 std::vector<MetricFamily> Metrics::Collect() const {
   const std::shared_ptr<const Ruleset> rules = rulesets_.Current();
   const engine::Authorizer& authorizer = *rules->authorizer;
@@ -133,6 +172,7 @@ std::vector<MetricFamily> Metrics::Collect() const {
       for (size_t m = 0; m < kMethods; ++m) add(sum.decisions_[m], thread->decisions_[m]);
       add(sum.failures_, thread->failures_);
       add(sum.refusals_, thread->refusals_);
+      add(sum.shadow_, thread->shadow_);
       for (size_t c = 0; c < sum.calls_.size(); ++c) add(sum.calls_[c], thread->calls_[c]);
       ThreadMetrics::Add(sum.cold_calls_, thread->cold_calls_);
       add(sum.latency_, thread->latency_);
@@ -171,6 +211,16 @@ std::vector<MetricFamily> Metrics::Collect() const {
   AddValue(refusals, static_cast<double>(sum.refusals_[static_cast<size_t>(Refusal::kDeadline)]),
            {{"reason", "deadline"}});
   out.push_back(std::move(refusals));
+
+  MetricFamily shadow = Family("gatehouse_shadow_decisions_total",
+                               "Decisions that the shadow policy was tried on, by what it would "
+                               "have done.",
+                               MetricType::Counter);
+  for (size_t i = 0; i < kShadowOutcomes; ++i) {
+    AddValue(shadow, static_cast<double>(sum.shadow_[i]), {{"outcome", kShadowOutcomeNames[i]}});
+  }
+  out.push_back(std::move(shadow));
+  AddDecisionLog(decision_log_, out);
 
   MetricFamily calls = Family("gatehouse_calls_total",
                               "Calls, by caller and gRPC status; caller \"\" is an unknown one.",
@@ -242,6 +292,7 @@ std::vector<MetricFamily> Metrics::Collect() const {
   gauge("gatehouse_revocation_revision", "Of the list of revocations.",
         static_cast<double>(index_.revision()));
   AddKeySets(authorizer, out);
+  AddReloads(out);
   MetricFamily build = Family("gatehouse_build_info", "Which build this is.", MetricType::Gauge);
   AddValue(build, 1, {{"version", kVersion}});
   out.push_back(std::move(build));

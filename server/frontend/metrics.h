@@ -14,7 +14,9 @@
 
 #include "server/base/mutex.h"
 #include "server/frontend/caller_numbers.h"
+#include "server/frontend/decision_log.h"
 #include "server/frontend/ruleset.h"
+#include "server/frontend/shadow.h"
 #include "server/policy/decision.h"
 #include "server/revocation/index.h"
 
@@ -59,6 +61,8 @@ class alignas(64) ThreadMetrics {
   void CountFailure(Method method);
   // A call has ended, of the caller of this number; kUnknownCaller for none.
   void CountCall(size_t caller, grpc::StatusCode status);
+  // The shadow policy was tried on a decision.
+  void CountShadow(ShadowOutcome outcome) { Add(shadow_[static_cast<size_t>(outcome)]); }
   void CountRefusal(Refusal reason) { Add(refusals_[static_cast<size_t>(reason)]); }
   // How many calls wait for their turn to be verified.
   void SetColdCalls(size_t calls) { cold_calls_.store(calls, std::memory_order_relaxed); }
@@ -75,6 +79,7 @@ class alignas(64) ThreadMetrics {
   std::array<std::array<Counter, policy::kCodes>, kMethods> decisions_{};
   std::array<Counter, kMethods> failures_{};
   std::array<Counter, kRefusals> refusals_{};
+  std::array<Counter, kShadowOutcomes> shadow_{};
   Counter cold_calls_ = 0;
   // By caller's number; the last are those of unknown ones.
   std::vector<std::array<Counter, kStatuses>> calls_;
@@ -89,8 +94,12 @@ class Metrics final : public prometheus::Collectable {
  public:
   // All outlive this. `numbers` are those of all callers in `rulesets`.
   Metrics(const Rulesets& rulesets, const revocation::RevocationIndex& index,
-          const CallerNumbers& numbers)
-      : rulesets_(rulesets), index_(index), numbers_(numbers) {}
+          const CallerNumbers& numbers, const DecisionLogCounters& decision_log, absl::Time now)
+      : rulesets_(rulesets),
+        index_(index),
+        numbers_(numbers),
+        decision_log_(decision_log),
+        reloaded_(absl::ToUnixSeconds(now)) {}
 
   // A serving thread's own counters; they live as long as this.
   ThreadMetrics* AddThread();
@@ -104,19 +113,30 @@ class Metrics final : public prometheus::Collectable {
   }
   void CountFailedRevocation() { failed_revocations_.fetch_add(1, std::memory_order_relaxed); }
 
+  // A configuration was put in force at `now`, or one was refused. The server's first
+  // one is put in force when this is made, and is no reload.
+  void CountReload(bool ok, absl::Time now);
+
   std::vector<prometheus::MetricFamily> Collect() const override;
   // All of it in the Prometheus text format.
   std::string Text() const;
 
  private:
+  void AddReloads(std::vector<prometheus::MetricFamily>& out) const;
+
   const Rulesets& rulesets_;
   const revocation::RevocationIndex& index_;
   const CallerNumbers& numbers_;
+  const DecisionLogCounters& decision_log_;
   std::atomic<uint64_t> revocations_ = 0;
   std::atomic<uint64_t> repeated_revocations_ = 0;
   std::atomic<uint64_t> failed_revocations_ = 0;
   std::atomic<uint64_t> reinstatements_ = 0;
   std::atomic<uint64_t> imported_ = 0;
+  std::atomic<uint64_t> reloads_ = 0;
+  std::atomic<uint64_t> refused_reloads_ = 0;
+  std::atomic<bool> last_reload_ok_ = true;
+  std::atomic<int64_t> reloaded_;  // Unix seconds
   mutable Mutex mu_;
   std::vector<std::unique_ptr<ThreadMetrics>> threads_ GH_GUARDED_BY(mu_);
 };

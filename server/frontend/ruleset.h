@@ -13,14 +13,19 @@
 
 namespace gatehouse::frontend {
 
+class DecisionLog;
+class Shadow;
+
 // All that a call is answered by and that a reload may change. A call keeps the one that
 // it began with until it has ended, so that no answer mixes two of them. Immutable once
 // made; what it points to is thread-safe. Rulesets may share what has not changed.
 struct Ruleset {
   CallerTable callers;
   std::shared_ptr<engine::Authorizer> authorizer;
-  std::shared_ptr<const policy::Policy> policy;  // for the authorizer's issuers
-  engine::Revoker revoker;                       // of `authorizer`
+  std::shared_ptr<const policy::Policy> policy;    // for the authorizer's issuers
+  engine::Revoker revoker;                         // of `authorizer`
+  std::shared_ptr<DecisionLog> decision_log = {};  // null: decisions are not written down
+  std::shared_ptr<Shadow> shadow = {};             // null: no other policy is tried
 };
 
 // The ruleset in force. Thread-safe.

@@ -34,13 +34,18 @@ struct ClaimNames {
   ClaimPath tenant = {};
   ClaimPath session = "sid";
   ClaimPath client = "client_id";
+
+  bool operator==(const ClaimNames& other) const = default;
 };
 
-// What an issuer's word is good for, name by name, byte by byte. Unset: everything.
+// What an issuer's word is good for, name by name, byte by byte. Unset: everything. Each
+// list is in ascending order; a name that stands out of order may count as absent.
 struct MayAssert {
   std::optional<std::vector<std::string>> roles = {};
   std::optional<std::vector<std::string>> scopes = {};
   std::optional<std::vector<std::string>> tenants = {};
+
+  bool operator==(const MayAssert& other) const = default;
 };
 
 // What an issuer's tokens must hold to. A value; checked by the configuration.
@@ -60,6 +65,8 @@ struct IssuerRules {
   // A role or scope that is not on its list counts as absent; a tenant that is not makes
   // the token invalid.
   MayAssert may_assert = {};
+
+  bool operator==(const IssuerRules& other) const = default;
 };
 
 // When a token is good. Cut to the microsecond, never rounded up.
@@ -81,6 +88,8 @@ struct Claims : TokenTimes {
   std::string email;
   std::vector<std::string> roles;
   std::vector<std::string> scopes;
+  // How many roles and scopes the token has beside these, which its issuer may not assert.
+  size_t not_believed = 0;
   // IssuerRules::more_claims that hold a text, a number or a truth value, as text
   // without control characters, by the name in the rules. Those that are absent, null,
   // too long or of another type are left out.
@@ -170,7 +179,9 @@ class JwtVerifier {
   // types (tenant, session, client: absent, null or one string; roles, scopes:
   // absent, null, a string or an array of strings). A path that runs into something
   // that is no object finds no claim; only for the tenant, and unless it is null, the
-  // token is refused: it must never count as one without a tenant.
+  // token is refused: it must never count as one without a tenant. Roles and scopes that
+  // `rules.may_assert` does not list are left out; a tenant that it does not list makes
+  // the token invalid.
   // INVALID_ARGUMENT with the true reason, for the log; then `failed`, if given, is
   // the step.
   static absl::StatusOr<VerifiedJwt> Verify(UnverifiedJwt&& jwt, const IssuerRules& rules,

@@ -166,7 +166,7 @@ absl::string_view Policy::WhyDenied(const Principal& principal, const Question& 
     if (action == nullptr) return "the policy has no such action for this resource type";
     const RoleSet roles = RolesOf(principal, compiled_->roles);
     for (const CompiledRule& rule : action->deny) {
-      if (Evaluate(rule, roles, principal, question) != Truth::kFalse) return "a rule denies it";
+      if (Evaluate(rule, roles, principal, question) != Truth::kFalse) return kARuleDenies;
     }
     return "no rule allows it";
   }

@@ -24,6 +24,9 @@ struct RuleVerdict {
   std::string lacking;  // empty where it is true
 };
 
+// What WhyDenied says where a rule of `deny` has fired.
+inline constexpr absl::string_view kARuleDenies = "a rule denies it";
+
 // The rules in force, compiled: a decision allocates nothing and reads no text but
 // the request's. Immutable; thread-safe.
 class Policy {
