@@ -259,7 +259,7 @@ const Case kMeaning[] = {
     {"SqliteMissing", "  sqlite:\n    path: gatehouse.db\n", "",
      "g.yaml:35: revocations.sqlite: is required"},
     {"SqlitePathMissing", "  sqlite:\n    path: gatehouse.db\n", "  sqlite: {}\n",
-     "g.yaml:38: revocations.sqlite.path: is required"},
+     "g.yaml:36: revocations.sqlite.path: is required"},
     {"SqlitePathEmpty", "path: gatehouse.db", "path: \"\"",
      "g.yaml:37: revocations.sqlite.path: must not be empty"},
     {"SqliteInMemory", "path: gatehouse.db", "path: \":memory:\"",

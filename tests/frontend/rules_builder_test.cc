@@ -88,7 +88,8 @@ class RulesBuilderTest : public ::testing::Test {
   FakeClock clock_{absl::FromUnixSeconds(1'800'000'000)};
   revocation::RevocationIndex index_;
   frontend::CallerNumbers numbers_;
-  RulesBuilder builder_{index_, numbers_, clock_};
+  frontend::DecisionLogCounters decisions_;
+  RulesBuilder builder_{index_, numbers_, decisions_, clock_};
   config::Config config_;
 };
 
