@@ -40,6 +40,13 @@ int CreateDatabase(const config::Config& config) {
   return 0;
 }
 
+int Restore(const std::string& backup, const config::Config& config) {
+  const absl::StatusOr<std::string> report = RestoreStore(backup, config);
+  if (!report.ok()) return Fail(report.status());
+  std::cout << "restored " << config.sqlite_path << " from " << backup << "\n" << *report;
+  return 0;
+}
+
 int Run(const std::string& path) {
   // Blocked before any thread is started, so that only the sigwait below takes them.
   sigset_t signals;
@@ -77,6 +84,8 @@ int Main(int argc, char** argv) {
       "Examples:\n"
       "  gatehouse-server --create-database --config gatehouse.yaml   once, before the first "
       "start\n"
+      "  gatehouse-server --restore FILE --config gatehouse.yaml      put a backup in the place "
+      "of a lost database\n"
       "  gatehouse-server --config gatehouse.yaml                     run; SIGTERM drains and "
       "ends,\n"
       "                                                               SIGHUP reads the "
@@ -96,11 +105,19 @@ int Main(int argc, char** argv) {
   app.add_flag("--create-database", create_database,
                "Make a new, empty database where the configuration says, and end; never "
                "overwrites one");
+  std::string backup;
+  auto* restore_option =
+      app.add_option("--restore", backup,
+                     "Make a database out of a backup where the configuration says, and end; "
+                     "never overwrites one")
+          ->type_name("FILE");
   CLI11_PARSE(app, argc, argv);
 
   const bool check = check_option->count() > 0;
-  if (check && create_database) {
-    std::cerr << "gatehouse-server: --check and --create-database are two different things\n";
+  const bool restore = restore_option->count() > 0;
+  if (int{check} + int{create_database} + int{restore} > 1) {
+    std::cerr << "gatehouse-server: --check, --create-database and --restore are different "
+                 "things; give one\n";
     return 2;
   }
   if (!path.empty() && !check_path.empty() && path != check_path) {
@@ -112,10 +129,11 @@ int Main(int argc, char** argv) {
     std::cerr << "gatehouse-server: --config FILE is required; --help shows examples\n";
     return 2;
   }
-  if (!check && !create_database) return Run(path);
+  if (!check && !create_database && !restore) return Run(path);
   const auto config = config::LoadConfig(path);
   if (!config.ok()) return Fail(config.status());
-  return check ? Check(*config, path) : CreateDatabase(*config);
+  if (check) return Check(*config, path);
+  return restore ? Restore(backup, *config) : CreateDatabase(*config);
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 #include "server/server.h"
 
+#include <filesystem>
 #include <optional>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -35,14 +37,20 @@ class RunningServer final : public Server {
   absl::Status Start(const config::Config& config, const ServerOptions& options) GH_EXCLUDES(mu_) {
     MutexLock lock(mu_);
     GH_ASSIGN_OR_RETURN(RulesBuilder::Built built, builder_.Build(config));
-    fixed_ = {config.grpc, config.http, config.sqlite_path};
+    fixed_ = {config.grpc, config.http, config.sqlite_path, config.audit, BackupsOf(config)};
     rulesets_.emplace(std::move(built.rules));
     metrics_.emplace(*rulesets_, index_, numbers_, decisions_, clock_.Now());
     readiness_.emplace(*rulesets_);
-    GH_ASSIGN_OR_RETURN(store_,
-                        revocation::OpenSqliteStore({.path = config.sqlite_path}, clock_, index_));
-    service_ =
-        std::make_unique<frontend::AuthorizationService>(*rulesets_, *store_, *metrics_, clock_);
+    GH_ASSIGN_OR_RETURN(
+        store_, revocation::OpenSqliteStore(
+                    {.path = config.sqlite_path,
+                     .keep = config.keep,
+                     .audit = config.audit,
+                     .saw_good_token = [this] { return index_.saw_good_token(); },
+                     .take_refused_sessions = [this] { return index_.TakeRefusedSessions(); }},
+                    clock_, index_));
+    service_ = std::make_unique<frontend::AuthorizationService>(*rulesets_, *store_, *metrics_,
+                                                                clock_, BackupsOf(config));
     GH_ASSIGN_OR_RETURN(http_, frontend::HttpServer::Start(
                                    config.http.host, config.http.port,
                                    [this](const std::string& path) { return HttpReply(path); }));
@@ -92,19 +100,30 @@ class RunningServer final : public Server {
     config::Endpoint grpc;
     config::Endpoint http;
     std::string sqlite_path;
+    absl::Duration audit;
+    std::string backups;
   };
+
+  // The folder; empty without one.
+  static std::string BackupsOf(const config::Config& config) {
+    return config.backups.has_value() ? config.backups->path : "";
+  }
 
   absl::Status CheckFixed(const config::Config& config) const GH_REQUIRES(mu_) {
     std::vector<std::string> faults;
     const auto check = [&faults](absl::string_view field, const std::string& before,
                                  const std::string& after) {
       if (before == after) return;
-      faults.push_back(absl::StrCat(field, ": is ", before, " since the start; to change it to ",
-                                    after, " needs a restart"));
+      faults.push_back(absl::StrCat(field, ": is ", before.empty() ? "none" : before,
+                                    " since the start; to change it to ",
+                                    after.empty() ? "none" : after, " needs a restart"));
     };
     check("listen.grpc", fixed_.grpc.ToString(), config.grpc.ToString());
     check("listen.http", fixed_.http.ToString(), config.http.ToString());
     check("revocations.sqlite.path", fixed_.sqlite_path, config.sqlite_path);
+    check("revocations.audit", absl::FormatDuration(fixed_.audit),
+          absl::FormatDuration(config.audit));
+    check("revocations.backups", fixed_.backups, BackupsOf(config));
     if (faults.empty()) return absl::OkStatus();
     return absl::FailedPreconditionError(absl::StrJoin(faults, "\n"));
   }
@@ -161,10 +180,31 @@ absl::Status CreateStore(const config::Config& config) {
   return revocation::CreateSqliteDatabase(config.sqlite_path);
 }
 
+absl::StatusOr<std::string> RestoreStore(const std::string& backup, const config::Config& config) {
+  revocation::RestoreReport report;
+  GH_RETURN_IF_ERROR(revocation::RestoreSqliteDatabase(backup, config.sqlite_path, report));
+  const std::string newest =
+      report.newest == absl::InfinitePast()
+          ? "knows no revocations"
+          : absl::StrCat("knows revocations up to ",
+                         absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", report.newest, absl::UTCTimeZone()),
+                         ": what was revoked or taken back later must be done again");
+  return absl::StrCat("  revision  ", report.revision, "\n  facts     ", report.facts,
+                      "\n  store id  ", report.store_id, " (a new one)\n", newest, "\n");
+}
+
 absl::Status CheckKeys(const config::Config& config) {
   std::vector<absl::Status> faults;
   for (const config::Issuer& issuer : config.issuers) {
     for (absl::Status& fault : FindKeyFaults(issuer)) faults.push_back(std::move(fault));
+  }
+  if (config.backups.has_value()) {
+    std::error_code error;
+    if (!std::filesystem::is_directory(config.backups->path, error)) {
+      faults.push_back(absl::NotFoundError(absl::StrCat(
+          config.backups->place, ": ", log::Escape(config.backups->path, 256),
+          " is no folder that can be reached; make it, for this server alone (mode 0700)")));
+    }
   }
   if (const absl::Status callers = frontend::CallerTable::Load(config.callers).status();
       !callers.ok()) {

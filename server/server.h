@@ -56,13 +56,17 @@ class Server {
   virtual int http_port() const = 0;
 };
 
-// Whether the files and secrets that the configuration names can be used, those of
-// callers included, without touching the network or the database. An error has a
+// Whether the files, secrets and folders that the configuration names can be used, those
+// of callers included, without touching the network or the database. An error has a
 // line for each fault, "file:line: field: what is wrong", and the first one's code.
 absl::Status CheckKeys(const config::Config& config);
 
 // Makes the new, empty store that the configuration names. As CreateSqliteDatabase.
 absl::Status CreateStore(const config::Config& config);
+
+// Makes the store that the configuration names out of a backup, as RestoreSqliteDatabase.
+// Gives back what it holds, in lines for people.
+absl::StatusOr<std::string> RestoreStore(const std::string& backup, const config::Config& config);
 
 // What is allowed and an operator should know, a sentence each.
 std::vector<std::string> Warnings(const config::Config& config);

@@ -19,7 +19,8 @@ enum class Output { kText, kJson };
 // What every subcommand takes.
 struct Options {
   std::string target = "127.0.0.1:7070";
-  absl::Duration timeout = absl::Seconds(6);  // the server waits up to 2 s for keys
+  static constexpr absl::Duration kTimeout = absl::Seconds(6);  // servers wait 2 s for keys
+  absl::Duration timeout = kTimeout;
   Output output = Output::kText;
   std::string caller_token_file;  // empty: no token is sent
 };
@@ -32,6 +33,7 @@ using Action = std::function<int(const Options&)>;
 void AddVerify(CLI::App& app, Action& action);
 void AddAuthorize(CLI::App& app, Action& action);
 void AddRevoke(CLI::App& app, Action& action);
+void AddReinstate(CLI::App& app, Action& action);
 void AddRevocations(CLI::App& app, Action& action);
 void AddPolicy(CLI::App& app, Action& action);
 void AddDevToken(CLI::App& app, Action& action);

@@ -96,6 +96,9 @@ std::string Connection::Explain(const grpc::Status& status) const {
                           absl::FormatDuration(options_.timeout),
                           "\nTry again, or allow more time with --timeout.");
     case grpc::StatusCode::INVALID_ARGUMENT:
+    case grpc::StatusCode::NOT_FOUND:
+    case grpc::StatusCode::ALREADY_EXISTS:
+    case grpc::StatusCode::FAILED_PRECONDITION:
       return absl::StrCat("the server refused the request: ", said);
     case grpc::StatusCode::UNAUTHENTICATED:
       return absl::StrCat(

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "client/cli/commands.h"
 #include "client/cli/output.h"
@@ -25,17 +26,25 @@ class Connection {
   std::optional<Reply> Call(grpc::Status (v1::AuthorizationService::Stub::*method)(
                                 grpc::ClientContext*, const Request&, Reply*),
                             const Request& request) {
-    if (!caller_token_.ok()) {
-      Fail(caller_token_.status().message());
-      return std::nullopt;
-    }
+    Reply reply;
+    const absl::Status status = Ask(method, request, reply);
+    if (status.ok()) return reply;
+    Fail(status.message());
+    return std::nullopt;
+  }
+
+  // The same without a word on standard error: what went wrong, for people, with the code
+  // that the server gave.
+  template <class Request, class Reply>
+  absl::Status Ask(grpc::Status (v1::AuthorizationService::Stub::*method)(grpc::ClientContext*,
+                                                                          const Request&, Reply*),
+                   const Request& request, Reply& reply) {
+    if (!caller_token_.ok()) return caller_token_.status();
     grpc::ClientContext context;
     Prepare(context);
-    Reply reply;
     const grpc::Status status = (*stub_.*method)(&context, request, &reply);
-    if (status.ok()) return reply;
-    Fail(Explain(status));
-    return std::nullopt;
+    if (status.ok()) return absl::OkStatus();
+    return {static_cast<absl::StatusCode>(status.error_code()), Explain(status)};
   }
 
  private:

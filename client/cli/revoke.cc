@@ -1,13 +1,14 @@
 #include <iostream>
 #include <memory>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/arguments.h"
 #include "client/cli/commands.h"
 #include "client/cli/connection.h"
 #include "client/cli/revocation_text.h"
+#include "client/cli/time_input.h"
 #include "client/cli/token_input.h"
+#include "server/base/status_macros.h"
 
 namespace gatehouse::cli {
 namespace {
@@ -15,8 +16,9 @@ namespace {
 struct Arguments {
   std::string token_file;
   std::string issuer;
-  std::string id;  // a token id, a session or a subject
+  std::string id;  // a token id, a session, a subject, a tenant, a client or a key
   std::string issued_until;
+  std::string until;
   std::string reason;
 };
 using Shared = std::shared_ptr<Arguments>;
@@ -24,26 +26,16 @@ using Shared = std::shared_ptr<Arguments>;
 // Fills the request's target. Not OK: wrong arguments, with a message for people.
 using Target = absl::Status (*)(const Arguments& arguments, v1::RevokeRequest& request);
 
-void Print(const v1::RevokeResponse& reply) {
-  const v1::Revocation& revocation = reply.revocation();
-  std::cout << Coloured(Colour::kGreen, "revoked") << "\n";
-  PrintRows({
-      {KindOf(revocation), TargetOf(revocation)},
-      {"issuer", revocation.issuer()},
-      {"reason", revocation.reason()},
-      {"made", revocation.has_create_time() ? TimeText(revocation.create_time()) : ""},
-      {"by", revocation.actor()},
-      {"kept until", revocation.has_end_time() ? TimeText(revocation.end_time()) : ""},
-      {"id", revocation.id()},
-      {"revision", absl::StrCat(revocation.revision())},
-  });
-}
-
 int Revoke(const Arguments& arguments, Target target, const Options& options) {
   v1::RevokeRequest request;
   request.set_reason(arguments.reason);
   if (const absl::Status status = target(arguments, request); !status.ok()) {
     return Fail(status.message());
+  }
+  if (!arguments.until.empty()) {
+    const absl::StatusOr<absl::Time> end = ParseEnd("--until", arguments.until);
+    if (!end.ok()) return Fail(end.status().message());
+    SetStamp(*end, *request.mutable_expire_time());
   }
   const auto reply = Connection(options).Call(&v1::AuthorizationService::Stub::Revoke, request);
   if (!reply.has_value()) return kUnknown;
@@ -55,7 +47,10 @@ int Revoke(const Arguments& arguments, Target target, const Options& options) {
   if (reply->revocation().id().empty()) {
     return Fail("the answer holds no revocation: take it as not done, and ask again");
   }
-  if (options.output == Output::kText) Print(*reply);
+  if (options.output == Output::kText) {
+    std::cout << Coloured(Colour::kGreen, "revoked") << "\n";
+    PrintRevocation(reply->revocation());
+  }
   return kYes;
 }
 
@@ -78,24 +73,34 @@ absl::Status TargetSession(const Arguments& arguments, v1::RevokeRequest& reques
   return absl::OkStatus();
 }
 
+template <class ByTime>
+absl::Status SetIssuedUntil(const Arguments& arguments, ByTime& target) {
+  target.set_issuer(arguments.issuer);
+  if (arguments.issued_until.empty()) return absl::OkStatus();
+  GH_ASSIGN_OR_RETURN(const absl::Time until,
+                      ParseMoment("--issued-until", arguments.issued_until));
+  target.mutable_issued_until()->set_seconds(absl::ToUnixSeconds(until));
+  return absl::OkStatus();
+}
+
 absl::Status TargetSubject(const Arguments& arguments, v1::RevokeRequest& request) {
-  v1::SubjectTarget& subject = *request.mutable_subject();
-  subject.set_issuer(arguments.issuer);
-  subject.set_subject(arguments.id);
-  const std::string& until = arguments.issued_until;
-  if (until.empty()) return absl::OkStatus();
-  int64_t seconds = 0;
-  absl::Time time;
-  std::string error;
-  if (until == "now") {
-    seconds = absl::ToUnixSeconds(absl::Now());
-  } else if (absl::ParseTime(absl::RFC3339_full, until, &time, &error)) {
-    seconds = absl::ToUnixSeconds(time);
-  } else if (!absl::SimpleAtoi(until, &seconds)) {
-    return absl::InvalidArgumentError(
-        "--issued-until must be now, a time such as 2026-11-21T09:00:00Z, or seconds since 1970");
-  }
-  subject.mutable_issued_until()->set_seconds(seconds);
+  request.mutable_subject()->set_subject(arguments.id);
+  return SetIssuedUntil(arguments, *request.mutable_subject());
+}
+
+absl::Status TargetTenant(const Arguments& arguments, v1::RevokeRequest& request) {
+  request.mutable_tenant()->set_tenant(arguments.id);
+  return SetIssuedUntil(arguments, *request.mutable_tenant());
+}
+
+absl::Status TargetClient(const Arguments& arguments, v1::RevokeRequest& request) {
+  request.mutable_client()->set_client_id(arguments.id);
+  return SetIssuedUntil(arguments, *request.mutable_client());
+}
+
+absl::Status TargetKey(const Arguments& arguments, v1::RevokeRequest& request) {
+  request.mutable_key()->set_issuer(arguments.issuer);
+  request.mutable_key()->set_key_id(arguments.id);
   return absl::OkStatus();
 }
 
@@ -117,22 +122,23 @@ void AddId(CLI::App& command, const Shared& arguments, const std::string& name,
   AddText(command, name, arguments->id, help)->required();
 }
 
-}  // namespace
+void AddUntil(CLI::App& command, const Shared& arguments) {
+  AddText(command, "--until", arguments->until,
+          "Only suspend: refuse every token until then, and none afterwards. A time, or how long "
+          "from now")
+      ->type_name("TIME");
+}
 
-void AddRevoke(CLI::App& app, Action& action) {
-  const auto arguments = std::make_shared<Arguments>();
-  CLI::App* const revoke =
-      app.add_subcommand("revoke", "Make the server refuse a token, a session or a subject");
-  revoke->require_subcommand(1);
-  AddExamples(*revoke,
-              "  gatehouse revoke token --reason stolen < ada.token\n"
-              "  gatehouse revoke session --issuer https://login.example.com 9f2c\n"
-              "  gatehouse revoke subject --issuer https://login.example.com ada\n"
-              "  gatehouse revoke subject --help\n",
-              kCodesOfADeed);
+void AddIssuedUntil(CLI::App& command, const Shared& arguments) {
+  AddText(command, "--issued-until", arguments->issued_until,
+          "Refuse tokens issued up to then: now, a time or seconds since 1970. Without it, every "
+          "token that can exist at this moment")
+      ->type_name("TIME");
+}
 
+void AddOneToken(CLI::App& revoke, Action& action, const Shared& arguments) {
   CLI::App* const token =
-      AddTarget(*revoke, action, arguments, "token", "Revoke one token", TargetToken);
+      AddTarget(revoke, action, arguments, "token", "Revoke one token", TargetToken);
   AddTokenFile(*token, arguments->token_file);
   AddExamples(*token,
               "  gatehouse revoke token --token-file ada.token --reason \"laptop stolen\"\n"
@@ -140,31 +146,84 @@ void AddRevoke(CLI::App& app, Action& action) {
               kCodesOfADeed);
 
   CLI::App* const token_id =
-      AddTarget(*revoke, action, arguments, "token-id",
+      AddTarget(revoke, action, arguments, "token-id",
                 "Revoke the token with an id (its jti claim)", TargetTokenId);
   AddId(*token_id, arguments, "id", "The jti claim");
+  AddUntil(*token_id, arguments);
   AddExamples(*token_id, "  gatehouse revoke token-id --issuer https://login.example.com 4711\n",
               kCodesOfADeed);
+}
 
+void AddSession(CLI::App& revoke, Action& action, const Shared& arguments) {
   CLI::App* const session =
-      AddTarget(*revoke, action, arguments, "session",
+      AddTarget(revoke, action, arguments, "session",
                 "Revoke every token of a session, also those still to come", TargetSession);
   AddId(*session, arguments, "session", "The session's id (the sid claim)");
+  AddUntil(*session, arguments);
   AddExamples(*session, "  gatehouse revoke session --issuer https://login.example.com 9f2c\n",
               kCodesOfADeed);
+}
 
-  CLI::App* const subject = AddTarget(*revoke, action, arguments, "subject",
+void AddSubject(CLI::App& revoke, Action& action, const Shared& arguments) {
+  CLI::App* const subject = AddTarget(revoke, action, arguments, "subject",
                                       "Revoke every token of a subject up to now", TargetSubject);
   AddId(*subject, arguments, "subject", "The sub claim");
-  AddText(*subject, "--issued-until", arguments->issued_until,
-          "Refuse tokens issued up to then: now, a time or seconds since 1970. Without it, every "
-          "token that can exist at this moment")
-      ->type_name("TIME");
+  AddIssuedUntil(*subject, arguments);
+  AddUntil(*subject, arguments);
   AddExamples(*subject,
               "  gatehouse revoke subject --issuer https://login.example.com ada\n"
+              "  gatehouse revoke subject --issuer https://login.example.com ada --until 15m\n"
               "  gatehouse revoke subject --issuer https://login.example.com ada \\\n"
               "      --issued-until 2026-11-21T09:00:00Z --reason \"password changed\"\n",
               kCodesOfADeed);
+}
+
+void AddMany(CLI::App& revoke, Action& action, const Shared& arguments) {
+  CLI::App* const tenant = AddTarget(revoke, action, arguments, "tenant",
+                                     "Revoke every token of a tenant up to now", TargetTenant);
+  AddId(*tenant, arguments, "tenant", "The tenant, as the issuer's `claims.tenant` names it");
+  AddIssuedUntil(*tenant, arguments);
+  AddUntil(*tenant, arguments);
+  AddExamples(*tenant,
+              "  gatehouse revoke tenant --issuer https://login.example.com acme --until "
+              "2026-12-01T00:00:00Z\n",
+              kCodesOfADeed);
+
+  CLI::App* const client = AddTarget(revoke, action, arguments, "client",
+                                     "Revoke every token of a client up to now", TargetClient);
+  AddId(*client, arguments, "client", "The client_id claim");
+  AddIssuedUntil(*client, arguments);
+  AddUntil(*client, arguments);
+  AddExamples(*client, "  gatehouse revoke client --issuer https://login.example.com mobile-app\n",
+              kCodesOfADeed);
+
+  CLI::App* const key = AddTarget(revoke, action, arguments, "key",
+                                  "Revoke every token that a key verifies, for ever", TargetKey);
+  AddId(*key, arguments, "key", "The key's kid; of one without it its thumbprint (RFC 7638)");
+  AddExamples(*key,
+              "  gatehouse revoke key --issuer https://login.example.com 2026-11 --reason leaked\n",
+              kCodesOfADeed);
+}
+
+}  // namespace
+
+void AddRevoke(CLI::App& app, Action& action) {
+  const auto arguments = std::make_shared<Arguments>();
+  CLI::App* const revoke = app.add_subcommand(
+      "revoke",
+      "Make the server refuse a token, a session, a subject, a tenant, a client or a key");
+  revoke->require_subcommand(1);
+  AddExamples(*revoke,
+              "  gatehouse revoke token --reason stolen < ada.token\n"
+              "  gatehouse revoke session --issuer https://login.example.com 9f2c\n"
+              "  gatehouse revoke subject --issuer https://login.example.com ada\n"
+              "  gatehouse revoke tenant --issuer https://login.example.com acme --until 36h\n"
+              "  gatehouse revoke subject --help\n",
+              kCodesOfADeed);
+  AddOneToken(*revoke, action, arguments);
+  AddSession(*revoke, action, arguments);
+  AddSubject(*revoke, action, arguments);
+  AddMany(*revoke, action, arguments);
 }
 
 }  // namespace gatehouse::cli

@@ -60,6 +60,7 @@ int Run(int argc, const char* const* argv) {
   AddVerify(app, action);
   AddAuthorize(app, action);
   AddRevoke(app, action);
+  AddReinstate(app, action);
   AddRevocations(app, action);
   AddPolicy(app, action);
   AddDevToken(app, action);

@@ -22,8 +22,18 @@
 
 namespace gatehouse::frontend {
 
-enum class Method { kVerify, kAuthorize, kBatchAuthorize, kFilter, kRevoke, kListRevocations };
-inline constexpr int kMethods = 6;
+enum class Method {
+  kVerify,
+  kAuthorize,
+  kBatchAuthorize,
+  kFilter,
+  kRevoke,
+  kReinstate,
+  kListRevocations,
+  kImportRevocations,
+  kBackupRevocations
+};
+inline constexpr int kMethods = 9;
 
 // Why a call was not begun.
 enum class Refusal {
@@ -95,6 +105,12 @@ class Metrics final : public prometheus::Collectable {
   ThreadMetrics* AddThread();
   // Revocations are acknowledged on the store's thread.
   void CountRevocation(bool existed);
+  void CountReinstatement(bool existed) {
+    if (!existed) reinstatements_.fetch_add(1, std::memory_order_relaxed);
+  }
+  void CountImported(int64_t added) {
+    imported_.fetch_add(static_cast<uint64_t>(added), std::memory_order_relaxed);
+  }
   void CountFailedRevocation() { failed_revocations_.fetch_add(1, std::memory_order_relaxed); }
 
   // A configuration was put in force at `now`, or one was refused. The server's first
@@ -115,6 +131,8 @@ class Metrics final : public prometheus::Collectable {
   std::atomic<uint64_t> revocations_ = 0;
   std::atomic<uint64_t> repeated_revocations_ = 0;
   std::atomic<uint64_t> failed_revocations_ = 0;
+  std::atomic<uint64_t> reinstatements_ = 0;
+  std::atomic<uint64_t> imported_ = 0;
   std::atomic<uint64_t> reloads_ = 0;
   std::atomic<uint64_t> refused_reloads_ = 0;
   std::atomic<bool> last_reload_ok_ = true;

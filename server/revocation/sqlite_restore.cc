@@ -110,6 +110,7 @@ absl::Status CheckAndChange(const std::string& backup, const std::string& copy,
   MigrateSchema(db);
   GH_ASSIGN_OR_RETURN(const std::string store_id, RandomId());
   SqliteFacts(db).SetStoreId(store_id);
+  report.store_id = store_id;
   report.revision = SqliteFacts(db).Revision();
   report.facts = db.execAndGet("SELECT count(*) FROM fact").getInt64();
   const int64_t newest =

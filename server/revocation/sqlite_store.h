@@ -52,6 +52,7 @@ absl::StatusOr<std::unique_ptr<RevocationStore>> OpenSqliteStore(const SqliteOpt
                                                                  RevocationListener& listener);
 
 struct RestoreReport {
+  std::string store_id = {};
   int64_t revision = 0;
   // It knows revocations up to then: the newest fact or reinstatement; InfinitePast
   // without any.

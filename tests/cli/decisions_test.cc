@@ -88,7 +88,8 @@ TEST(VerifyCommandTest, JsonIsTheReplyOnOneLine) {
   EXPECT_EQ(
       result.out,
       R"({"decision":{"effect":"EFFECT_DENY","code":"CODE_TOKEN_EXPIRED",)"
-      R"("http_status":401,"detail":"Too late.","id":"d-2","explanation":[]},"revision":"12","store_id":"s1"})"
+      R"("http_status":401,"detail":"Too late.","id":"d-2","explanation":[]},"revision":"12","store_id":"s1",)"
+      R"("rules":"","tags":[]})"
       "\n");
 }
 

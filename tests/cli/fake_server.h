@@ -37,7 +37,10 @@ class FakeServer final : private v1::AuthorizationService::Service {
   Handler<v1::VerifyRequest, v1::VerifyResponse> verify;
   Handler<v1::AuthorizeRequest, v1::AuthorizeResponse> authorize;
   Handler<v1::RevokeRequest, v1::RevokeResponse> revoke;
+  Handler<v1::ReinstateRequest, v1::ReinstateResponse> reinstate;
   Handler<v1::ListRevocationsRequest, v1::ListRevocationsResponse> list;
+  Handler<v1::ImportRevocationsRequest, v1::ImportRevocationsResponse> import;
+  Handler<v1::BackupRevocationsRequest, v1::BackupRevocationsResponse> backup;
 
  private:
   grpc::Status Verify(grpc::ServerContext* context, const v1::VerifyRequest* request,
@@ -54,6 +57,23 @@ class FakeServer final : private v1::AuthorizationService::Service {
                       v1::RevokeResponse* reply) override {
     Note(*context);
     return Answer(revoke, *request, *reply);
+  }
+  grpc::Status Reinstate(grpc::ServerContext* context, const v1::ReinstateRequest* request,
+                         v1::ReinstateResponse* reply) override {
+    Note(*context);
+    return Answer(reinstate, *request, *reply);
+  }
+  grpc::Status ImportRevocations(grpc::ServerContext* context,
+                                 const v1::ImportRevocationsRequest* request,
+                                 v1::ImportRevocationsResponse* reply) override {
+    Note(*context);
+    return Answer(import, *request, *reply);
+  }
+  grpc::Status BackupRevocations(grpc::ServerContext* context,
+                                 const v1::BackupRevocationsRequest* request,
+                                 v1::BackupRevocationsResponse* reply) override {
+    Note(*context);
+    return Answer(backup, *request, *reply);
   }
   grpc::Status ListRevocations(grpc::ServerContext* context,
                                const v1::ListRevocationsRequest* request,

@@ -64,6 +64,84 @@ TEST_F(RevokeCommandTest, IdsAreArguments) {
   EXPECT_FALSE(got_.subject().has_issued_until());
 }
 
+TEST_F(RevokeCommandTest, TenantsClientsAndKeysAreNamedByArguments) {
+  EXPECT_EQ(server_.Run({"revoke", "tenant", "--issuer", "https://i", "acme"}).code, 0);
+  EXPECT_EQ(got_.tenant().issuer(), "https://i");
+  EXPECT_EQ(got_.tenant().tenant(), "acme");
+  EXPECT_FALSE(got_.tenant().has_issued_until());
+  EXPECT_EQ(
+      server_
+          .Run({"revoke", "client", "--issuer", "https://i", "app", "--issued-until", "1795216315"})
+          .code,
+      0);
+  EXPECT_EQ(got_.client().client_id(), "app");
+  EXPECT_EQ(got_.client().issued_until().seconds(), 1795216315);
+  EXPECT_EQ(server_.Run({"revoke", "key", "--issuer", "https://i", "2026-11"}).code, 0);
+  EXPECT_EQ(got_.key().issuer(), "https://i");
+  EXPECT_EQ(got_.key().key_id(), "2026-11");
+  EXPECT_FALSE(got_.has_expire_time());
+}
+
+TEST_F(RevokeCommandTest, SuspensionEndsAtATimeOrSoLongFromNow) {
+  std::vector<std::string> command = {
+      "revoke", "subject", "--issuer", "https://i", "ada", "--until", "2031-01-01T00:00:00.5Z"};
+  EXPECT_EQ(server_.Run(command).code, 0);
+  EXPECT_EQ(got_.expire_time().seconds(), 1924992000);
+  EXPECT_EQ(got_.expire_time().nanos(), 500'000'000);
+  command.back() = "36h";
+  const std::time_t before = std::time(nullptr);
+  EXPECT_EQ(server_.Run(command).code, 0);
+  EXPECT_GE(got_.expire_time().seconds(), before + 36 * 3600);
+  EXPECT_LE(got_.expire_time().seconds(), std::time(nullptr) + 36 * 3600);
+  for (const char* bad : {"tomorrow", "-5m", "0s", "inf", "infinite-future", "7"}) {
+    command.back() = bad;
+    const Result result = server_.Run(command);
+    EXPECT_EQ(result.code, 2) << bad;
+    EXPECT_THAT(result.err, HasSubstr("--until must be a time")) << bad;
+  }
+}
+
+TEST_F(RevokeCommandTest, KeysAndTokensAreNotSuspended) {
+  EXPECT_EQ(server_.Run({"revoke", "key", "--issuer", "i", "k", "--until", "1h"}).code, 2);
+  EXPECT_EQ(server_.Run({"revoke", "token", "--until", "1h"}).code, 2);
+}
+
+TEST_F(RevokeCommandTest, ReinstateTakesBackById) {
+  v1::ReinstateRequest got;
+  server_.reinstate = [&got](const v1::ReinstateRequest& request, v1::ReinstateResponse& reply) {
+    got = request;
+    *reply.mutable_revocation() = OfSession(4);
+    v1::Reinstatement& reinstatement = *reply.mutable_revocation()->mutable_reinstatement();
+    reinstatement.set_actor("ops");
+    reinstatement.set_reason("phone found");
+    reinstatement.mutable_create_time()->set_seconds(1795216399);
+    return grpc::Status::OK;
+  };
+  const Result result = server_.Run({"reinstate", "r4", "--reason", "phone found"});
+  EXPECT_EQ(result.code, 0);
+  EXPECT_EQ(got.id(), "r4");
+  EXPECT_EQ(got.reason(), "phone found");
+  EXPECT_THAT(result.out,
+              AllOf(StartsWith("taken back\n  session        s1\n"),
+                    HasSubstr("  taken back     2026-11-20T23:13:19Z\n  taken back by  ops\n"
+                              "  because        phone found\n")));
+}
+
+TEST_F(RevokeCommandTest, ReinstatementThatIsNotInTheAnswerIsExitCode2) {
+  server_.reinstate = [](const auto&, v1::ReinstateResponse& reply) {
+    *reply.mutable_revocation() = OfSession(4);
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(server_.Run({"reinstate", "r4"}).code, 2);
+  server_.reinstate = [](const auto&, auto&) {
+    return grpc::Status(grpc::StatusCode::NOT_FOUND, "there is no such revocation");
+  };
+  const Result result = server_.Run({"reinstate", "r4"});
+  EXPECT_EQ(result.code, 2);
+  EXPECT_THAT(result.err, HasSubstr("there is no such revocation"));
+  EXPECT_EQ(server_.Run({"reinstate"}).code, 2);
+}
+
 TEST_F(RevokeCommandTest, IssuedUntilIsNowOrATimeOrSeconds) {
   const std::vector<std::string> command = {"revoke", "subject",        "--issuer",
                                             "i",      "--issued-until", ""};
@@ -204,6 +282,59 @@ TEST_F(RevocationsCommandTest, LimitCutsAndSaysSo) {
   EXPECT_EQ(Lines(result.out), 1001);
   EXPECT_THAT(result.err, HasSubstr("there are more"));
   EXPECT_EQ(Lines(server_.Run({"revocations", "--output", "json"}).out), 100);
+}
+
+TEST_F(RevocationsCommandTest, FiltersGoToTheServerWithEveryPage) {
+  std::vector<v1::ListRevocationsRequest> got;
+  server_.list = [&got](const v1::ListRevocationsRequest& request,
+                        v1::ListRevocationsResponse& reply) {
+    got.push_back(request);
+    *reply.add_revocations() = OfSession(1);
+    if (request.page_token().empty()) reply.set_next_page_token("2");
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(server_
+                .Run({"revocations", "list", "--kind", "token-id", "--issuer", "https://i", "--by",
+                      "ops", "--from", "1795216315", "--before", "2026-11-21T00:00:00Z", "--all"})
+                .code,
+            0);
+  ASSERT_EQ(got.size(), 2U);
+  for (const v1::ListRevocationsRequest& request : got) {
+    EXPECT_EQ(request.kind(), "token_id");
+    EXPECT_EQ(request.issuer(), "https://i");
+    EXPECT_EQ(request.actor(), "ops");
+    EXPECT_EQ(request.created_from().seconds(), 1795216315);
+    EXPECT_EQ(request.created_before().seconds(), 1795219200);
+    EXPECT_TRUE(request.with_past());
+  }
+  EXPECT_EQ(server_.Run({"revocations"}).code, 0);
+  EXPECT_EQ(got.back().kind(), "");
+  EXPECT_FALSE(got.back().has_created_from());
+  EXPECT_FALSE(got.back().with_past());
+}
+
+TEST_F(RevocationsCommandTest, TheStateIsShownWithThePast) {
+  server_.list = [](const auto&, v1::ListRevocationsResponse& reply) {
+    *reply.add_revocations() = OfSession(3);
+    reply.mutable_revocations(0)->mutable_reinstatement()->mutable_create_time()->set_seconds(
+        1795216399);
+    *reply.add_revocations() = OfSession(2);
+    reply.mutable_revocations(1)->mutable_end_time()->set_seconds(1);
+    *reply.add_revocations() = OfSession(1);
+    reply.mutable_revocations(2)->clear_end_time();
+    return grpc::Status::OK;
+  };
+  const Result result = server_.Run({"revocations", "--all"});
+  EXPECT_THAT(result.out,
+              AllOf(HasSubstr("STATE\n"), HasSubstr("r3  taken back 2026-11-20T23:13:19Z\n"),
+                    HasSubstr("r2  ended 1970-01-01T00:00:01Z\n"), HasSubstr("r1  in force\n")));
+}
+
+TEST_F(RevocationsCommandTest, OptionsOfTheListAreNoneOfTheOthers) {
+  const Result result = server_.Run({"revocations", "--limit", "3", "export"});
+  EXPECT_EQ(result.code, 2);
+  EXPECT_THAT(result.err, HasSubstr("--limit"));
+  EXPECT_EQ(server_.Run({"revocations", "export", "--kind", "key"}).code, 2);
 }
 
 TEST_F(RevocationsCommandTest, EmptyListSaysSo) {

@@ -102,6 +102,8 @@ const Case kForm[] = {
      "g.yaml:38: revocations.keep: must be neither negative nor infinite, but is \"inf\""},
     {"DurationTooLong", "  keep: 720h", "  keep: 9999999999h",
      "g.yaml:38: revocations.keep: must be neither negative nor infinite"},
+    {"AuditNegative", "  keep: 720h", "  audit: -1h",
+     "g.yaml:38: revocations.audit: must be neither negative nor infinite"},
     {"DurationAsList", "    skew: 1m", "    skew: [1m]",
      "g.yaml:33: issuers[2].skew: must be one value, not a list"},
     {"TwoOfOneChoice", "{secret_env: GATEHOUSE_SECRET}", "{secret_env: A, secret_file: b}",
@@ -146,6 +148,11 @@ const Case kYaml[] = {
 };
 
 const Case kMeaning[] = {
+    {"AuditTooLong", "  keep: 720h", "  audit: 87601h",
+     "g.yaml:38: revocations.audit: must be from 0s to 87600h, but is 87601h"},
+    {"RememberForTooLong", "  keep: 720h", "  remember_for: 61m",
+     "g.yaml:38: revocations.remember_for: must be from 0s to 1h, but is 1h1m"},
+    {"BackupsEmpty", "  keep: 720h", "  backups: \"\"", "g.yaml:38: revocations.backups: "},
     {"NoPort", "grpc: \"127.0.0.1:7070\"", "grpc: 127.0.0.1",
      "g.yaml:1: listen.grpc: must be \"host:port\"; the port is missing"},
     {"NoHost", "grpc: \"127.0.0.1:7070\"", "grpc: \":7070\"",

@@ -27,6 +27,30 @@ constexpr char kLeast[] = R"(issuers:
 revocations: {sqlite: {path: gatehouse.db}}
 )";
 
+TEST(Config, WhatIsKeptOfRevocationsHasDefaultsAndLimits) {
+  const auto least = ParseConfig(kLeast, "/etc/gatehouse/gatehouse.yaml");
+  ASSERT_TRUE(least.ok()) << least.status();
+  EXPECT_EQ(least->audit, absl::Hours(2160));
+  EXPECT_EQ(least->remember_for, absl::Seconds(30));
+  EXPECT_FALSE(least->backups.has_value());
+
+  const auto given = [](const std::string& fields) {
+    return ParseConfig(absl::StrReplaceAll(kLeast, {{"gatehouse.db}", "gatehouse.db}, " + fields}}),
+                       "/etc/gatehouse/gatehouse.yaml");
+  };
+  const auto most = given("audit: 87600h, remember_for: 1h, backups: copies");
+  ASSERT_TRUE(most.ok()) << most.status();
+  EXPECT_EQ(most->audit, absl::Hours(87600));
+  EXPECT_EQ(most->remember_for, absl::Hours(1));
+  EXPECT_EQ(most->backups->path, "/etc/gatehouse/copies");
+  EXPECT_THAT(most->backups->place,
+              HasSubstr("/etc/gatehouse/gatehouse.yaml:6: revocations.backups"));
+  const auto nothing = given("audit: 0s, remember_for: 0s");
+  ASSERT_TRUE(nothing.ok()) << nothing.status();
+  EXPECT_EQ(nothing->audit, absl::ZeroDuration());
+  EXPECT_EQ(nothing->remember_for, absl::ZeroDuration());
+}
+
 TEST(Config, EveryFieldIsTakenOver) {
   const auto config = ParseConfig(kGood, "/etc/gatehouse/gatehouse.yaml");
   ASSERT_TRUE(config.ok()) << config.status();

@@ -83,11 +83,15 @@ TEST_F(ServerReloadTest, WhatNeedsARestartIsNamedAndNothingElseIsTaken) {
   next.grpc.port = 7080;
   next.http.host = "::1";
   next.sqlite_path += "2";
+  next.audit = absl::Hours(1);
+  next.backups = config::BackupFolder{.path = folder_, .place = ""};
   const absl::Status refused = server_->Reload(next);
   EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(refused.message()),
               AllOf(HasSubstr("listen.grpc: "), HasSubstr("listen.http: "),
-                    HasSubstr("revocations.sqlite.path: "), HasSubstr("needs a restart")));
+                    HasSubstr("revocations.sqlite.path: "), HasSubstr("revocations.audit: "),
+                    HasSubstr("revocations.backups: is none since the start"),
+                    HasSubstr("needs a restart")));
   EXPECT_EQ(Authorize("bob").decision().code(), before);
   next = config_;
   next.keep = absl::Hours(800);

@@ -7,7 +7,7 @@ from pathlib import Path
 from support import leaks
 from support.client import Client
 
-ALL_RIGHTS = ("verify", "authorize", "explain", "revoke", "list")
+ALL_RIGHTS = ("verify", "authorize", "explain", "revoke", "reinstate", "list", "admin")
 
 
 class Caller:

@@ -17,6 +17,10 @@ def code(name: str) -> int:
     return decision_pb2.Code.Value(f"CODE_{name}")
 
 
+def stamp(seconds: float) -> Timestamp:
+    return Timestamp(seconds=int(seconds // 1), nanos=int(seconds % 1 * 1e9))
+
+
 def token_id_target(issuer: str, token_id: str) -> messages.RevokeRequest:
     target = revocation_pb2.TokenIdTarget(issuer=issuer, token_id=token_id)
     return messages.RevokeRequest(token_id=target)
@@ -70,17 +74,34 @@ class Client:
         )
         return self.revoke(messages.RevokeRequest(subject=target))
 
-    def revocations(self) -> list[revocation_pb2.Revocation]:
+    def suspend_subject(self, issuer: str, subject: str, until: float):
+        target = revocation_pb2.SubjectTarget(issuer=issuer, subject=subject)
+        return self.revoke(messages.RevokeRequest(subject=target, expire_time=stamp(until)))
+
+    def reinstate(self, revocation_id: str, reason: str = "") -> messages.ReinstateResponse:
+        request = messages.ReinstateRequest(id=revocation_id, reason=reason)
+        return self.stub.Reinstate(request, timeout=DEADLINE, metadata=self.metadata)
+
+    def import_revocations(self, revocations) -> messages.ImportRevocationsResponse:
+        request = messages.ImportRevocationsRequest(revocations=revocations)
+        return self.stub.ImportRevocations(request, timeout=DEADLINE, metadata=self.metadata)
+
+    def backup(self, name: str = "") -> messages.BackupRevocationsResponse:
+        request = messages.BackupRevocationsRequest(name=name)
+        return self.stub.BackupRevocations(request, timeout=DEADLINE, metadata=self.metadata)
+
+    def page(self, **fields) -> messages.ListRevocationsResponse:
+        request = messages.ListRevocationsRequest(**fields)
+        return self.stub.ListRevocations(request, timeout=DEADLINE, metadata=self.metadata)
+
+    def revocations(self, page_size=1000, **filters) -> list[revocation_pb2.Revocation]:
         """All of them, page by page."""
-        found, page = [], ""
+        found, token = [], ""
         while True:
-            request = messages.ListRevocationsRequest(page_size=1000, page_token=page)
-            reply = self.stub.ListRevocations(
-                request, timeout=DEADLINE, metadata=self.metadata
-            )
+            reply = self.page(page_size=page_size, page_token=token, **filters)
             found.extend(reply.revocations)
-            page = reply.next_page_token
-            if not page:
+            token = reply.next_page_token
+            if not token:
                 return found
 
     def serving(self, service: str = "") -> str:
