@@ -27,7 +27,7 @@ absl::string_view Parent(absl::string_view path) {
 
 int Findings::LineOf(absl::string_view path) const {
   while (true) {
-    const auto found = lines_.find(std::string(path));
+    const auto found = lines_.find(path);
     if (found != lines_.end()) return found->second;
     if (path.empty()) return 1;
     path = Parent(path);

@@ -4,6 +4,7 @@
 #include <set>
 #include <string>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 
@@ -17,7 +18,7 @@ class Findings {
 
   // The file gives the field `path`, on `line` (from 1).
   void Place(const std::string& path, int line) { lines_.emplace(path, line); }
-  bool Given(const std::string& path) const { return lines_.count(path) > 0; }
+  bool Given(absl::string_view path) const { return lines_.contains(path); }
   // The field's line, or that of what should have held it.
   int LineOf(absl::string_view path) const;
 
@@ -41,7 +42,8 @@ class Findings {
   bool Blocked(const std::string& path) const;
 
   const std::string file_;
-  std::map<std::string, int> lines_;
+  // Hashed: the paths of a large policy are many, long, and begin alike.
+  absl::flat_hash_map<std::string, int> lines_;
   std::set<std::string> malformed_;
   std::multimap<int, std::string> mistakes_;  // by line
 };

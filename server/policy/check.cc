@@ -214,6 +214,8 @@ class Checker {
                                  " is not among policy.roles; write it there, if only as \"",
                                  log::Escape(who.name, 64), ": {}\""));
     }
+    // Once for each role, since it goes through all of them.
+    if (!named_roles_.insert(who.name).second) return;
     for (const std::string& role : known_roles_) {
       if (role == who.name || Includes(role, who.name)) used_roles_.insert(role);
     }
@@ -250,7 +252,8 @@ class Checker {
   const Definition& policy_;
   const std::vector<std::string>& issuers_;
   std::set<std::string> known_roles_;
-  std::set<std::string> used_roles_;
+  std::set<std::string> named_roles_;  // by a rule
+  std::set<std::string> used_roles_;   // these, and those that include them
   std::map<std::string, std::vector<std::string>> includes_;
   Findings out_;
 };

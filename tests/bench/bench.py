@@ -12,6 +12,7 @@ import tempfile
 import flood
 import profiling
 import report
+import rules
 import servers
 
 REACH = 1.10  # The server's CPU a call against the yardstick's, one token repeated.
@@ -22,10 +23,11 @@ servers are interleaved, so that a machine that slows down slows all alike, and
 the medians are printed. A call that fails or is denied ends the run.
 
 examples:
-  scripts/bench                    everything, about five minutes
+  scripts/bench                    everything, about seven minutes
   scripts/bench --quick            the same with short rounds: only to see it work
   scripts/bench --yardstick-only   completion queue against callback API, no server
   scripts/bench --flood            one caller floods, another is measured
+  scripts/bench --policy           a large policy, and many questions in one call
   scripts/bench --in-process       first sight and memory of a token, beside OpenSSL alone
   scripts/bench --profile          where the time of a Verify goes
 """
@@ -57,6 +59,8 @@ def arguments():
     parser.add_argument("--yardstick-only", action="store_true", help="leave the server out")
     parser.add_argument("--flood", action="store_true",
                         help="only what one caller feels of another's flood of forged tokens")
+    parser.add_argument("--policy", action="store_true",
+                        help="only what a large policy costs, and batches of questions")
     parser.add_argument("--in-process", action="store_true",
                         help="only what a token costs in process")
     parser.add_argument("--profile", action="store_true", help="profile Verify of one token")
@@ -210,6 +214,16 @@ def in_process(bench, options):
         subprocess.run([servers.binary(options.build_dir, command[0]), *command[1:]], check=True)
 
 
+def policy(bench, options):
+    """Of the servers, with the figures to write; then in process."""
+    measured = rules.Rules(bench, options.rounds, options.seconds).run(
+        lambda text: print(f"      {text}", flush=True))
+    print()
+    measured.print_table()
+    rules.in_process(bench, min(21, 4 * options.rounds))
+    return measured.figures()
+
+
 def run(options, bench):
     about = report.machine(options.build_dir, (bench.server_cpu, bench.load_cpu))
     for name, value in about.items():
@@ -224,19 +238,21 @@ def run(options, bench):
         return
     measurement = Measurement(bench, options)
     flooded = None
-    if not options.flood:
+    everything = not (options.flood or options.yardstick_only or options.policy)
+    if everything or options.yardstick_only:
         measurement.full_and_half_load()
-    if not options.flood and not options.yardstick_only:
+    if everything:
         measurement.first_sight()
         measurement.revocations()
-    if not options.yardstick_only:
+    if everything or options.flood:
         flooded = flood.Flood(bench, options.rounds, options.seconds).run(measurement.note)
-    if not options.flood:
+    if everything or options.yardstick_only:
         measurement.print_tables()
     if flooded is not None:
         print()
         flooded.print_table()
-    if not options.flood and not options.yardstick_only:
+    ruled = policy(bench, options) if everything or options.policy else None
+    if everything:
         in_process(bench, options)
     written = {"machine": about, "command": shlex.join(["scripts/bench", *sys.argv[1:]]),
                "rounds": options.rounds, "seconds": options.seconds, "tokens": options.tokens,
@@ -244,6 +260,8 @@ def run(options, bench):
                "cases": measurement.figures()}
     if flooded is not None:
         written["flood"] = flooded.figures()
+    if ruled is not None:
+        written["policy"] = ruled
     path = pathlib.Path(options.json)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(written, indent=2) + "\n")

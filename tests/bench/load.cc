@@ -14,8 +14,9 @@
 #include "tests/bench/load_runner.h"
 
 ABSL_FLAG(std::string, target, "", "HOST:PORT of the server");
-ABSL_FLAG(std::string, method, "verify", "verify, authorize, revoke or empty");
-ABSL_FLAG(std::string, tokens, "", "File of lines \"TOKEN SUBJECT\", for verify and authorize");
+ABSL_FLAG(std::string, method, "verify", "verify, authorize, batch, revoke or empty");
+ABSL_FLAG(std::string, tokens, "", "File of lines \"TOKEN SUBJECT\", for all that ask about one");
+ABSL_FLAG(int, checks, 100, "Checks in each call of batch");
 ABSL_FLAG(std::string, order, "rotate", "How tokens are picked: rotate or random");
 ABSL_FLAG(uint64_t, seed, 1, "For --order=random");
 ABSL_FLAG(std::string, issuer, "http://localhost:3000", "Whose token ids revoke names");
@@ -104,13 +105,16 @@ int Main() {
   const std::string method = absl::GetFlag(FLAGS_method);
   if (method == "empty") return Run(options, EmptyMethod());
   if (method == "revoke") return Run(options, RevokeMethod(absl::GetFlag(FLAGS_issuer)));
-  if (method != "verify" && method != "authorize") {
-    return Fail("--method must be verify, authorize, revoke or empty");
+  if (method != "verify" && method != "authorize" && method != "batch") {
+    return Fail("--method must be verify, authorize, batch, revoke or empty");
   }
+  const int checks = absl::GetFlag(FLAGS_checks);
+  if (checks < 1) return Fail("--checks must be at least 1");
   if (absl::GetFlag(FLAGS_tokens).empty()) return Fail("--tokens is required for " + method);
   const auto tokens = ReadTokens(absl::GetFlag(FLAGS_tokens));
   if (!tokens.ok()) return Fail(std::string(tokens.status().message()));
   const Picker picker(tokens->size(), order == "random", seed);
+  if (method == "batch") return Run(options, BatchMethod(*tokens, checks, picker));
   return method == "verify" ? Run(options, VerifyMethod(*tokens, picker))
                             : Run(options, AuthorizeMethod(*tokens, picker));
 }

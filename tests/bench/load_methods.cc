@@ -4,8 +4,19 @@
 #include <random>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 
 namespace gatehouse::bench {
+namespace {
+
+// The code, if it and the effect say the same.
+v1::Code CodeOfDecision(const v1::Decision& decision) {
+  return (decision.code() == v1::CODE_OK) == (decision.effect() == v1::EFFECT_ALLOW)
+             ? decision.code()
+             : v1::CODE_UNSPECIFIED;
+}
+
+}  // namespace
 
 absl::StatusOr<std::vector<TokenLine>> ReadTokens(const std::string& path) {
   std::ifstream file(path);
@@ -42,12 +53,7 @@ VerifyMethod::VerifyMethod(const std::vector<TokenLine>& tokens, Picker picker)
   for (size_t i = 0; i < tokens.size(); ++i) requests_[i].set_token(tokens[i].token);
 }
 
-v1::Code VerifyMethod::CodeOf(const Reply& reply) {
-  const v1::Decision& decision = reply.decision();
-  return (decision.code() == v1::CODE_OK) == (decision.effect() == v1::EFFECT_ALLOW)
-             ? decision.code()
-             : v1::CODE_UNSPECIFIED;
-}
+v1::Code VerifyMethod::CodeOf(const Reply& reply) { return CodeOfDecision(reply.decision()); }
 
 AuthorizeMethod::AuthorizeMethod(const std::vector<TokenLine>& tokens, Picker picker)
     : requests_(tokens.size()), picker_(picker) {
@@ -59,11 +65,29 @@ AuthorizeMethod::AuthorizeMethod(const std::vector<TokenLine>& tokens, Picker pi
   }
 }
 
-v1::Code AuthorizeMethod::CodeOf(const Reply& reply) {
-  const v1::Decision& decision = reply.decision();
-  return (decision.code() == v1::CODE_OK) == (decision.effect() == v1::EFFECT_ALLOW)
-             ? decision.code()
-             : v1::CODE_UNSPECIFIED;
+v1::Code AuthorizeMethod::CodeOf(const Reply& reply) { return CodeOfDecision(reply.decision()); }
+
+BatchMethod::BatchMethod(const std::vector<TokenLine>& tokens, int checks, Picker picker)
+    : requests_(tokens.size()), checks_(checks), picker_(picker) {
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    requests_[i].set_token(tokens[i].token);
+    for (int n = 0; n < checks; ++n) {
+      v1::Check& check = *requests_[i].add_checks();
+      check.set_resource(absl::StrFormat("note/benchmark-note-%014d", n));
+      check.set_owner(tokens[i].subject);
+      check.set_action("read");
+    }
+  }
+}
+
+v1::Code BatchMethod::CodeOf(const Reply& reply) const {
+  if (CodeOfDecision(reply.decision()) != v1::CODE_OK || reply.decisions_size() != checks_) {
+    return v1::CODE_UNSPECIFIED;
+  }
+  for (const v1::Decision& decision : reply.decisions()) {
+    if (const v1::Code code = CodeOfDecision(decision); code != v1::CODE_OK) return code;
+  }
+  return v1::CODE_OK;
 }
 
 RevokeMethod::RevokeMethod(const std::string& issuer) {

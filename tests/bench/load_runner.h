@@ -160,7 +160,7 @@ class LoadRunner {
       return;
     }
     ++result_.calls;
-    ++codes_[static_cast<size_t>(Method::CodeOf(slot.reply)) % codes_.size()];
+    ++codes_[static_cast<size_t>(method_.CodeOf(slot.reply)) % codes_.size()];
     result_.latency.Add(now - slot.due);
     if (result_.reply_bytes == 0) {
       result_.reply_bytes = static_cast<int64_t>(slot.reply.ByteSizeLong());

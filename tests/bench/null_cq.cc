@@ -48,6 +48,17 @@ struct AuthorizeMethod {
   }
 };
 
+struct BatchMethod {
+  using Request = v1::BatchAuthorizeRequest;
+  using Reply = v1::BatchAuthorizeResponse;
+  static void Prepare(Reply& reply) { FillReply(reply, 0); }
+  static void Ask(Services& services, grpc::ServerContext* context, Request* request,
+                  grpc::ServerAsyncResponseWriter<Reply>* writer,
+                  grpc::ServerCompletionQueue* queue, void* tag) {
+    services.authorization.RequestBatchAuthorize(context, request, writer, queue, queue, tag);
+  }
+};
+
 struct EmptyMethod {
   using Request = Nothing;
   using Reply = Nothing;
@@ -58,6 +69,13 @@ struct EmptyMethod {
     services.empty.RequestCall(context, request, writer, queue, queue, tag);
   }
 };
+
+// Makes a prepared reply fit the request.
+template <typename Request, typename Reply>
+void Fit(const Request& /*request*/, Reply& /*reply*/) {}
+void Fit(const v1::BatchAuthorizeRequest& request, v1::BatchAuthorizeResponse& reply) {
+  if (reply.decisions_size() != request.checks_size()) FillReply(reply, request.checks_size());
+}
 
 // One request outstanding or one reply under way, over and over.
 template <typename Method>
@@ -76,6 +94,7 @@ class Call final : public Event {
     }
     if (!ok) return false;  // The server is shutting down.
     asking_ = false;
+    Fit(request_, reply_);
     writer_->Finish(reply_, grpc::Status::OK, this);
     return true;
   }
@@ -97,6 +116,10 @@ class Call final : public Event {
   typename Method::Reply reply_;
   bool asking_ = false;
 };
+
+// Each one asked for makes every event dearer (see null_server.cc), and few batches are
+// under way at once.
+constexpr int kOutstandingBatches = 8;
 
 // One thread, its queue and its calls.
 class Worker {
@@ -123,9 +146,10 @@ class Worker {
       authorize_.emplace_back(services_, queue_.get());
       empty_.emplace_back(services_, queue_.get());
     }
+    for (int i = 0; i < kOutstandingBatches; ++i) batch_.emplace_back(services_, queue_.get());
     void* tag = nullptr;
     bool ok = false;
-    int live = 3 * outstanding_;
+    int live = 3 * outstanding_ + kOutstandingBatches;
     while (queue_->Next(&tag, &ok)) {
       if (static_cast<Event*>(tag)->Proceed(ok)) continue;
       if (--live == 0) all_ended_.set_value();
@@ -138,6 +162,7 @@ class Worker {
   std::deque<Call<VerifyMethod>> verify_;
   std::deque<Call<AuthorizeMethod>> authorize_;
   std::deque<Call<EmptyMethod>> empty_;
+  std::deque<Call<BatchMethod>> batch_;
   std::promise<void> all_ended_;
   std::thread thread_;
 };

@@ -3,14 +3,17 @@
 namespace gatehouse::bench {
 namespace {
 
-template <typename Reply>
-void Fill(Reply& reply) {
-  v1::Decision& decision = *reply.mutable_decision();
+void Fill(v1::Decision& decision) {
   decision.set_effect(v1::EFFECT_ALLOW);
   decision.set_code(v1::CODE_OK);
   decision.set_http_status(200);
   decision.set_detail("Allowed.");
   decision.set_id("0123456789abcdef01234567");
+}
+
+template <typename Reply>
+void Fill(Reply& reply) {
+  Fill(*reply.mutable_decision());
   v1::Principal& principal = *reply.mutable_principal();
   principal.set_issuer("http://localhost:3000");
   principal.set_subject("benchmark-subject-00000000000000");
@@ -28,5 +31,11 @@ void Fill(Reply& reply) {
 
 void FillReply(v1::VerifyResponse& reply) { Fill(reply); }
 void FillReply(v1::AuthorizeResponse& reply) { Fill(reply); }
+
+void FillReply(v1::BatchAuthorizeResponse& reply, int decisions) {
+  Fill(reply);
+  reply.clear_decisions();
+  for (int i = 0; i < decisions; ++i) Fill(*reply.add_decisions());
+}
 
 }  // namespace gatehouse::bench

@@ -9,5 +9,7 @@ namespace gatehouse::bench {
 // the size of the replies, so that scripts/bench can compare the two.
 void FillReply(v1::VerifyResponse& reply);
 void FillReply(v1::AuthorizeResponse& reply);
+// With so many decisions.
+void FillReply(v1::BatchAuthorizeResponse& reply, int decisions);
 
 }  // namespace gatehouse::bench

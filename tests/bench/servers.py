@@ -22,7 +22,7 @@ issuers:
     audiences: [%s]
     algorithms: [EdDSA, RS256]
     keys: {jwks_file: jwks.json}
-revocations: {sqlite: {path: gatehouse.db}}
+revocations: {sqlite: {path: %%s.db}}
 """ % (ISSUER, ISSUER)
 
 
@@ -166,19 +166,24 @@ class Bench:
                  "may: [verify, authorize, revoke]}\n" for name in CALLERS]
         return "callers:\n" + "".join(lines)
 
-    def start_gatehouse(self, wrapper=(), callers=False):
-        """With a fresh database that holds REVOCATIONS of others."""
-        config = self.work_dir / "gatehouse.yaml"
-        config.write_text(CONFIG + (self._callers() if callers else ""))
-        for old in self.work_dir.glob("gatehouse.db*"):
+    def write_config(self, name, more=""):
+        config = self.work_dir / f"{name}.yaml"
+        config.write_text(CONFIG % name + more)
+        return config
+
+    def start_gatehouse(self, wrapper=(), callers=False, name="gatehouse", policy=""):
+        """With a fresh database that holds REVOCATIONS of others. Two that run at the
+        same time need different names."""
+        config = self.write_config(name, (self._callers() if callers else "") + policy)
+        for old in self.work_dir.glob(f"{name}.db*"):
             old.unlink()
         program = [binary(self.build_dir, "gatehouse-server"), "--config", str(config)]
         made = subprocess.run(program + ["--create-database"], capture_output=True, text=True)
         if made.returncode != 0:
             raise BenchError("gatehouse-server --create-database failed:\n" + made.stderr)
-        self._fill(self.work_dir / "gatehouse.db")
+        self._fill(self.work_dir / f"{name}.db")
         return self._start(Server("gatehouse-server", [*wrapper, *program], self.server_cpu,
-                                  self.work_dir / "gatehouse.log"))
+                                  self.work_dir / f"{name}.log"))
 
     @staticmethod
     def _fill(path):

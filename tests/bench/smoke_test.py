@@ -7,10 +7,13 @@ import sys
 import tempfile
 import unittest
 
+import big_policy
+import rules
 import servers
 
 BUILD_DIR = None
 CALLS = 500
+REFUSING = "policy: {resources: {note: {actions: {read: {allow: [\"relation:editor\"]}}}}}\n"
 
 
 class LoadTest(unittest.TestCase):
@@ -31,6 +34,14 @@ class LoadTest(unittest.TestCase):
     def flags(self, method):
         return [f"--method={method}", f"--calls={CALLS}", "--warmup=0",
                 f"--tokens={self.bench.tokens('eddsa-many')}"]
+
+    def batch_flags(self, checks):
+        return [*self.flags("batch"), f"--checks={checks}"]
+
+    def batch(self, server, checks):
+        result = self.bench.load(server, *self.batch_flags(checks))
+        self.assertEqual(result["decisions"], {"CODE_OK": CALLS})
+        return result
 
     def test_every_call_is_answered_and_allowed(self):
         for server in self.each():
@@ -53,6 +64,46 @@ class LoadTest(unittest.TestCase):
                  for server in self.servers for method in ("verify", "authorize")}
         self.assertEqual(len(sizes), 1)
         self.assertGreater(sizes.pop(), 100)
+
+    def test_a_batch_is_answered_with_a_decision_for_each_check(self):
+        sizes = {checks: self.batch(self.servers[0], checks)["reply_bytes"] for checks in (1, 9)}
+        self.assertGreater(sizes[9] - sizes[1], 8 * 40)
+
+    def test_a_batch_is_no_success_unless_each_check_is_allowed(self):
+        server = self.bench.start_gatehouse(policy=REFUSING)
+        done = subprocess.run(self.bench.load_command(server, *self.batch_flags(3)),
+                              capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(json.loads(done.stdout)["decisions"],
+                         {"CODE_INSUFFICIENT_PERMISSIONS": CALLS})
+        self.bench.stop(server)
+
+    def test_null_and_real_server_move_the_same_bytes(self):
+        server = self.bench.start_gatehouse()
+        sizes = [self.batch(one, 100)["reply_bytes"] for one in (self.servers[0], server)]
+        self.assertAlmostEqual(sizes[0], sizes[1], delta=0.02 * sizes[0])
+        self.bench.stop(server)
+
+    def test_the_large_policy_is_as_large_as_is_said_and_always_the_same(self):
+        text = big_policy.policy()
+        self.assertEqual(text, big_policy.policy())
+        self.assertNotEqual(text, big_policy.policy(seed=2))
+        config = self.bench.write_config("large", text)
+        checked = subprocess.run([servers.binary(BUILD_DIR, "gatehouse-policy-bench"),
+                                  f"--config={config}", "--rounds=1", "--calls=10"],
+                                 capture_output=True, text=True, check=False)
+        self.assertEqual(checked.returncode, 0, checked.stderr)
+        self.assertIn("200 resource types, 2000 actions, 50 roles", checked.stdout)
+        for line in ("load: from YAML", "through two includes", "Filter of note read"):
+            self.assertIn(line, checked.stdout)
+
+    def test_rules_are_measured_beside_the_null_server(self):
+        figures = rules.Rules(self.bench, 1, 0.05).run(lambda text: None).figures()
+        self.assertGreater(figures[rules.AUTHORIZE]["large_to_default"], 0)
+        for checks in rules.BATCHES:
+            for name in (rules.NULL, rules.DEFAULT, rules.LARGE):
+                entry = figures[rules.case_of(checks)][name]
+                self.assertGreater(entry["decisions_per_core_second"], 0)
 
     def test_a_refused_call_is_counted_by_its_status_and_fails_the_run(self):
         callback = self.servers[1]  # Has no Revoke.

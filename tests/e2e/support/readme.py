@@ -26,39 +26,57 @@ class Block:
         return f"{self.language} of line {self.line}"
 
 
-def blocks_of(text: str) -> list[Block]:
-    """The blocks to run, in order."""
+@dataclasses.dataclass(frozen=True)
+class Fence:
+    """A fenced block of any kind; `before` is the last line of text above it."""
+
+    info: list[str]
+    line: int
+    before: str
+    lines: list[str]
+
+    @property
+    def source(self) -> str:
+        return "\n".join(self.lines) + "\n"
+
+
+def fences_of(text: str) -> list[Fence]:
+    """All of them, in order."""
     found, before, opened = [], "", None
     for number, line in enumerate(text.splitlines(), 1):
         if opened is None:
             match = _FENCE.match(line)
             if match:
-                opened = (match["fence"], match["info"].split(), number, before, [])
+                opened = (match["fence"], Fence(match["info"].split(), number, before, []))
             elif line.strip():
                 before = line.strip()
             continue
-        fence, info, first, reason, lines = opened
+        fence, block = opened
         # What closes is at least as long, of the same kind, and has no info string.
         if line.strip() and set(line.strip()) == {fence[0]} and len(line.strip()) >= len(fence):
-            block = _block(info, first, reason, lines)
-            if block:
-                found.append(block)
+            found.append(block)
             opened, before = None, ""
         else:
-            lines.append(line)
+            block.lines.append(line)
     if opened is not None:
-        raise ValueError(f"line {opened[2]}: a block is never closed")
+        raise ValueError(f"line {opened[1].line}: a block is never closed")
     return found
 
 
-def _block(info: list[str], first: int, reason: str, lines: list[str]) -> Block | None:
+def blocks_of(text: str) -> list[Block]:
+    """The blocks to run, in order."""
+    return [block for block in map(_block, fences_of(text)) if block]
+
+
+def _block(fence: Fence) -> Block | None:
+    info = fence.info
     if not info or info[0] not in LANGUAGES:
         return None
     if set(info[1:]) - {"no-run"}:
-        raise ValueError(f"line {first}: unknown word after {info[0]}: {' '.join(info[1:])}")
+        raise ValueError(f"line {fence.line}: unknown word after {info[0]}: {' '.join(info[1:])}")
     if "no-run" in info:
-        if not reason.endswith("-->"):
-            raise ValueError(f"line {first}: no comment says why this block is not run")
+        if not fence.before.endswith("-->"):
+            raise ValueError(f"line {fence.line}: no comment says why this block is not run")
         return None
-    prints = tuple(match["text"] for match in map(_PRINTS.match, lines) if match)
-    return Block(info[0], first, "\n".join(lines) + "\n", prints)
+    prints = tuple(match["text"] for match in map(_PRINTS.match, fence.lines) if match)
+    return Block(info[0], fence.line, fence.source, prints)

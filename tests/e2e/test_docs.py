@@ -1,0 +1,210 @@
+"""What docs/ shows of policies is true: each policy is good, each of its tests holds, and
+the calls that replace a backend's own checks parse, ask, and fail closed.
+
+A yaml block that begins with `policy:` is a policy, one that begins with `tests:` is about
+the policy before it; other blocks are fragments or other programs' files.
+"""
+
+import asyncio
+import dataclasses
+import os
+import subprocess
+import sys
+import types
+
+import pytest
+import yaml
+
+from support.places import E2E, NODE, REPOSITORY, program
+from support.readme import Fence, fences_of
+
+DOCS = [REPOSITORY / "docs" / name for name in ("migration.md", "policy.md")]
+MIGRATION = DOCS[0]
+CONFIG = """\
+issuers:
+  - issuer: https://demo.gatehouse.example
+    audiences: [demo]
+    algorithms: [EdDSA]
+    keys: {jwks_file: jwks.json}
+revocations: {sqlite: {path: gatehouse.db}}
+"""
+STRIP = """\
+const strip = require("node:module").stripTypeScriptTypes;
+strip(require("node:fs").readFileSync(0, "utf8"));
+"""
+
+
+@dataclasses.dataclass
+class Documented:
+    policy: Fence
+    tests: list[Fence] = dataclasses.field(default_factory=list)
+
+
+def documented(text: str) -> list[Documented]:
+    """The policies of a document, each with its tables of tests."""
+    found = []
+    for fence in fences_of(text):
+        if fence.info[:1] != ["yaml"]:
+            continue
+        first = next((line for line in fence.lines if line.strip()), "")
+        if first.startswith("policy:"):
+            found.append(Documented(fence))
+        elif first.startswith("tests:"):
+            if not found:
+                raise ValueError(f"line {fence.line}: tests of no policy")
+            found[-1].tests.append(fence)
+    return found
+
+
+def sources(language: str) -> list[Fence]:
+    return [fence for fence in fences_of(MIGRATION.read_text()) if fence.info[:1] == [language]]
+
+
+def gatehouse(*args) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [str(program("gatehouse")), *map(str, args)],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+
+
+def configuration(folder, policy: Fence):
+    config = folder / f"line-{policy.line}.yaml"
+    config.write_text(CONFIG + policy.source)
+    return config
+
+
+def said(doc, fence: Fence, done: subprocess.CompletedProcess) -> str:
+    return f"{doc.name}:{fence.line}:\n{done.stdout}{done.stderr}"
+
+
+@pytest.mark.parametrize("doc", DOCS, ids=lambda doc: doc.name)
+def test_each_policy_is_good_and_each_of_its_tests_holds(doc, tmp_path):
+    policies = documented(doc.read_text())
+    assert policies, f"{doc.name} has no block that begins with `policy:`"
+    assert any(each.tests for each in policies), f"{doc.name} has no block of tests"
+    for each in policies:
+        config = configuration(tmp_path, each.policy)
+        checked = gatehouse("policy", "check", "--config", config)
+        assert checked.returncode == 0, said(doc, each.policy, checked)
+        assert "warning:" not in checked.stdout, said(doc, each.policy, checked)
+        for tests in each.tests:
+            table = tmp_path / f"tests-{tests.line}.yaml"
+            table.write_text(tests.source)
+            tested = gatehouse("policy", "test", table, "--config", config)
+            assert tested.returncode == 0, said(doc, tests, tested)
+
+
+def test_each_policy_of_the_migration_notes_has_its_tests():
+    without = [each.policy.line for each in documented(MIGRATION.read_text()) if not each.tests]
+    assert not without, f"{MIGRATION.name}: policies without tests on lines {without}"
+
+
+def test_wrong_policy_and_wrong_expectation_are_found(tmp_path):
+    text = "```yaml\npolicy: {resources: {a: {actions: {b: {allow: [%s]}}}}}\n```\n"
+    good, bad = (documented(text % who)[0].policy for who in ("owner", "ownr"))
+    assert gatehouse("policy", "check", "--config", configuration(tmp_path, bad)).returncode == 2
+    table = tmp_path / "tests.yaml"
+    table.write_text("tests: [{who: {subject: a}, resource: a/1, action: b, expect: allow}]\n")
+    config = configuration(tmp_path, good)
+    assert gatehouse("policy", "test", table, "--config", config).returncode == 1
+    with pytest.raises(ValueError, match="line 1: tests of no policy"):
+        documented("```yaml\ntests: []\n```\n")
+
+
+def test_python_of_the_migration_notes_compiles():
+    found = sources("python")
+    assert found
+    for fence in found:
+        compile(fence.source, f"{MIGRATION.name}:{fence.line}", "exec")
+
+
+def test_typescript_of_the_migration_notes_parses():
+    found = sources("ts")
+    assert found
+    for fence in found:
+        done = subprocess.run(
+            [str(NODE), "-e", STRIP], input=fence.source, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, said(MIGRATION, fence, done)
+
+
+class HTTPException(Exception):
+    """As FastAPI's."""
+
+    def __init__(self, status_code, detail=None, headers=None):
+        super().__init__(status_code, detail)
+        self.status_code, self.headers = status_code, headers
+
+
+@pytest.fixture
+def governed(make_server, hmac_issuer, tmp_path):
+    """A server with the last policy of the migration notes, which has a table."""
+    policy = yaml.safe_load(documented(MIGRATION.read_text())[-1].policy.source)["policy"]
+    issuer = hmac_issuer.config_with_file(tmp_path, claims={"tenant": "org"})
+    return make_server([issuer], policy=policy).wait_until_ready()
+
+
+def test_python_client_of_the_migration_notes_fails_closed(governed, hmac_issuer, monkeypatch):
+    stand_in = types.ModuleType("fastapi")
+    stand_in.HTTPException = HTTPException
+    monkeypatch.setitem(sys.modules, "fastapi", stand_in)
+    names = {}
+    for fence in sources("python"):
+        if "class Gatehouse" in fence.source:
+            exec(compile(fence.source, f"{MIGRATION.name}:{fence.line}", "exec"), names)
+    token = hmac_issuer.token(org="acme")
+
+    async def ask():
+        client = names["Gatehouse"](governed.grpc)
+
+        async def status(asked) -> HTTPException:
+            with pytest.raises(HTTPException) as caught:
+                await asked
+            return caught.value
+
+        facts = {"owner": "ada", "tenant": "acme"}
+        answer = await client.require(token, "read", "note/1", **facts)
+        assert answer.principal.subject == "ada"
+        others = await status(client.require(token, "read", "note/1", owner="bob", tenant="acme"))
+        assert others.status_code == 403
+        nobody = await status(client.require("", "read", "note/1", **facts))
+        assert (nobody.status_code, nobody.headers) == (401, {"WWW-Authenticate": "Bearer"})
+        where, values = await client.rows(token, "read", "note")
+        assert "$1" in where and sorted(values) == ["acme", "ada"]
+        assert (await status(client.rows("a.b.c", "read", "note"))).status_code == 401
+        assert (await status(client.rows(token, "burn", "note"))).status_code == 403
+        governed.stop()
+        assert (await status(client.require(token, "read", "note/1", **facts))).status_code == 503
+        assert (await status(client.rows(token, "read", "note"))).status_code == 503
+
+    asyncio.run(ask())
+
+
+def test_typescript_client_of_the_migration_notes_fails_closed(governed, hmac_issuer, tmp_path):
+    folder = tmp_path / "express"
+    folder.mkdir()
+    (folder / "proto").symlink_to(REPOSITORY / "proto")
+    for name in ("package.json", "node_modules"):
+        (folder / name).symlink_to(E2E / "readme" / name)
+    client = next(fence for fence in sources("ts") if "function ask" in fence.source)
+    (folder / "ask.ts").write_text(
+        client.source + 'const token = process.env.TOKEN!;\nconst tenant = "acme";\n'
+        'console.log(await ask(token, "read", "note/1", { owner: "ada", tenant }),\n'
+        '  await ask(token, "read", "note/1", { owner: "bob", tenant }),\n'
+        '  await ask("", "read", "note/1", { owner: "ada", tenant }));\ngatehouse.close();\n'
+    )
+    env = {
+        **os.environ, "TOKEN": hmac_issuer.token(org="acme"), "GATEHOUSE_TARGET": governed.grpc,
+    }  # fmt: skip
+
+    def answers() -> str:
+        done = subprocess.run(
+            [str(NODE), "--experimental-strip-types", folder / "ask.ts"],
+            capture_output=True, text=True, timeout=60, cwd=folder, env=env,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    assert answers() == "200 403 401"
+    governed.stop()
+    assert answers() == "503 503 503"
