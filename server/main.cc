@@ -5,11 +5,14 @@
 #include <cstdlib>
 #include <iostream>
 #include <string>
+#include <utility>
 
 #include "absl/synchronization/mutex.h"
 #include "server/base/clock.h"
+#include "server/base/file_watch.h"
 #include "server/base/log.h"
 #include "server/config/config.h"
+#include "server/reloader.h"
 #include "server/server.h"
 #include "server/version.h"
 
@@ -37,23 +40,27 @@ int CreateDatabase(const config::Config& config) {
   return 0;
 }
 
-int Run(const config::Config& config) {
+int Run(const std::string& path) {
   // Blocked before any thread is started, so that only the sigwait below takes them.
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGHUP);  // a terminal that is closed
+  sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
 
-  auto server = Server::Start(config, SystemClock());
+  FileWatch watch({path});
+  const auto config = LoadWatched(path, watch);
+  if (!config.ok()) return Fail(config.status());
+  auto server = Server::Start(*config, SystemClock());
   if (!server.ok()) return Fail(server.status());
   int signal = 0;
-  sigwait(&signals, &signal);
-  log::Info("stopping", {{"signal", signal == SIGINT   ? "SIGINT"
-                                    : signal == SIGHUP ? "SIGHUP"
-                                                       : "SIGTERM"}});
+  {
+    Reloader reloader(**server, path, std::move(watch), SystemClock());
+    for (sigwait(&signals, &signal); signal == SIGHUP; sigwait(&signals, &signal)) reloader.Ask();
+  }
+  log::Info("stopping", {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
   (*server)->Shutdown(kGrace);
   log::Info("stopped");
   return 0;
@@ -71,7 +78,9 @@ int Main(int argc, char** argv) {
       "  gatehouse-server --create-database --config gatehouse.yaml   once, before the first "
       "start\n"
       "  gatehouse-server --config gatehouse.yaml                     run; SIGTERM drains and "
-      "ends\n"
+      "ends,\n"
+      "                                                               SIGHUP reads the "
+      "configuration anew\n"
       "  gatehouse-server --check gatehouse.yaml                      look for mistakes, and "
       "end\n");
   app.set_version_flag("--version", std::string("gatehouse-server ") + kVersion);
@@ -103,11 +112,10 @@ int Main(int argc, char** argv) {
     std::cerr << "gatehouse-server: --config FILE is required; --help shows examples\n";
     return 2;
   }
+  if (!check && !create_database) return Run(path);
   const auto config = config::LoadConfig(path);
   if (!config.ok()) return Fail(config.status());
-  if (check) return Check(*config, path);
-  if (create_database) return CreateDatabase(*config);
-  return Run(*config);
+  return check ? Check(*config, path) : CreateDatabase(*config);
 }
 
 }  // namespace

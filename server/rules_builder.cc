@@ -1,7 +1,9 @@
 #include "server/rules_builder.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "server/base/status_macros.h"
@@ -29,29 +31,119 @@ absl::StatusOr<policy::Policy> PolicyOf(const config::Config& config) {
   return policy::Policy::Compile(*config.policy, issuers);
 }
 
+// The same keys, wherever the configuration speaks of them.
+config::Keys WithoutPlaces(config::Keys keys) {
+  if (auto* const url = std::get_if<config::KeysUrl>(&keys); url != nullptr) {
+    url->ca_file_place.clear();
+  } else if (auto* const file = std::get_if<config::KeysFile>(&keys); file != nullptr) {
+    file->place.clear();
+  } else if (auto* const secret = std::get_if<config::KeysSecret>(&keys); secret != nullptr) {
+    secret->current.place.clear();
+    if (secret->previous.has_value()) secret->previous->place.clear();
+  }
+  return keys;
+}
+
+bool HaveEqualKeys(const keys::KeySource& a, const keys::KeySource& b) {
+  const auto of_a = a.Current();
+  const auto of_b = b.Current();
+  return of_a != nullptr && of_b != nullptr &&
+         std::equal(of_a->keys().begin(), of_a->keys().end(), of_b->keys().begin(),
+                    of_b->keys().end(), [](const auto& one, const auto& other) {
+                      return one->thumbprint() == other->thumbprint();
+                    });
+}
+
+// What the policy wants to know of tokens is the policy's.
+jose::IssuerRules OwnRules(jose::IssuerRules rules) {
+  rules.more_claims.clear();
+  return rules;
+}
+
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<const Ruleset>> RulesBuilder::Build(const config::Config& config) {
+absl::StatusOr<RulesBuilder::Source> RulesBuilder::SourceOf(const config::Issuer& issuer,
+                                                            const std::string& folder) const {
+  Source next{.issuer = issuer.rules.issuer,
+              .algorithms = issuer.rules.algorithms,
+              .keys = WithoutPlaces(issuer.keys),
+              .source = nullptr};
+  const Source* same = nullptr;
+  if (last_.has_value()) {
+    for (const Source& one : last_->sources) {
+      if (one.issuer == next.issuer && one.algorithms == next.algorithms && one.keys == next.keys) {
+        same = &one;
+      }
+    }
+  }
+  const bool is_secret = std::holds_alternative<config::KeysSecret>(next.keys);
+  if (same != nullptr && !is_secret) return *same;
+  GH_ASSIGN_OR_RETURN(next.source, MakeKeySource(issuer, folder, clock_));
+  if (same != nullptr && HaveEqualKeys(*same->source, *next.source)) return *same;
+  return next;
+}
+
+std::shared_ptr<engine::Authorizer> RulesBuilder::AuthorizerInForce(
+    const std::vector<engine::TrustedIssuer>& issuers,
+    const std::vector<std::string>& audiences) const {
+  if (!last_.has_value() || last_->rules->callers.audiences() != audiences) return nullptr;
+  const auto& before = last_->rules->authorizer->issuers();
+  const bool same = std::equal(before.begin(), before.end(), issuers.begin(), issuers.end(),
+                               [](const auto& one, const auto& other) {
+                                 return one.rules == other.rules && one.keys == other.keys;
+                               });
+  return same ? last_->rules->authorizer : nullptr;
+}
+
+std::vector<std::string> RulesBuilder::WhatChanged(const Last& next) const {
+  std::vector<std::string> changed;
+  if (!last_.has_value()) return changed;
+  if (next.config.policy != last_->config.policy) changed.emplace_back("policy");
+  const auto& before = last_->rules->authorizer->issuers();
+  const auto& after = next.rules->authorizer->issuers();
+  if (!std::equal(before.begin(), before.end(), after.begin(), after.end(),
+                  [](const auto& one, const auto& other) {
+                    return one.keys == other.keys && OwnRules(one.rules) == OwnRules(other.rules);
+                  })) {
+    changed.emplace_back("issuers");
+  }
+  if (!next.rules->callers.SameAs(last_->rules->callers)) changed.emplace_back("callers");
+  if (next.config.keep != last_->config.keep) changed.emplace_back("revocations.keep");
+  return changed;
+}
+
+absl::StatusOr<RulesBuilder::Built> RulesBuilder::Build(const config::Config& config) {
   GH_RETURN_IF_ERROR(CheckKeys(config));
+  GH_ASSIGN_OR_RETURN(policy::Policy policy, PolicyOf(config));
+  GH_ASSIGN_OR_RETURN(frontend::CallerTable callers, frontend::CallerTable::Load(config.callers));
+  Last next{.config = config, .sources = {}, .rules = nullptr};
   const std::string folder = FolderOf(config.sqlite_path);
   std::vector<engine::TrustedIssuer> issuers;
   issuers.reserve(config.issuers.size());
   for (const config::Issuer& issuer : config.issuers) {
-    GH_ASSIGN_OR_RETURN(auto keys, MakeKeySource(issuer, folder, clock_));
-    issuers.push_back({issuer.rules, std::move(keys)});
+    GH_ASSIGN_OR_RETURN(Source source, SourceOf(issuer, folder));
+    issuers.push_back({issuer.rules, source.source});
+    next.sources.push_back(std::move(source));
   }
-  GH_ASSIGN_OR_RETURN(policy::Policy policy, PolicyOf(config));
-  GH_ASSIGN_OR_RETURN(frontend::CallerTable callers, frontend::CallerTable::Load(config.callers));
+  // The last that can fail: numbers are never taken back.
   GH_RETURN_IF_ERROR(callers.NumberBy(numbers_));
-  const auto authorizer = std::make_shared<engine::Authorizer>(
-      std::move(issuers), index_, clock_,
-      engine::Authorizer::Options{.audiences = callers.audiences(),
-                                  .render = frontend::RenderPrincipal});
-  return std::make_shared<const Ruleset>(
+
+  std::shared_ptr<engine::Authorizer> authorizer = AuthorizerInForce(issuers, callers.audiences());
+  const bool keeps_tokens = authorizer != nullptr;
+  if (!keeps_tokens) {
+    authorizer = std::make_shared<engine::Authorizer>(
+        std::move(issuers), index_, clock_,
+        engine::Authorizer::Options{.audiences = callers.audiences(),
+                                    .render = frontend::RenderPrincipal});
+  }
+  next.rules = std::make_shared<const Ruleset>(
       Ruleset{.callers = std::move(callers),
               .authorizer = authorizer,
               .policy = std::make_shared<const policy::Policy>(std::move(policy)),
               .revoker = engine::Revoker(*authorizer, config.keep, clock_)});
+  Built built{.rules = next.rules, .changed = WhatChanged(next), .keeps_tokens = keeps_tokens};
+  last_ = std::move(next);
+  return built;
 }
 
 }  // namespace gatehouse

@@ -1,18 +1,24 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "server/base/clock.h"
 #include "server/config/config.h"
 #include "server/frontend/caller_numbers.h"
 #include "server/frontend/ruleset.h"
+#include "server/keys/key_source.h"
 #include "server/revocation/index.h"
 
 namespace gatehouse {
 
-// Makes rulesets from configurations. For one thread at a time.
+// Makes rulesets from configurations, one after another. What does not change goes on in
+// the next one as it is: key sources of issuers whose keys come from the same place, and
+// the authorizer with all tokens that it remembers, if nothing about issuers and the
+// callers' audiences is different. For one thread at a time.
 class RulesBuilder {
  public:
   // All outlive it and the rulesets.
@@ -20,13 +26,43 @@ class RulesBuilder {
                const Clock& clock)
       : index_(index), numbers_(numbers), clock_(clock) {}
 
-  // Reads the secrets and key files that `config` names. As Server::Start.
-  absl::StatusOr<std::shared_ptr<const frontend::Ruleset>> Build(const config::Config& config);
+  struct Built {
+    std::shared_ptr<const frontend::Ruleset> rules;
+    // In what it is different from the one before: "policy", "issuers", ...
+    std::vector<std::string> changed;
+    bool keeps_tokens = false;
+  };
+
+  // Reads the secrets and key files that `config` names. As Server::Start. The one that
+  // it gave last is the one in force.
+  absl::StatusOr<Built> Build(const config::Config& config);
 
  private:
+  // A key source, and what it was made of.
+  struct Source {
+    std::string issuer;
+    std::vector<jose::Algorithm> algorithms;
+    config::Keys keys;  // without places
+    std::shared_ptr<keys::KeySource> source;
+  };
+  struct Last {
+    config::Config config;
+    std::vector<Source> sources;  // in the order of the issuers
+    std::shared_ptr<const frontend::Ruleset> rules;
+  };
+
+  // The one in force, if it is of the same making and no secret has changed.
+  absl::StatusOr<Source> SourceOf(const config::Issuer& issuer, const std::string& folder) const;
+  // Null where nothing of it can go on.
+  std::shared_ptr<engine::Authorizer> AuthorizerInForce(
+      const std::vector<engine::TrustedIssuer>& issuers,
+      const std::vector<std::string>& audiences) const;
+  std::vector<std::string> WhatChanged(const Last& next) const;
+
   const revocation::RevocationIndex& index_;
   frontend::CallerNumbers& numbers_;
   const Clock& clock_;
+  std::optional<Last> last_;
 };
 
 }  // namespace gatehouse

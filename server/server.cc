@@ -4,9 +4,12 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "server/base/cpus.h"
 #include "server/base/log.h"
+#include "server/base/mutex.h"
 #include "server/base/status_macros.h"
 #include "server/frontend/authorization_service.h"
 #include "server/frontend/callers.h"
@@ -25,24 +28,25 @@ namespace {
 
 class RunningServer final : public Server {
  public:
-  explicit RunningServer(const Clock& clock) : builder_(index_, numbers_, clock) {}
+  explicit RunningServer(const Clock& clock) : clock_(clock), builder_(index_, numbers_, clock) {}
 
-  absl::Status Start(const config::Config& config, const Clock& clock,
-                     const ServerOptions& options) {
-    GH_ASSIGN_OR_RETURN(auto rules, builder_.Build(config));
-    rulesets_.emplace(std::move(rules));
-    metrics_.emplace(*rulesets_, index_, numbers_);
+  absl::Status Start(const config::Config& config, const ServerOptions& options) GH_EXCLUDES(mu_) {
+    MutexLock lock(mu_);
+    GH_ASSIGN_OR_RETURN(RulesBuilder::Built built, builder_.Build(config));
+    fixed_ = {config.grpc, config.http, config.sqlite_path};
+    rulesets_.emplace(std::move(built.rules));
+    metrics_.emplace(*rulesets_, index_, numbers_, clock_.Now());
     readiness_.emplace(*rulesets_);
     GH_ASSIGN_OR_RETURN(store_,
-                        revocation::OpenSqliteStore({.path = config.sqlite_path}, clock, index_));
+                        revocation::OpenSqliteStore({.path = config.sqlite_path}, clock_, index_));
     service_ =
-        std::make_unique<frontend::AuthorizationService>(*rulesets_, *store_, *metrics_, clock);
+        std::make_unique<frontend::AuthorizationService>(*rulesets_, *store_, *metrics_, clock_);
     GH_ASSIGN_OR_RETURN(http_, frontend::HttpServer::Start(
                                    config.http.host, config.http.port,
                                    [this](const std::string& path) { return HttpReply(path); }));
     const int threads = options.threads > 0 ? options.threads : UsableCpus();
     GH_ASSIGN_OR_RETURN(grpc_, frontend::GrpcServer::Start({config.grpc.ToString(), threads},
-                                                           *service_, *metrics_, clock));
+                                                           *service_, *metrics_, clock_));
 
     config::Endpoint grpc = config.grpc;
     config::Endpoint http = config.http;
@@ -60,6 +64,16 @@ class RunningServer final : public Server {
     return absl::OkStatus();
   }
 
+  absl::Status Reload(const absl::StatusOr<config::Config>& config) override GH_EXCLUDES(mu_) {
+    MutexLock lock(mu_);
+    const absl::Status status = config.ok() ? PutInForce(*config) : config.status();
+    metrics_->CountReload(status.ok(), clock_.Now());
+    if (!status.ok()) TellRefused(status);
+    return status;
+  }
+
+  void FreeReplaced() override { rulesets_->FreeRetired(); }
+
   void Shutdown(absl::Duration grace) override {
     readiness_->Stop();
     grpc_->Shutdown(grace);
@@ -71,6 +85,46 @@ class RunningServer final : public Server {
   int http_port() const override { return http_->port(); }
 
  private:
+  // What cannot change without a restart.
+  struct Fixed {
+    config::Endpoint grpc;
+    config::Endpoint http;
+    std::string sqlite_path;
+  };
+
+  absl::Status CheckFixed(const config::Config& config) const GH_REQUIRES(mu_) {
+    std::vector<std::string> faults;
+    const auto check = [&faults](absl::string_view field, const std::string& before,
+                                 const std::string& after) {
+      if (before == after) return;
+      faults.push_back(absl::StrCat(field, ": is ", before, " since the start; to change it to ",
+                                    after, " needs a restart"));
+    };
+    check("listen.grpc", fixed_.grpc.ToString(), config.grpc.ToString());
+    check("listen.http", fixed_.http.ToString(), config.http.ToString());
+    check("revocations.sqlite.path", fixed_.sqlite_path, config.sqlite_path);
+    if (faults.empty()) return absl::OkStatus();
+    return absl::FailedPreconditionError(absl::StrJoin(faults, "\n"));
+  }
+
+  absl::Status PutInForce(const config::Config& config) GH_REQUIRES(mu_) {
+    GH_RETURN_IF_ERROR(CheckFixed(config));
+    GH_ASSIGN_OR_RETURN(RulesBuilder::Built built, builder_.Build(config));
+    rulesets_->Replace(std::move(built.rules));
+    for (const std::string& warning : Warnings(config)) log::Warning(warning);
+    log::Info("configuration reloaded",
+              {{"changed", built.changed.empty() ? "nothing" : absl::StrJoin(built.changed, ", ")},
+               {"remembered_tokens", built.keeps_tokens ? "kept" : "forgotten"}});
+    return absl::OkStatus();
+  }
+
+  static void TellRefused(const absl::Status& status) {
+    for (const absl::string_view finding : absl::StrSplit(status.message(), '\n')) {
+      log::Error("configuration refused", {{"finding", finding}});
+    }
+    log::Error("the configuration from before stays in force");
+  }
+
   frontend::HttpReply HttpReply(const std::string& path) const {
     if (path == "/livez") return {.body = "alive\n"};
     if (path == "/readyz") {
@@ -82,9 +136,12 @@ class RunningServer final : public Server {
     return {.status = 404, .body = "there is /livez, /readyz and /metrics\n"};
   }
 
+  const Clock& clock_;
+  Mutex mu_;  // of starting and reloading
+  Fixed fixed_ GH_GUARDED_BY(mu_);
   revocation::RevocationIndex index_;
   frontend::CallerNumbers numbers_;
-  RulesBuilder builder_;
+  RulesBuilder builder_ GH_GUARDED_BY(mu_);
   // Set by Start, as all that follows.
   std::optional<frontend::Rulesets> rulesets_;
   std::optional<frontend::Metrics> metrics_;
@@ -122,7 +179,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const config::Config& conf
                                                       const ServerOptions& options) {
   for (const std::string& warning : Warnings(config)) log::Warning(warning);
   auto server = std::make_unique<RunningServer>(clock);
-  GH_RETURN_IF_ERROR(server->Start(config, clock, options));
+  GH_RETURN_IF_ERROR(server->Start(config, options));
   return server;
 }
 

@@ -32,6 +32,20 @@ class Server {
                                                        const Clock& clock,
                                                        const ServerOptions& options = {});
 
+  // Puts `config` in force, all at once: calls that begin after it returns are answered by
+  // it, calls in flight end under what they began with. Keys, secrets and tokens are read
+  // anew; keys behind a URL that stays the same are not fetched anew. On an error nothing
+  // changes: as Start, and
+  //   FAILED_PRECONDITION  a field that cannot change without a restart, named
+  //   RESOURCE_EXHAUSTED   too many callers' names since the start
+  // If `config` is an error, what LoadConfig gave, it is that one. Either way the log and
+  // the metrics say what came of it. Thread-safe. Not after Shutdown.
+  virtual absl::Status Reload(const absl::StatusOr<config::Config>& config) = 0;
+
+  // Destroys what reloads have replaced and no call holds any more; now and then, on a
+  // thread that may wait for a fetch to be broken off. Thread-safe. Not after Shutdown.
+  virtual void FreeReplaced() = 0;
+
   // Not ready; what is in flight ends within `grace`; then the store closes. Must be
   // called once, before destruction.
   virtual void Shutdown(absl::Duration grace) = 0;

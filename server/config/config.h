@@ -20,6 +20,8 @@ struct Endpoint {
   uint16_t port = 0;  // 0: any free one
 
   std::string ToString() const;  // "127.0.0.1:7070", "[::1]:7070"
+
+  bool operator==(const Endpoint& other) const = default;
 };
 
 // Paths are absolute or as the configuration file's folder makes them. A place is
@@ -36,11 +38,15 @@ struct KeysUrl {
   std::string ca_file_place = {};
   absl::Duration max_age = absl::Hours(24);
   absl::Duration grace = absl::Minutes(1);
+
+  bool operator==(const KeysUrl& other) const = default;
 };
 struct KeysFile {
   std::string path = {};
   std::string place = {};
   absl::Duration grace = absl::Minutes(1);
+
+  bool operator==(const KeysFile& other) const = default;
 };
 // Where a secret stands: an environment variable's name, or a file's path.
 struct SecretPlace {
@@ -48,10 +54,14 @@ struct SecretPlace {
   Kind kind = Kind::kEnv;
   std::string name = {};
   std::string place = {};
+
+  bool operator==(const SecretPlace& other) const = default;
 };
 struct KeysSecret {
   SecretPlace current = {};
   std::optional<SecretPlace> previous = {};
+
+  bool operator==(const KeysSecret& other) const = default;
 };
 using Keys = std::variant<KeysUrl, KeysFile, KeysSecret>;
 

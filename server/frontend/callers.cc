@@ -106,6 +106,10 @@ absl::Status CallerTable::NumberBy(CallerNumbers& numbers) {
   return absl::OkStatus();
 }
 
+bool CallerTable::SameAs(const CallerTable& other) const {
+  return callers_ == other.callers_ && tokens_ == other.tokens_ && audiences_ == other.audiences_;
+}
+
 const Caller* CallerTable::Identify(const Metadata& metadata, Memory& memory) const {
   if (open()) return callers_.data();
   const auto [first, last] = metadata.equal_range("authorization");

@@ -23,6 +23,8 @@ struct Caller {
   engine::AudienceMask audiences = 0;
 
   bool May(config::Right right) const { return rights[static_cast<size_t>(right)]; }
+
+  bool operator==(const Caller& other) const = default;
 };
 
 // Who may call, known by the SHA-256 of their tokens. Constant once made, so
@@ -68,6 +70,8 @@ class CallerTable {
   const std::vector<Caller>& callers() const { return callers_; }
   // Whether whoever reaches the port may call.
   bool open() const { return tokens_.empty(); }
+  // Whether the same callers are known by the same tokens and may do the same.
+  bool SameAs(const CallerTable& other) const;
   // What the bits of Caller::audiences stand for.
   const std::vector<std::string>& audiences() const { return audiences_; }
 
@@ -75,6 +79,8 @@ class CallerTable {
   struct Token {
     Hash hash;
     size_t caller;
+
+    bool operator==(const Token& other) const = default;
   };
 
   const Caller* Find(const Hash& hash) const;

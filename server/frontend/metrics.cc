@@ -117,6 +117,28 @@ void Metrics::CountRevocation(bool existed) {
   (existed ? repeated_revocations_ : revocations_).fetch_add(1, std::memory_order_relaxed);
 }
 
+void Metrics::CountReload(bool ok, absl::Time now) {
+  (ok ? reloads_ : refused_reloads_).fetch_add(1, std::memory_order_relaxed);
+  last_reload_ok_.store(ok, std::memory_order_relaxed);
+  if (ok) reloaded_.store(absl::ToUnixSeconds(now), std::memory_order_relaxed);
+}
+
+void Metrics::AddReloads(std::vector<MetricFamily>& out) const {
+  MetricFamily reloads =
+      Family("gatehouse_config_reloads_total", "Attempts to reload the configuration, by result.",
+             MetricType::Counter);
+  AddValue(reloads, static_cast<double>(reloads_), {{"result", "ok"}});
+  AddValue(reloads, static_cast<double>(refused_reloads_), {{"result", "refused"}});
+  out.push_back(std::move(reloads));
+  out.push_back(
+      Single("gatehouse_config_last_reload_successful",
+             "1 if the last configuration that was read is in force, 0 if it was refused.",
+             MetricType::Gauge, last_reload_ok_ ? 1 : 0));
+  out.push_back(Single("gatehouse_config_last_reload_timestamp_seconds",
+                       "When the configuration in force was put in force.", MetricType::Gauge,
+                       static_cast<double>(reloaded_)));
+}
+
 std::vector<MetricFamily> Metrics::Collect() const {
   const std::shared_ptr<const Ruleset> rules = rulesets_.Current();
   const engine::Authorizer& authorizer = *rules->authorizer;
@@ -229,6 +251,7 @@ std::vector<MetricFamily> Metrics::Collect() const {
   gauge("gatehouse_revocation_revision", "Of the list of revocations.",
         static_cast<double>(index_.revision()));
   AddKeySets(authorizer, out);
+  AddReloads(out);
   MetricFamily build = Family("gatehouse_build_info", "Which build this is.", MetricType::Gauge);
   AddValue(build, 1, {{"version", kVersion}});
   out.push_back(std::move(build));

@@ -79,8 +79,11 @@ class Metrics final : public prometheus::Collectable {
  public:
   // All outlive this. `numbers` are those of all callers in `rulesets`.
   Metrics(const Rulesets& rulesets, const revocation::RevocationIndex& index,
-          const CallerNumbers& numbers)
-      : rulesets_(rulesets), index_(index), numbers_(numbers) {}
+          const CallerNumbers& numbers, absl::Time now)
+      : rulesets_(rulesets),
+        index_(index),
+        numbers_(numbers),
+        reloaded_(absl::ToUnixSeconds(now)) {}
 
   // A serving thread's own counters; they live as long as this.
   ThreadMetrics* AddThread();
@@ -88,17 +91,27 @@ class Metrics final : public prometheus::Collectable {
   void CountRevocation(bool existed);
   void CountFailedRevocation() { failed_revocations_.fetch_add(1, std::memory_order_relaxed); }
 
+  // A configuration was put in force at `now`, or one was refused. The server's first
+  // one is put in force when this is made, and is no reload.
+  void CountReload(bool ok, absl::Time now);
+
   std::vector<prometheus::MetricFamily> Collect() const override;
   // All of it in the Prometheus text format.
   std::string Text() const;
 
  private:
+  void AddReloads(std::vector<prometheus::MetricFamily>& out) const;
+
   const Rulesets& rulesets_;
   const revocation::RevocationIndex& index_;
   const CallerNumbers& numbers_;
   std::atomic<uint64_t> revocations_ = 0;
   std::atomic<uint64_t> repeated_revocations_ = 0;
   std::atomic<uint64_t> failed_revocations_ = 0;
+  std::atomic<uint64_t> reloads_ = 0;
+  std::atomic<uint64_t> refused_reloads_ = 0;
+  std::atomic<bool> last_reload_ok_ = true;
+  std::atomic<int64_t> reloaded_;  // Unix seconds
   mutable Mutex mu_;
   std::vector<std::unique_ptr<ThreadMetrics>> threads_ GH_GUARDED_BY(mu_);
 };

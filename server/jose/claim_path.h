@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -30,6 +31,11 @@ class ClaimPath {
 
   friend bool operator==(const ClaimPath& path, absl::string_view text) {
     return path.text_ == text;
+  }
+  // Of two paths alone: a text would be one too.
+  template <std::same_as<ClaimPath> Path>
+  friend bool operator==(const ClaimPath& path, const Path& other) {
+    return path.text_ == other.text_;
   }
   friend std::ostream& operator<<(std::ostream& out, const ClaimPath& path) {
     return out << path.text_;

@@ -34,6 +34,8 @@ struct ClaimNames {
   ClaimPath tenant = {};
   ClaimPath session = "sid";
   ClaimPath client = "client_id";
+
+  bool operator==(const ClaimNames& other) const = default;
 };
 
 // What an issuer's word is good for, name by name, byte by byte. Unset: everything.
@@ -41,6 +43,8 @@ struct MayAssert {
   std::optional<std::vector<std::string>> roles = {};
   std::optional<std::vector<std::string>> scopes = {};
   std::optional<std::vector<std::string>> tenants = {};
+
+  bool operator==(const MayAssert& other) const = default;
 };
 
 // What an issuer's tokens must hold to. A value; checked by the configuration.
@@ -60,6 +64,8 @@ struct IssuerRules {
   // A role or scope that is not on its list counts as absent; a tenant that is not makes
   // the token invalid.
   MayAssert may_assert = {};
+
+  bool operator==(const IssuerRules& other) const = default;
 };
 
 // When a token is good. Cut to the microsecond, never rounded up.

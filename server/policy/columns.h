@@ -14,6 +14,8 @@ struct Column {
   enum class Type { kText, kInteger, kNumber };
   std::string name;
   Type type = Type::kText;
+
+  bool operator==(const Column& other) const = default;
 };
 
 // The rows of a join table that relate subjects to the resource.
@@ -21,6 +23,8 @@ struct JoinTable {
   std::string table;
   std::string resource;  // its column that names the resource
   std::string subject;   // its column that names the subject
+
+  bool operator==(const JoinTable& other) const = default;
 };
 
 struct Table {
@@ -30,6 +34,8 @@ struct Table {
   std::optional<Column> tenant = {};
   std::map<std::string, Column> attributes = {};
   std::map<std::string, JoinTable> relations = {};
+
+  bool operator==(const Table& other) const = default;
 };
 
 // Whether `name` may stand in SQL between quotation marks as it is.

@@ -28,6 +28,8 @@ struct Who {
   };
   Kind kind = Kind::kAuthenticated;
   std::string name = {};
+
+  bool operator==(const Who& other) const = default;
 };
 
 // A condition is true, false or unknown, as in SQL: a comparison with a value that
@@ -56,11 +58,15 @@ struct Condition {
   std::vector<std::string> values = {};
   double number = 0;
   std::vector<Condition> inner = {};
+
+  bool operator==(const Condition& other) const = default;
 };
 
 struct Rule {
   Who who;
   std::vector<Condition> when = {};  // all of them
+
+  bool operator==(const Rule& other) const = default;
 };
 
 struct Action {
@@ -69,6 +75,8 @@ struct Action {
   std::vector<Rule> deny = {};  // wins, unless it is false
   // It was said that everybody may.
   bool is_public = false;
+
+  bool operator==(const Action& other) const = default;
 };
 
 struct Resource {
@@ -79,16 +87,22 @@ struct Resource {
   std::vector<Action> actions = {};
   // Where such things stand in the backend's database.
   std::optional<Table> table = {};
+
+  bool operator==(const Resource& other) const = default;
 };
 
 struct Role {
   std::string name;
   std::vector<std::string> includes = {};
+
+  bool operator==(const Role& other) const = default;
 };
 
 struct Definition {
   std::vector<Role> roles = {};
   std::vector<Resource> resources = {};
+
+  bool operator==(const Definition& other) const = default;
 };
 
 }  // namespace gatehouse::policy

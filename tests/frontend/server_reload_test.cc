@@ -1,0 +1,150 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "tests/frontend/server_fixture.h"
+#include "tests/keys/jwks_server.h"
+
+namespace gatehouse {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+class ServerReloadTest : public ServerTest {
+ protected:
+  std::string Put(const std::string& name, const std::string& text) const {
+    std::ofstream(folder_ / name) << text;
+    return folder_ / name;
+  }
+  v1::Code CodeOf(const std::string& token) { return Verify(token).decision().code(); }
+  v1::AuthorizeResponse Authorize(const std::string& owner) {
+    v1::AuthorizeRequest request;
+    request.set_token(Token());
+    request.set_resource("task/1");
+    request.set_owner(owner);
+    request.set_action("read");
+    v1::AuthorizeResponse response;
+    const grpc::Status status = Call(&v1::AuthorizationService::Stub::Authorize, request, response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return response;
+  }
+  static policy::Definition Everybody() {
+    policy::Action read{.name = "read", .is_public = true};
+    read.allow.push_back({.who = {}});
+    policy::Definition out;
+    out.resources.push_back({.type = "task", .actions = {read}});
+    return out;
+  }
+};
+
+TEST_F(ServerReloadTest, APolicyIsReplacedAndTakenBack) {
+  Start();
+  EXPECT_EQ(Authorize("bob").decision().code(), v1::CODE_INSUFFICIENT_PERMISSIONS);
+  config_.policy = Everybody();
+  ASSERT_TRUE(server_->Reload(config_).ok());
+  EXPECT_EQ(Authorize("bob").decision().code(), v1::CODE_OK);
+  config_.policy.reset();
+  ASSERT_TRUE(server_->Reload(config_).ok());
+  EXPECT_EQ(Authorize("bob").decision().code(), v1::CODE_INSUFFICIENT_PERMISSIONS);
+}
+
+TEST_F(ServerReloadTest, ATokenThatIsRememberedIsRefusedWhenItsAudienceIsNoLongerItsIssuers) {
+  Start();
+  EXPECT_EQ(CodeOf(Token()), v1::CODE_OK);
+  config_.issuers[0].rules.audiences = {"other"};
+  ASSERT_TRUE(server_->Reload(config_).ok());
+  EXPECT_EQ(CodeOf(Token()), v1::CODE_TOKEN_INVALID);
+}
+
+TEST_F(ServerReloadTest, ARevocationHoldsWhateverIsReloaded) {
+  Start();
+  const std::string token = Token();
+  EXPECT_EQ(CodeOf(token), v1::CODE_OK);
+  v1::RevokeRequest request;
+  request.mutable_subject()->set_issuer(kIssuer);
+  request.mutable_subject()->set_subject("ada");
+  Revoke(request);
+  config_.policy = Everybody();
+  ASSERT_TRUE(server_->Reload(config_).ok());
+  EXPECT_EQ(CodeOf(token), v1::CODE_TOKEN_REVOKED);
+  config_.issuers[0].rules.skew = absl::Seconds(20);
+  ASSERT_TRUE(server_->Reload(config_).ok());
+  EXPECT_EQ(CodeOf(token), v1::CODE_TOKEN_REVOKED);
+  EXPECT_EQ(CodeOf(Token("eve")), v1::CODE_OK);
+}
+
+TEST_F(ServerReloadTest, WhatNeedsARestartIsNamedAndNothingElseIsTaken) {
+  Start();
+  const int64_t before = Authorize("bob").decision().code();
+  config::Config next = config_;
+  next.policy = Everybody();
+  next.grpc.port = 7080;
+  next.http.host = "::1";
+  next.sqlite_path += "2";
+  const absl::Status refused = server_->Reload(next);
+  EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(refused.message()),
+              AllOf(HasSubstr("listen.grpc: "), HasSubstr("listen.http: "),
+                    HasSubstr("revocations.sqlite.path: "), HasSubstr("needs a restart")));
+  EXPECT_EQ(Authorize("bob").decision().code(), before);
+  next = config_;
+  next.keep = absl::Hours(800);
+  EXPECT_TRUE(server_->Reload(next).ok());
+}
+
+TEST_F(ServerReloadTest, ASecretThatChangedOnDiskIsReadAnewAndOneThatDidNotKeepsItsTokens) {
+  const TokenMaker old(jose::Algorithm::kHs256);
+  const TokenMaker next(jose::Algorithm::kHs256);
+  config_.issuers[0].rules.algorithms = {jose::Algorithm::kHs256};
+  config_.issuers[0].keys = config::KeysSecret{
+      .current = {.kind = config::SecretPlace::Kind::kFile, .name = Put("secret", old.secret())}};
+  const auto sign = [](const TokenMaker& maker) {
+    return maker.Sign(absl::StrCat(R"({"iss":")", kIssuer, R"(","aud":"api","sub":"ada","iat":)",
+                                   kNow, R"(,"exp":)", kNow + 900, "}"));
+  };
+  Start();
+  EXPECT_EQ(CodeOf(sign(old)), v1::CODE_OK);
+  EXPECT_EQ(CodeOf(sign(next)), v1::CODE_TOKEN_INVALID);
+  Put("secret", next.secret());
+  ASSERT_TRUE(server_->Reload(config_).ok());
+  EXPECT_EQ(CodeOf(sign(old)), v1::CODE_TOKEN_INVALID);
+  EXPECT_EQ(CodeOf(sign(next)), v1::CODE_OK);
+  Put("secret", "short");
+  EXPECT_FALSE(server_->Reload(config_).ok());
+  EXPECT_EQ(CodeOf(sign(next)), v1::CODE_OK);
+}
+
+TEST_F(ServerReloadTest, ACallThatWaitsForKeysEndsUnderWhatItBeganWith) {
+  keys::JwksServer issuer({.status = 500});
+  config::Config next = config_;
+  config_.issuers[0].keys = config::KeysUrl{.url = issuer.Url()};
+  Start();
+  issuer.WaitForRequests(1);
+  issuer.SetReply({.body = maker_.Jwks(), .hold = true});
+  v1::Code waited = v1::CODE_UNSPECIFIED;
+  std::thread call([&] { waited = Authorize("ada").decision().code(); });
+  // Nobody but the call asks for the second time: the clock stands still.
+  issuer.WaitForRequests(2);
+
+  next.issuers[0].rules.issuer = "https://next.example";
+  next.policy = Everybody();
+  next.policy->resources[0].actions[0].name = "write";
+  ASSERT_TRUE(server_->Reload(next).ok());
+  server_->FreeReplaced();
+  EXPECT_EQ(Authorize("ada").decision().code(), v1::CODE_TOKEN_INVALID);
+  issuer.Release();
+  call.join();
+  EXPECT_EQ(waited, v1::CODE_OK);
+}
+
+TEST_F(ServerReloadTest, AConfigurationThatCouldNotBeReadChangesNothing) {
+  Start();
+  EXPECT_EQ(server_->Reload(absl::InvalidArgumentError("gatehouse.yaml:1: no")).code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(CodeOf(Token()), v1::CODE_OK);
+}
+
+}  // namespace
+}  // namespace gatehouse
