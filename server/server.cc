@@ -1,6 +1,8 @@
 #include "server/server.h"
 
+#include <filesystem>
 #include <optional>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -39,8 +41,9 @@ class RunningServer final : public Server {
     readiness_.emplace(*rulesets_);
     GH_ASSIGN_OR_RETURN(store_,
                         revocation::OpenSqliteStore({.path = config.sqlite_path}, clock_, index_));
-    service_ =
-        std::make_unique<frontend::AuthorizationService>(*rulesets_, *store_, *metrics_, clock_);
+    service_ = std::make_unique<frontend::AuthorizationService>(
+        *rulesets_, *store_, *metrics_, clock_,
+        config.backups.has_value() ? config.backups->path : std::string());
     GH_ASSIGN_OR_RETURN(http_, frontend::HttpServer::Start(
                                    config.http.host, config.http.port,
                                    [this](const std::string& path) { return HttpReply(path); }));
@@ -162,6 +165,14 @@ absl::Status CheckKeys(const config::Config& config) {
   std::vector<absl::Status> faults;
   for (const config::Issuer& issuer : config.issuers) {
     for (absl::Status& fault : FindKeyFaults(issuer)) faults.push_back(std::move(fault));
+  }
+  if (config.backups.has_value()) {
+    std::error_code error;
+    if (!std::filesystem::is_directory(config.backups->path, error)) {
+      faults.push_back(absl::NotFoundError(absl::StrCat(
+          config.backups->place, ": ", log::Escape(config.backups->path, 256),
+          " is no folder that can be reached; make it, for this server alone (mode 0700)")));
+    }
   }
   if (const absl::Status callers = frontend::CallerTable::Load(config.callers).status();
       !callers.ok()) {

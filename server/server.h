@@ -56,8 +56,8 @@ class Server {
   virtual int http_port() const = 0;
 };
 
-// Whether the files and secrets that the configuration names can be used, those of
-// callers included, without touching the network or the database. An error has a
+// Whether the files, secrets and folders that the configuration names can be used, those
+// of callers included, without touching the network or the database. An error has a
 // line for each fault, "file:line: field: what is wrong", and the first one's code.
 absl::Status CheckKeys(const config::Config& config);
 

@@ -26,9 +26,12 @@ constexpr std::array<std::pair<Right, absl::string_view>, kRights> kRightNames =
     {Right::kVerify, "verify"},
     {Right::kAuthorize, "authorize"},
     {Right::kFilter, "filter"},
+    {Right::kWatch, "watch"},
     {Right::kExplain, "explain"},
     {Right::kRevoke, "revoke"},
+    {Right::kReinstate, "reinstate"},
     {Right::kList, "list"},
+    {Right::kAdmin, "admin"},
 }};
 
 std::vector<std::string> RightNames() {

@@ -11,7 +11,7 @@
 
 namespace gatehouse::config {
 
-// As `may` has it: verify, authorize, filter, explain, revoke, list.
+// As `may` has it: verify, authorize, filter, watch, explain, revoke, reinstate, list, admin.
 absl::string_view NameOf(Right right);
 std::optional<Right> RightFromName(absl::string_view name);
 

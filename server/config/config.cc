@@ -22,6 +22,8 @@ namespace {
 
 constexpr absl::Duration kDefaultKeep = absl::Hours(720);
 constexpr absl::Duration kLeastKeep = absl::Minutes(1);
+constexpr absl::Duration kLongestAudit = absl::Hours(10 * 365 * 24);
+constexpr absl::Duration kLongestMemory = absl::Hours(1);
 
 // Nullopt if it is wrong.
 std::optional<absl::Duration> ReadKeep(const v1::Revocations& in, Findings& findings) {
@@ -45,6 +47,32 @@ std::string ReadSqlitePath(const v1::Config& in, const std::string& folder, Find
                    "must be a file's path; revocations in memory would be lost");
   }
   return Resolve(folder, path);
+}
+
+// `field` if it is given, from nothing to `most`; else the `standard`.
+absl::Duration ReadUpTo(const std::string& field, const google::protobuf::Duration& given,
+                        absl::Duration most, absl::Duration standard, Findings& findings) {
+  if (!findings.Given(field)) return standard;
+  const absl::Duration value = ToDuration(given);
+  if (value >= absl::ZeroDuration() && value <= most) return value;
+  findings.Wrong(field, absl::StrCat("must be from 0s to ", absl::FormatDuration(most), ", but is ",
+                                     absl::FormatDuration(value)));
+  return standard;
+}
+
+void ReadRevocations(const v1::Config& in, const std::string& folder, Config& out,
+                     Findings& findings) {
+  const v1::Revocations& revocations = in.revocations();
+  out.sqlite_path = ReadSqlitePath(in, folder, findings);
+  out.audit =
+      ReadUpTo("revocations.audit", revocations.audit(), kLongestAudit, out.audit, findings);
+  out.remember_for = ReadUpTo("revocations.remember_for", revocations.remember_for(),
+                              kLongestMemory, out.remember_for, findings);
+  const std::string backups = "revocations.backups";
+  if (findings.Given(backups) && RequireText(revocations.backups(), backups, findings)) {
+    out.backups = BackupFolder{.path = Resolve(folder, revocations.backups()),
+                               .place = findings.PlaceOf(backups)};
+  }
 }
 
 std::vector<Issuer> ReadIssuers(const v1::Config& in, const Surroundings& around,
@@ -102,7 +130,7 @@ absl::StatusOr<Config> ParseConfig(absl::string_view yaml, const std::string& na
     config.policy = ReadPolicy(message.policy(), issuers, findings, config.warnings);
     NoteClaims(*config.policy, config.issuers, findings);
   }
-  config.sqlite_path = ReadSqlitePath(message, folder, findings);
+  ReadRevocations(message, folder, config, findings);
   config.keep = keep.value_or(kDefaultKeep);
   GH_RETURN_IF_ERROR(findings.ToStatus());
   return config;

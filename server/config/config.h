@@ -74,8 +74,18 @@ struct Issuer {
 };
 
 // What a caller may ask for.
-enum class Right { kVerify, kAuthorize, kFilter, kExplain, kRevoke, kList };
-inline constexpr size_t kRights = 6;
+enum class Right {
+  kVerify,
+  kAuthorize,
+  kFilter,
+  kWatch,
+  kExplain,
+  kRevoke,
+  kReinstate,
+  kList,
+  kAdmin
+};
+inline constexpr size_t kRights = 9;
 
 struct Caller {
   std::string name;
@@ -83,6 +93,12 @@ struct Caller {
   std::vector<Right> may;              // never empty
   std::vector<std::string> audiences;  // empty: the issuer's are enough
   std::string place = {};              // of token_file
+};
+
+// The folder that backups of the revocations are made in.
+struct BackupFolder {
+  std::string path = {};
+  std::string place = {};
 };
 
 // A policy to be tried beside the one in force.
@@ -116,6 +132,11 @@ struct Config {
   std::vector<Caller> callers;  // empty: whoever reaches the port has all rights
   std::string sqlite_path;
   absl::Duration keep;
+  // How long a revocation that has ended is still listed.
+  absl::Duration audit = absl::Hours(2160);
+  std::optional<BackupFolder> backups;
+  // How long answers may be remembered by those who watch; zero: not at all.
+  absl::Duration remember_for = absl::Seconds(30);
 };
 
 // INVALID_ARGUMENT with every mistake found, one a line, each

@@ -20,7 +20,6 @@ using revocation::TagKind;
 
 constexpr size_t kMaxReasonBytes = 256;
 constexpr absl::Duration kMaxAhead = absl::Seconds(60);
-constexpr absl::Duration kLongestSuspension = absl::Hours(24 * 3660);
 
 // What a kind of target is called in requests.
 struct Words {
@@ -55,13 +54,15 @@ absl::Status CheckSuspension(const Revoker::Target& target, absl::Time now) {
   if (*target.expire_time <= now) {
     return absl::InvalidArgumentError("expire_time: does not lie ahead");
   }
-  if (*target.expire_time > now + kLongestSuspension) {
+  if (*target.expire_time > now + Revoker::kLongestSuspension) {
     return absl::InvalidArgumentError("expire_time: lies more than ten years ahead");
   }
   return absl::OkStatus();
 }
 
-absl::Status CheckReason(absl::string_view reason) {
+}  // namespace
+
+absl::Status Revoker::CheckReason(absl::string_view reason) {
   if (reason.size() > kMaxReasonBytes) {
     return absl::InvalidArgumentError(
         absl::StrCat("reason: longer than ", kMaxReasonBytes, " bytes"));
@@ -70,8 +71,6 @@ absl::Status CheckReason(absl::string_view reason) {
     return absl::InvalidArgumentError("reason: holds a control character");
   return absl::OkStatus();
 }
-
-}  // namespace
 
 absl::StatusOr<NewFact> Revoker::Token(const Examination& examined, Note note) const {
   if (examined.code == Code::kTokenExpired) {

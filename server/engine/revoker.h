@@ -46,6 +46,12 @@ class Revoker {
   // than ten years.
   absl::StatusOr<revocation::NewFact> Named(const Target& target, Note note) const;
 
+  // The longest that a suspension may last from when it was made.
+  static constexpr absl::Duration kLongestSuspension = absl::Hours(24 * 3660);
+  // INVALID_ARGUMENT, beginning "reason: ", for one that is over 256 bytes or holds control
+  // characters.
+  static absl::Status CheckReason(absl::string_view reason);
+
  private:
   absl::Status SetIssuedUntil(const Target& target, revocation::NewFact& fact) const;
 

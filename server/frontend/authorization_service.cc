@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "gatehouse/v1/authorization_service.pb.h"
 #include "server/base/log.h"
-#include "server/base/status_macros.h"
 #include "server/config/callers.h"
 #include "server/frontend/filter_reply.h"
 #include "server/frontend/question.h"
@@ -22,10 +21,12 @@ using config::Right;
 using engine::Effort;
 using engine::Examination;
 using policy::Code;
-using revocation::NewFact;
 
 constexpr int kMaxAppendsOfACaller = 2048;
 constexpr int kMaxListsOfACaller = 64;
+// Each is long work for the store.
+constexpr int kMaxImportsOfACaller = 4;
+constexpr int kMaxBackupsOfACaller = 1;
 constexpr int kMaxChecks = 1000;
 
 // One text for everything that can be wrong: whoever guesses learns nothing.
@@ -41,45 +42,21 @@ std::string ClaimsOf(absl::string_view token) {
   return jws.ok() ? jose::DecodeBase64Url(jws->payload).value_or("") : "";
 }
 
-absl::StatusOr<NewFact> ToFact(const engine::Revoker& revoker, const v1::RevokeRequest& request,
-                               const std::string& actor) {
-  engine::Revoker::Note note{actor, request.reason()};
-  switch (request.target_case()) {
-    case v1::RevokeRequest::kTokenId:
-      return revoker.TokenId(request.token_id().issuer(), request.token_id().token_id(),
-                             std::move(note));
-    case v1::RevokeRequest::kSession:
-      return revoker.Session(request.session().issuer(), request.session().session_id(),
-                             std::move(note));
-    case v1::RevokeRequest::kSubject: {
-      std::optional<absl::Time> issued_until;
-      if (request.subject().has_issued_until()) {
-        GH_ASSIGN_OR_RETURN(
-            issued_until, FromTimestamp(request.subject().issued_until(), "subject.issued_until"));
-      }
-      return revoker.Subject(request.subject().issuer(), request.subject().subject(), issued_until,
-                             std::move(note));
-    }
-    case v1::RevokeRequest::kToken:
-    case v1::RevokeRequest::TARGET_NOT_SET:
-      break;
-  }
-  return absl::InvalidArgumentError(
-      "target: is not set; give one of token, token_id, session, subject");
-}
-
 }  // namespace
 
 AuthorizationService::AuthorizationService(const Rulesets& rulesets,
                                            revocation::RevocationStore& store, Metrics& metrics,
-                                           const Clock& clock)
+                                           const Clock& clock, std::string backups)
     : rulesets_(rulesets),
       store_(store),
       metrics_(metrics),
       clock_(clock),
+      backups_(std::move(backups)),
       denials_(clock),
       appends_(CallerNumbers::kCapacity, kMaxAppendsOfACaller),
-      lists_(CallerNumbers::kCapacity, kMaxListsOfACaller) {}
+      lists_(CallerNumbers::kCapacity, kMaxListsOfACaller),
+      imports_(CallerNumbers::kCapacity, kMaxImportsOfACaller),
+      copies_(CallerNumbers::kCapacity, kMaxBackupsOfACaller) {}
 
 bool AuthorizationService::Admit(UnaryCall& call, std::optional<Right> right) {
   const CallerTable& callers = call.rules().callers;
@@ -308,100 +285,6 @@ void AuthorizationService::Filter(UnaryCall& call) {
   call.worker().metrics->CountDecision(Method::kFilter, answer.code, answer.cache_hit,
                                        clock_.SteadyNanos() - call.started_nanos());
   call.Finish(Serialize(response));
-}
-
-void AuthorizationService::Revoke(UnaryCall& call) {
-  v1::RevokeRequest request;
-  if (const absl::Status status = Parse(call.request(), request); !status.ok()) {
-    return call.Fail(ToGrpc(status));
-  }
-  const Ruleset& rules = call.rules();
-  const std::string& actor = call.caller()->name;
-  absl::StatusOr<NewFact> fact;
-  if (request.target_case() == v1::RevokeRequest::kToken) {
-    // Whoever holds a token may revoke it, whatever audience it is for.
-    const Examination examined =
-        rules.authorizer->Examine(request.token(), {.news = call.news(), .effort = call.effort()});
-    if (PutOff(call, examined, ColdWork::Lane::kRevocations)) return;
-    fact = rules.revoker.Token(examined, {actor, request.reason()});
-  } else if (!call.caller()->May(Right::kRevoke)) {
-    return DenyRight(call, Right::kRevoke);
-  } else {
-    fact = ToFact(rules.revoker, request, actor);
-  }
-  if (!fact.ok()) return call.Fail(ToGrpc(fact.status()));
-  Append(call, *std::move(fact));
-}
-
-void AuthorizationService::Append(UnaryCall& call, NewFact fact) {
-  const size_t caller = call.caller()->number;
-  if (!appends_.Enter(caller)) return call.Refuse(Refusal::kOverload);
-  // Ends on the store's thread; nothing here is touched after Append.
-  call.Defer();
-  store_.Append(
-      std::move(fact), [this, &call, caller](absl::StatusOr<revocation::AppendResult> result) {
-        appends_.Leave(caller);
-        if (!result.ok()) {
-          metrics_.CountFailedRevocation();
-          int64_t left_out = 0;
-          if (denials_.Admit("revocation failed", left_out)) {
-            log::Error("revocation failed", {{"reason", std::string(result.status().message())},
-                                             {"caller", call.caller()->name},
-                                             {"left_out", left_out}});
-          }
-          return call.Fail(ToGrpc(result.status()));
-        }
-        metrics_.CountRevocation(result->existed);
-        int64_t left_out = 0;
-        if (denials_.Admit("revoked", left_out)) {
-          log::Info("revoked", {{"id", result->fact.id},
-                                {"issuer", result->fact.issuer},
-                                {"caller", call.caller()->name},
-                                {"reason", result->existed ? "" : result->fact.reason},
-                                {"revision", result->fact.revision},
-                                {"existed", result->existed ? "yes" : "no"},
-                                {"left_out", left_out}});
-        }
-        v1::RevokeResponse response;
-        FillRevocation(result->fact, *response.mutable_revocation());
-        // Whoever holds a token may revoke it, and so learn that somebody else did.
-        const Caller& asker = *call.caller();
-        if (result->fact.actor != asker.name && !asker.May(Right::kList) &&
-            !asker.May(Right::kRevoke)) {
-          response.mutable_revocation()->clear_actor();
-          response.mutable_revocation()->clear_reason();
-        }
-        response.set_revision(result->revision);
-        response.set_store_id(store_.store_id());
-        call.Finish(Serialize(response));
-      });
-}
-
-void AuthorizationService::ListRevocations(UnaryCall& call) {
-  v1::ListRevocationsRequest request;
-  if (const absl::Status status = Parse(call.request(), request); !status.ok()) {
-    return call.Fail(ToGrpc(status));
-  }
-  const absl::StatusOr<revocation::ListQuery> query = ToQuery(request);
-  if (!query.ok()) return call.Fail(ToGrpc(query.status()));
-
-  const size_t caller = call.caller()->number;
-  if (!lists_.Enter(caller)) return call.Refuse(Refusal::kOverload);
-  call.Defer();
-  store_.List(*query, [this, &call, caller](absl::StatusOr<revocation::ListResult> result) {
-    lists_.Leave(caller);
-    if (!result.ok()) return call.Fail(ToGrpc(result.status()));
-    v1::ListRevocationsResponse response;
-    for (const revocation::Fact& fact : result->facts) {
-      FillRevocation(fact, *response.add_revocations());
-    }
-    if (result->more) {
-      response.set_next_page_token(PageToken(result->facts.back().revision));
-    }
-    response.set_revision(result->revision);
-    response.set_store_id(store_.store_id());
-    call.Finish(Serialize(response));
-  });
 }
 
 }  // namespace gatehouse::frontend

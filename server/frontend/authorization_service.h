@@ -18,9 +18,10 @@ namespace gatehouse::frontend {
 // translate out. Each method ends its call as UnaryCall asks. Thread-safe.
 class AuthorizationService {
  public:
-  // All outlive the service.
+  // All outlive the service. `backups`: the folder that backups are made in; empty: none
+  // are.
   AuthorizationService(const Rulesets& rulesets, revocation::RevocationStore& store,
-                       Metrics& metrics, const Clock& clock);
+                       Metrics& metrics, const Clock& clock, std::string backups);
 
   // Finds out who calls, once, before the method: the caller is known, it has `right`
   // (unless that is left to the method), and the call's deadline has not passed. False:
@@ -34,8 +35,12 @@ class AuthorizationService {
   void Authorize(UnaryCall& call);
   void BatchAuthorize(UnaryCall& call);
   void Filter(UnaryCall& call);
+  // In revocation_calls.cc, as what they call.
   void Revoke(UnaryCall& call);
+  void Reinstate(UnaryCall& call);
   void ListRevocations(UnaryCall& call);
+  void ImportRevocations(UnaryCall& call);
+  void BackupRevocations(UnaryCall& call);
 
  private:
   // How an answer is to be given.
@@ -57,16 +62,24 @@ class AuthorizationService {
   bool MayExplain(UnaryCall& call);
   void DenyRight(UnaryCall& call, config::Right right);
   void Append(UnaryCall& call, revocation::NewFact fact);
+  // Logs that `event` happened to `fact`, or had before.
+  void Note(const UnaryCall& call, absl::string_view event, const revocation::Fact& fact,
+            absl::string_view reason, bool existed);
+  // Logs that the store refused, and fails the call.
+  void FailWrite(UnaryCall& call, absl::string_view event, const absl::Status& status);
 
   const Rulesets& rulesets_;
   revocation::RevocationStore& store_;
   Metrics& metrics_;
   const Clock& clock_;
+  const std::string backups_;
   DenialLog denials_;
   // On the store's thread. More than a store takes in while a client waits, so that
   // others' still get in.
   Shares appends_;
   Shares lists_;
+  Shares imports_;
+  Shares copies_;
 };
 
 }  // namespace gatehouse::frontend

@@ -23,9 +23,11 @@ namespace {
 
 // Bytes in and bytes out: the replies of the hot methods are encoded by hand.
 using Rpc = v1::AuthorizationService;
-using RawService = Rpc::WithRawMethod_Verify<
-    Rpc::WithRawMethod_Authorize<Rpc::WithRawMethod_BatchAuthorize<Rpc::WithRawMethod_Filter<
-        Rpc::WithRawMethod_Revoke<Rpc::WithRawMethod_ListRevocations<Rpc::Service>>>>>>;
+using RawService =
+    Rpc::WithRawMethod_Verify<Rpc::WithRawMethod_Authorize<Rpc::WithRawMethod_BatchAuthorize<
+        Rpc::WithRawMethod_Filter<Rpc::WithRawMethod_Revoke<Rpc::WithRawMethod_Reinstate<
+            Rpc::WithRawMethod_ListRevocations<Rpc::WithRawMethod_ImportRevocations<
+                Rpc::WithRawMethod_BackupRevocations<Rpc::Service>>>>>>>>>;
 
 // A token has 8 KiB at most, and each other field 4 KiB.
 constexpr int kMaxRequestBytes = 128 * 1024;
@@ -175,8 +177,14 @@ class CompletionQueueServer final : public GrpcServer {
       AddPool(worker, Method::kFilter, Right::kFilter, &RawService::RequestFilter,
               &Service::Filter);
       AddPool(worker, Method::kRevoke, std::nullopt, &RawService::RequestRevoke, &Service::Revoke);
+      AddPool(worker, Method::kReinstate, Right::kReinstate, &RawService::RequestReinstate,
+              &Service::Reinstate);
       AddPool(worker, Method::kListRevocations, Right::kList, &RawService::RequestListRevocations,
               &Service::ListRevocations);
+      AddPool(worker, Method::kImportRevocations, Right::kAdmin,
+              &RawService::RequestImportRevocations, &Service::ImportRevocations);
+      AddPool(worker, Method::kBackupRevocations, Right::kAdmin,
+              &RawService::RequestBackupRevocations, &Service::BackupRevocations);
       builtin_.Start(*queue);
       threads_.emplace_back([&worker] { Serve(worker); });
     }

@@ -18,7 +18,8 @@ using prometheus::MetricType;
 using Labels = std::vector<std::pair<std::string, std::string>>;
 
 constexpr std::array<const char*, kMethods> kMethodNames = {
-    "Verify", "Authorize", "BatchAuthorize", "Filter", "Revoke", "ListRevocations"};
+    "Verify",    "Authorize",       "BatchAuthorize",    "Filter",           "Revoke",
+    "Reinstate", "ListRevocations", "ImportRevocations", "BackupRevocations"};
 
 constexpr std::array<const char*, kStatuses> kStatusNames = {
     "OK",
@@ -246,6 +247,18 @@ std::vector<MetricFamily> Metrics::Collect() const {
           repeated_revocations_);
   counter("gatehouse_failed_revocations_total", "Revocations that the store refused.",
           failed_revocations_);
+  counter("gatehouse_reinstatements_total", "Revocations taken back since the start.",
+          reinstatements_);
+  counter("gatehouse_imported_revocations_total", "Revocations of other stores written.",
+          imported_);
+  gauge("gatehouse_revocation_bytes", "Memory that the revocations in force take.",
+        static_cast<double>(index_.bytes()));
+  // Before the first clean-up there is no such time.
+  if (index_.cleaned_until() > absl::UnixEpoch()) {
+    gauge("gatehouse_revocations_cleaned_until_seconds",
+          "Since 1970: revocations that ended before this are no longer in force.",
+          absl::ToDoubleSeconds(index_.cleaned_until() - absl::UnixEpoch()));
+  }
   gauge("gatehouse_revocation_entries", "Tags with a revocation, ended ones included.",
         static_cast<double>(index_.size()));
   gauge("gatehouse_revocation_revision", "Of the list of revocations.",

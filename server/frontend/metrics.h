@@ -20,8 +20,18 @@
 
 namespace gatehouse::frontend {
 
-enum class Method { kVerify, kAuthorize, kBatchAuthorize, kFilter, kRevoke, kListRevocations };
-inline constexpr int kMethods = 6;
+enum class Method {
+  kVerify,
+  kAuthorize,
+  kBatchAuthorize,
+  kFilter,
+  kRevoke,
+  kReinstate,
+  kListRevocations,
+  kImportRevocations,
+  kBackupRevocations
+};
+inline constexpr int kMethods = 9;
 
 // Why a call was not begun.
 enum class Refusal {
@@ -89,6 +99,12 @@ class Metrics final : public prometheus::Collectable {
   ThreadMetrics* AddThread();
   // Revocations are acknowledged on the store's thread.
   void CountRevocation(bool existed);
+  void CountReinstatement(bool existed) {
+    if (!existed) reinstatements_.fetch_add(1, std::memory_order_relaxed);
+  }
+  void CountImported(int64_t added) {
+    imported_.fetch_add(static_cast<uint64_t>(added), std::memory_order_relaxed);
+  }
   void CountFailedRevocation() { failed_revocations_.fetch_add(1, std::memory_order_relaxed); }
 
   // A configuration was put in force at `now`, or one was refused. The server's first
@@ -112,6 +128,8 @@ class Metrics final : public prometheus::Collectable {
   std::atomic<uint64_t> refused_reloads_ = 0;
   std::atomic<bool> last_reload_ok_ = true;
   std::atomic<int64_t> reloaded_;  // Unix seconds
+  std::atomic<uint64_t> reinstatements_ = 0;
+  std::atomic<uint64_t> imported_ = 0;
   mutable Mutex mu_;
   std::vector<std::unique_ptr<ThreadMetrics>> threads_ GH_GUARDED_BY(mu_);
 };

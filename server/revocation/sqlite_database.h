@@ -4,15 +4,20 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "server/revocation/revocation.h"
+#include "server/revocation/sqlite_facts.h"
 #include "server/revocation/sqlite_file.h"
 #include "server/revocation/store.h"
 
@@ -22,10 +27,36 @@ namespace gatehouse::revocation {
 // exceptions end here.
 class SqliteDatabase {
  public:
-  struct Group {
-    std::vector<AppendResult> results;  // in the order of what was asked
-    std::vector<Fact> added;            // rising by revision
+  struct TakeBack {
+    std::string id;
+    std::string actor;
+    std::string reason;
+  };
+  using Operation = std::variant<NewFact, TakeBack>;
+  struct Outcome {
+    absl::Status refusal = {};  // NOT_FOUND for TakeBack
+    Fact fact = {};
+    bool existed = false;
+  };
+  // What was committed, and what the listener is to be told of it.
+  struct Commit {
+    std::vector<Outcome> outcomes;  // in the order of what was asked
+    std::vector<std::pair<Tag, Marks>> tags;
+    std::vector<Change> changes;
     int64_t revision = 0;
+    absl::Time cleaned_until = absl::InfinitePast();
+
+    StoreStep step() const {
+      return {
+          .tags = tags, .changes = changes, .revision = revision, .cleaned_until = cleaned_until};
+    }
+  };
+  // A page that is read in slices.
+  struct Listing {
+    ListQuery query;
+    ListResult result = {};
+    int64_t before = -1;  // revisions from here on have been looked at; -1: not begun
+    size_t text = 0;
   };
 
   // As OpenSqliteStore, whose errors these are.
@@ -38,27 +69,46 @@ class SqliteDatabase {
 
   const std::string& store_id() const { return store_id_; }
   const std::string& path() const { return file_->path(); }
+  // Facts that ended by then are not in force; microseconds since 1970.
+  int64_t cleaned_until() const { return cleaned_until_; }
 
   // All of them durably in one transaction, or UNAVAILABLE and none. Once the file
   // has been moved or deleted, UNAVAILABLE for ever.
-  absl::StatusOr<Group> Write(std::vector<NewFact> facts, absl::Time now);
+  absl::StatusOr<Commit> Write(std::vector<Operation> operations, absl::Time now);
 
-  // A page ends at query.limit, at 1000 facts, or before the fact whose strings would
-  // take it beyond 256 KiB of text. UNAVAILABLE when the file cannot be read.
-  absl::StatusOr<ListResult> List(const ListQuery& query);
+  // The same for facts of another store. Without outcomes.
+  absl::StatusOr<std::pair<Commit, ImportResult>> Import(std::vector<Fact> facts);
+
+  // Goes on with a page; whether it is complete. It ends at query.limit, at 1000 facts, or
+  // before the fact whose strings would take it beyond 256 KiB of text. UNAVAILABLE when
+  // the file cannot be read; INVALID_ARGUMENT for a revision that was never reached.
+  absl::StatusOr<bool> ListOn(Listing& listing, absl::Time now);
+
+  // Moves cleaned_until up, if a fact has ended by `until`; whether it has.
+  absl::StatusOr<bool> CleanUntil(int64_t until);
+  // What is in force now on the tags of up to `limit` facts that ended behind `place` and
+  // were cleaned up; `place` moves on. Whether there may be more of them.
+  absl::StatusOr<bool> ReadCleaned(SqliteFacts::Place& place, int limit, Commit& commit);
+  // Forgets up to `limit` facts that ended by `until`. How many.
+  absl::StatusOr<int> DeleteEnded(int64_t until, int limit);
+  absl::StatusOr<std::optional<Fact>> LastOfSession(const Tag& tag);
+
+  // For a backup of it, which reads nothing else and ends before this does.
+  SQLite::Database& connection() { return db_; }
 
  private:
-  struct Statements;
   using Inode = std::pair<dev_t, ino_t>;
 
   explicit SqliteDatabase(std::unique_ptr<SqliteFile> file);
 
   absl::Status Prepare(RevocationListener& listener);
+  absl::Status Migrate();
   absl::Status Refusal(const SQLite::Exception& error) const;
-  absl::Status Damaged(const std::string& how) const;
-  absl::Status Load(RevocationListener& listener);
-  Group WriteGroup(std::vector<NewFact> facts, std::vector<std::string> ids, absl::Time now);
-  int64_t Revision();
+  absl::Status Damaged(absl::string_view how) const;
+  // Runs what writes, marked and in a transaction, if the file is where it was, and still
+  // is after it.
+  absl::Status WriteWith(const std::function<void()>& body);
+  absl::Status ReadWith(const std::function<void()>& body);
   void Close();
   bool HasMoved();
   bool FileHasMoved();
@@ -66,9 +116,10 @@ class SqliteDatabase {
   // In this order: the connection must close before the file does.
   const std::unique_ptr<SqliteFile> file_;
   SQLite::Database db_;
-  std::unique_ptr<Statements> statements_;
+  std::unique_ptr<SqliteFacts> facts_;
 
   std::string store_id_;
+  int64_t cleaned_until_ = 0;
   std::string wal_path_;
   Inode wal_inode_;
   bool open_ = false;

@@ -88,6 +88,25 @@ std::string FolderOf(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
+absl::Status CheckSqliteHeader(int fd, const std::string& path) {
+  std::array<uint8_t, kHeaderSize> header;
+  const ssize_t got = pread(fd, header.data(), header.size(), 0);
+  if (got < 0) {
+    return absl::FailedPreconditionError(absl::StrCat(path, " cannot be read: ", ErrnoText()));
+  }
+  if (static_cast<size_t>(got) < kHeaderSize ||
+      std::memcmp(header.data(), kMagic.data(), kMagic.size()) != 0) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        path, got == 0 ? " is empty" : " is no SQLite database", ", or a destroyed one: it is ",
+        "left as it is; put back a good copy, or name another file and create it with ",
+        kCreateCommand));
+  }
+  const uint32_t user_version = BigEndian32(header.data() + kUserVersionOffset);
+  GH_RETURN_IF_ERROR(
+      CheckIdentity(path, BigEndian32(header.data() + kApplicationIdOffset), user_version));
+  return CheckWalOfMarked(path, user_version);
+}
+
 absl::StatusOr<std::unique_ptr<SqliteFile>> SqliteFile::Claim(const std::string& path) {
   if (path.empty() || path.find('\0') != std::string::npos) {
     return absl::FailedPreconditionError("the database's path is empty or holds a zero byte");
@@ -135,31 +154,12 @@ absl::Status SqliteFile::OpenAndCheck() {
   }
   // In this order: whoever has it open now may close it, and remove its -wal file.
   GH_RETURN_IF_ERROR(CheckUnlocked());
-  GH_RETURN_IF_ERROR(CheckHeader());
+  GH_RETURN_IF_ERROR(CheckSqliteHeader(fd_, path_));
   // The -wal file is made and removed beside it.
   if (faccessat(AT_FDCWD, FolderOf(path_).c_str(), W_OK | X_OK, AT_EACCESS) != 0) {
     return NoAccess(path_);
   }
   return absl::OkStatus();
-}
-
-absl::Status SqliteFile::CheckHeader() const {
-  std::array<uint8_t, kHeaderSize> header;
-  const ssize_t got = pread(fd_, header.data(), header.size(), 0);
-  if (got < 0) {
-    return absl::FailedPreconditionError(absl::StrCat(path_, " cannot be read: ", ErrnoText()));
-  }
-  if (static_cast<size_t>(got) < kHeaderSize ||
-      std::memcmp(header.data(), kMagic.data(), kMagic.size()) != 0) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        path_, got == 0 ? " is empty" : " is no SQLite database", ", or a destroyed one: it is ",
-        "left as it is; put back a good copy, or name another file and create it with ",
-        kCreateCommand));
-  }
-  const uint32_t user_version = BigEndian32(header.data() + kUserVersionOffset);
-  GH_RETURN_IF_ERROR(
-      CheckIdentity(path_, BigEndian32(header.data() + kApplicationIdOffset), user_version));
-  return CheckWalOfMarked(path_, user_version);
 }
 
 pid_t SqliteFile::LockHolder() const {

@@ -41,7 +41,6 @@ class SqliteFile {
       : path_(std::move(path)), device_(device), inode_(inode) {}
 
   absl::Status OpenAndCheck();
-  absl::Status CheckHeader() const;
   // 0: nobody; negative: somebody who cannot be told.
   pid_t LockHolder() const;
 
@@ -50,6 +49,11 @@ class SqliteFile {
   const ino_t inode_;
   int fd_ = -1;
 };
+
+// Whether the open file begins as a database that this program may open does, and has the
+// -wal file that it needs: FAILED_PRECONDITION with what to do. `path` is absolute and
+// without links.
+absl::Status CheckSqliteHeader(int fd, const std::string& path);
 
 // The folder that a path lies in.
 std::string FolderOf(const std::string& path);

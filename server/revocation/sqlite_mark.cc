@@ -33,8 +33,9 @@ absl::Status CheckWalOfMarked(const std::string& path, uint32_t user_version) {
       path, " was not closed cleanly or was copied while in use, and ", wal,
       " is not there: acknowledged revocations may stand in that file alone, and without them "
       "revoked tokens would pass. Nothing was touched: put ",
-      wal, " back. If it is lost for good, `sqlite3 ", path, " 'PRAGMA user_version = ",
-      kSchemaVersion, "'` accepts the loss of what was revoked since the last clean stop"));
+      wal, " back. If it is lost for good, `sqlite3 ", path,
+      " 'PRAGMA user_version = ", user_version & ~kOpenMark,
+      "'` accepts the loss of what was revoked since the last clean stop"));
 }
 
 void MarkOpen(SQLite::Database& db) {

@@ -4,25 +4,36 @@
 #include <optional>
 #include <thread>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "server/base/log.h"
 #include "server/base/mutex.h"
 #include "server/base/status_macros.h"
+#include "server/revocation/sqlite_backup.h"
+#include "server/revocation/sqlite_cleanup.h"
 #include "server/revocation/sqlite_database.h"
 
 namespace gatehouse::revocation {
 namespace {
 
+// To each a status of its own: Abseil as packaged counts the references of a shared one
+// where ThreadSanitizer cannot see it.
+absl::Status Copy(const absl::Status& status) {
+  return absl::Status(status.code(), status.message());
+}
+
 class SqliteStore final : public RevocationStore {
  public:
-  SqliteStore(size_t max_queued, const Clock& clock, RevocationListener& listener,
+  SqliteStore(const SqliteOptions& options, const Clock& clock, RevocationListener& listener,
               std::unique_ptr<SqliteDatabase> database)
-      : max_queued_(max_queued),
+      : max_queued_(options.max_queued),
         clock_(clock),
         listener_(listener),
         database_(std::move(database)),
+        cleanup_(options, clock, *database_,
+                 [this](const StoreStep& step) { listener_.OnStep(step); }),
         store_id_(database_->store_id()),
         thread_([this] { Run(); }) {}
 
@@ -33,50 +44,48 @@ class SqliteStore final : public RevocationStore {
     }
     work_.NotifyOne();
     thread_.join();
+    if (copying_thread_.joinable()) copying_thread_.join();
   }
 
   const std::string& store_id() const override { return store_id_; }
+  absl::Duration staleness() const override { return absl::ZeroDuration(); }
 
-  void Append(NewFact fact, AppendDone done) override {
-    absl::Status refusal;
-    {
-      MutexLock lock(mu_);
-      refusal = Admit(appends_.size());
-      if (refusal.ok()) {
-        appends_.push_back({std::move(fact), std::move(done)});
-        return;
-      }
-    }
-    done(std::move(refusal));
+  void Append(NewFact fact, Done<AppendResult> done) override {
+    AskToWrite({.operation = std::move(fact), .done = std::move(done)});
   }
-
-  void List(ListQuery query, ListDone done) override {
-    absl::Status refusal;
-    {
-      MutexLock lock(mu_);
-      refusal = Admit(pages_.size());
-      if (refusal.ok()) {
-        pages_.push_back({query, std::move(done)});
-        return;
-      }
-    }
-    done(std::move(refusal));
+  void Reinstate(std::string id, std::string actor, std::string reason,
+                 Done<ReinstateResult> done) override {
+    AskToWrite({.operation = SqliteDatabase::TakeBack{.id = std::move(id),
+                                                      .actor = std::move(actor),
+                                                      .reason = std::move(reason)},
+                .done = std::move(done)});
   }
+  void List(ListQuery query, Done<ListResult> done) override;
+  void Import(std::vector<Fact> facts, Done<ImportResult> done) override;
+  void Backup(std::string path, Done<BackupResult> done) override;
 
  private:
-  struct PendingAppend {
-    NewFact fact;
-    AppendDone done;
+  struct PendingWrite {
+    SqliteDatabase::Operation operation;
+    std::variant<Done<AppendResult>, Done<ReinstateResult>> done;
   };
-  struct PendingPage {
-    ListQuery query;
-    ListDone done;
-  };
+  // Runs one slice of something; whether it is finished.
+  using Task = std::function<bool()>;
 
   // OK, and the thread woken, when one more may be queued behind `queued`.
   absl::Status Admit(size_t queued) GH_REQUIRES(mu_);
+  void AskToWrite(PendingWrite write) GH_EXCLUDES(mu_);
+  // OK, or what the caller is to be told.
+  absl::Status Ask(Task task) GH_EXCLUDES(mu_);
+
   void Run() GH_EXCLUDES(mu_);
-  void Commit(std::vector<PendingAppend> group);
+  // Whether there is nothing to do now.
+  bool IsIdle() GH_REQUIRES(mu_);
+  void WriteAll(std::vector<PendingWrite> group);
+  static void Answer(PendingWrite& write, absl::StatusOr<SqliteDatabase::Outcome> outcome,
+                     int64_t revision);
+  bool BackUpSome(const std::string& path, const Done<BackupResult>& done) GH_EXCLUDES(mu_);
+  void FinishBackup(std::shared_ptr<SqliteBackup> backup, Done<BackupResult> done) GH_EXCLUDES(mu_);
   void LogOutcome(const absl::Status& status);
 
   const size_t max_queued_;
@@ -84,6 +93,10 @@ class SqliteStore final : public RevocationStore {
   RevocationListener& listener_;
   // Used by the thread alone.
   const std::unique_ptr<SqliteDatabase> database_;
+  SqliteCleanup cleanup_;
+  std::shared_ptr<SqliteBackup> backup_;
+  // Waits for the disk, so that the store's own thread need not.
+  std::thread copying_thread_;
   bool failing_ = false;
 
   const std::string store_id_;
@@ -91,8 +104,11 @@ class SqliteStore final : public RevocationStore {
   Mutex mu_;
   CondVar work_;
   bool stopping_ GH_GUARDED_BY(mu_) = false;
-  std::vector<PendingAppend> appends_ GH_GUARDED_BY(mu_);
-  std::deque<PendingPage> pages_ GH_GUARDED_BY(mu_);
+  std::vector<PendingWrite> writes_ GH_GUARDED_BY(mu_);
+  // Each runs for one slice in its turn, between commits.
+  std::deque<Task> tasks_ GH_GUARDED_BY(mu_);
+  // A backup is begun, or waits for the disk.
+  bool copying_ GH_GUARDED_BY(mu_) = false;
 
   std::thread thread_;  // last: it uses all of the above
 };
@@ -107,42 +123,172 @@ absl::Status SqliteStore::Admit(size_t queued) {
   return absl::OkStatus();
 }
 
+void SqliteStore::AskToWrite(PendingWrite write) {
+  absl::Status refusal;
+  {
+    MutexLock lock(mu_);
+    refusal = Admit(writes_.size());
+    if (refusal.ok()) return writes_.push_back(std::move(write));
+  }
+  Answer(write, std::move(refusal), 0);
+}
+
+absl::Status SqliteStore::Ask(Task task) {
+  MutexLock lock(mu_);
+  GH_RETURN_IF_ERROR(Admit(tasks_.size()));
+  tasks_.push_back(std::move(task));
+  return absl::OkStatus();
+}
+
+void SqliteStore::List(ListQuery query, Done<ListResult> done) {
+  const auto listing = std::make_shared<SqliteDatabase::Listing>();
+  listing->query = std::move(query);
+  absl::Status refusal = Ask([this, listing, done] {
+    const absl::StatusOr<bool> complete = database_->ListOn(*listing, clock_.Now());
+    if (complete.ok() && !*complete) return false;
+    if (complete.ok()) {
+      done(std::move(listing->result));
+    } else {
+      done(complete.status());
+    }
+    return true;
+  });
+  if (!refusal.ok()) done(std::move(refusal));
+}
+
+void SqliteStore::Import(std::vector<Fact> facts, Done<ImportResult> done) {
+  const auto asked = std::make_shared<std::vector<Fact>>(std::move(facts));
+  absl::Status refusal = Ask([this, asked, done] {
+    auto imported = database_->Import(std::move(*asked));
+    if (!absl::IsInvalidArgument(imported.status())) LogOutcome(imported.status());
+    if (imported.ok()) {
+      if (!imported->first.changes.empty()) listener_.OnStep(imported->first.step());
+      done(imported->second);
+    } else {
+      done(imported.status());
+    }
+    return true;
+  });
+  if (!refusal.ok()) done(std::move(refusal));
+}
+
+void SqliteStore::Backup(std::string path, Done<BackupResult> done) {
+  absl::Status refusal;
+  {
+    MutexLock lock(mu_);
+    refusal =
+        copying_ ? absl::UnavailableError("a backup is being made already") : Admit(tasks_.size());
+    if (refusal.ok()) {
+      copying_ = true;
+      tasks_.emplace_back([this, path, done] { return BackUpSome(path, done); });
+      return;
+    }
+  }
+  done(std::move(refusal));
+}
+
+bool SqliteStore::BackUpSome(const std::string& path, const Done<BackupResult>& done) {
+  absl::Status failure;
+  if (!backup_) {
+    absl::StatusOr<std::unique_ptr<SqliteBackup>> begun =
+        SqliteBackup::Begin(database_->connection(), path);
+    if (begun.ok()) backup_ = *std::move(begun);
+    failure = begun.status();
+  }
+  if (failure.ok()) {
+    const absl::StatusOr<bool> copied = backup_->CopySome();
+    if (copied.ok() && !*copied) return false;
+    failure = copied.status();
+  }
+  std::shared_ptr<SqliteBackup> backup = std::move(backup_);
+  if (failure.ok()) {
+    if (copying_thread_.joinable()) copying_thread_.join();
+    copying_thread_ = std::thread([this, backup, done] { FinishBackup(backup, done); });
+    return true;
+  }
+  {
+    MutexLock lock(mu_);
+    copying_ = false;
+  }
+  done(std::move(failure));
+  return true;
+}
+
+void SqliteStore::FinishBackup(std::shared_ptr<SqliteBackup> backup, Done<BackupResult> done) {
+  const auto result = std::make_shared<absl::StatusOr<BackupResult>>(backup->Finish());
+  backup.reset();
+  MutexLock lock(mu_);
+  copying_ = false;
+  tasks_.emplace_back([result, done = std::move(done)] {
+    done(std::move(*result));
+    return true;
+  });
+  work_.NotifyOne();
+}
+
+bool SqliteStore::IsIdle() {
+  if (!writes_.empty() || !tasks_.empty()) return false;
+  if (stopping_) return copying_;
+  return clock_.SteadyNanos() < cleanup_.due();
+}
+
 void SqliteStore::Run() {
   while (true) {
-    std::vector<PendingAppend> group;
-    std::optional<PendingPage> page;
+    std::vector<PendingWrite> group;
+    Task task;
+    bool is_cleaning = false;
     {
       MutexLock lock(mu_);
-      while (appends_.empty() && pages_.empty() && !stopping_) work_.Wait(mu_);
-      if (appends_.empty() && pages_.empty()) return;
-      group.swap(appends_);
-      if (!pages_.empty()) {
-        page = std::move(pages_.front());
-        pages_.pop_front();
+      while (IsIdle()) clock_.WaitUntil(mu_, work_, stopping_ ? kAll : cleanup_.due());
+      if (writes_.empty() && tasks_.empty() && stopping_) return;
+      // Due until its round is over; what is left of one waits for the next start.
+      is_cleaning = !stopping_ && clock_.SteadyNanos() >= cleanup_.due();
+      group.swap(writes_);
+      if (!tasks_.empty()) {
+        task = std::move(tasks_.front());
+        tasks_.pop_front();
       }
     }
-    if (!group.empty()) Commit(std::move(group));
-    // One page at a time, so that a revocation waits for one at most.
-    if (page) page->done(database_->List(page->query));
+    if (!group.empty()) WriteAll(std::move(group));
+    // A slice of each, so that a revocation waits for no more.
+    if (is_cleaning) cleanup_.Step();
+    if (!task || task()) continue;
+    MutexLock lock(mu_);
+    tasks_.push_back(std::move(task));
   }
 }
 
-void SqliteStore::Commit(std::vector<PendingAppend> group) {
-  std::vector<NewFact> facts;
-  facts.reserve(group.size());
-  for (PendingAppend& append : group) facts.push_back(std::move(append.fact));
-  absl::StatusOr<SqliteDatabase::Group> written = database_->Write(std::move(facts), clock_.Now());
-  LogOutcome(written.status());
-  if (!written.ok()) {
-    // To each a status of its own: Abseil as packaged counts the references of a
-    // shared one where ThreadSanitizer cannot see it.
-    for (PendingAppend& append : group) {
-      append.done(absl::Status(written.status().code(), written.status().message()));
-    }
+void SqliteStore::WriteAll(std::vector<PendingWrite> group) {
+  std::vector<SqliteDatabase::Operation> operations;
+  operations.reserve(group.size());
+  for (PendingWrite& write : group) operations.push_back(std::move(write.operation));
+  absl::StatusOr<SqliteDatabase::Commit> commit =
+      database_->Write(std::move(operations), clock_.Now());
+  LogOutcome(commit.status());
+  if (!commit.ok()) {
+    for (PendingWrite& write : group) Answer(write, Copy(commit.status()), 0);
     return;
   }
-  if (!written->added.empty()) listener_.OnCommitted(written->added, written->revision);
-  for (size_t i = 0; i < group.size(); ++i) group[i].done(std::move(written->results[i]));
+  if (!commit->changes.empty()) listener_.OnStep(commit->step());
+  for (size_t i = 0; i < group.size(); ++i) {
+    SqliteDatabase::Outcome& outcome = commit->outcomes[i];
+    if (outcome.refusal.ok()) {
+      Answer(group[i], std::move(outcome), commit->revision);
+    } else {
+      Answer(group[i], std::move(outcome.refusal), 0);
+    }
+  }
+}
+
+void SqliteStore::Answer(PendingWrite& write, absl::StatusOr<SqliteDatabase::Outcome> outcome,
+                         int64_t revision) {
+  std::visit(
+      [&]<typename Result>(const Done<Result>& done) {
+        if (!outcome.ok()) return done(outcome.status());
+        done(Result{
+            .fact = std::move(outcome->fact), .existed = outcome->existed, .revision = revision});
+      },
+      write.done);
 }
 
 // The first failure and the first success after it, not each of thousands.
@@ -164,7 +310,7 @@ absl::StatusOr<std::unique_ptr<RevocationStore>> OpenSqliteStore(const SqliteOpt
                                                                  RevocationListener& listener) {
   GH_ASSIGN_OR_RETURN(std::unique_ptr<SqliteDatabase> database,
                       SqliteDatabase::Open(options.path, listener));
-  return std::make_unique<SqliteStore>(options.max_queued, clock, listener, std::move(database));
+  return std::make_unique<SqliteStore>(options, clock, listener, std::move(database));
 }
 
 }  // namespace gatehouse::revocation

@@ -123,7 +123,8 @@ class RevocationStore {
   virtual void List(ListQuery query, Done<ListResult> done) = 0;
 
   // Writes facts that another store made, all of them or none, with their ids, times and
-  // actors but new revisions.
+  // actors but new revisions. INVALID_ARGUMENT: more than kMaxImport, or an id that is none.
+  static constexpr size_t kMaxImport = 1000;
   virtual void Import(std::vector<Fact> facts, Done<ImportResult> done) = 0;
 
   // Copies the store, as of some moment during the call, into a new file at `path`, while

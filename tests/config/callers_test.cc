@@ -85,7 +85,8 @@ const Case kCases[] = {
     {"EmptyTokenFile", "name: a, token_file: '', may: [list]", ".token_file: must not be empty"},
     {"TokenInTheFile", "name: a, token_file: t, may: [list], token: x", ".token: unknown field"},
     {"NoRights", "name: a, token_file: t",
-     ".may: needs at least one of verify, authorize, filter, explain, revoke, list"},
+     ".may: needs at least one of verify, authorize, filter, watch, explain, "
+     "revoke, reinstate, list, admin"},
     {"EmptyRights", "name: a, token_file: t, may: []", ".may: needs at least one of"},
     {"UnknownRight", "name: a, token_file: t, may: [verfy]",
      ".may[0]: unknown right \"verfy\"; did you mean \"verify\"?"},

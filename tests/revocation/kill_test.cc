@@ -51,9 +51,10 @@ TEST(Kill, WhatWasAcknowledgedToAnyOf64RevokersIsThereAfterKillingThem) {
     const auto store = OpenSqliteStore({.path = path}, clock, listener);
     ASSERT_TRUE(store.ok()) << store.status();
     std::set<std::string> kept;
-    for (const Fact& fact : listener.facts()) kept.insert(fact.id);
+    for (const Fact& fact : AllFacts(**store)) kept.insert(fact.id);
     for (const std::string& id : acknowledged) lost += kept.contains(id) ? 0 : 1;
     EXPECT_EQ(static_cast<size_t>(listener.revision()), kept.size());
+    EXPECT_EQ(listener.tags(), kept.size());
   }
   std::cout << "kill -9: " << round << " rounds, " << acknowledged.size() << " acknowledged, "
             << lost << " lost\n";

@@ -43,7 +43,7 @@ TEST_F(CreateDatabase, LeavesOneFileThatOnlyItsOwnerMayRead) {
   const std::string bytes = TempFolder::ReadFile(path_);
   ASSERT_GT(bytes.size(), 100);
   EXPECT_EQ(bytes.substr(18, 2), "\x02\x02");
-  EXPECT_EQ(bytes.substr(60, 4), std::string("\0\0\0\1", 4));
+  EXPECT_EQ(bytes.substr(60, 4), std::string("\0\0\0\2", 4));
   EXPECT_EQ(bytes.substr(68, 4), "Gate");
 }
 

@@ -158,7 +158,7 @@ TEST_F(SqliteFault, AFullDiskDoesNotKeepTheStoreFromOpening) {
   disk_.FailWrites(SQLITE_FULL);
   Reopen();
   ASSERT_NE(store_, nullptr);
-  EXPECT_EQ(listener_->facts().size(), 1);
+  EXPECT_EQ(listener_->tags(), 1);
   ExpectRefusedWith("u1", "the disk is full");
   disk_.FailWrites(SQLITE_OK);
   EXPECT_TRUE(AppendAndWait(*store_, SubjectFact("u1")).ok());
@@ -175,7 +175,7 @@ TEST_F(SqliteFault, ACheckpointThatFailsLosesNothing) {
   store_.reset();  // its last checkpoint fails
   disk_.FailWrites(SQLITE_OK);
   Reopen();
-  EXPECT_EQ(listener_->facts().size(), 402);
+  EXPECT_EQ(listener_->tags(), 402);
 }
 
 TEST_F(SqliteFault, AFileThatWasDeletedIsNotWrittenToAnyMore) {

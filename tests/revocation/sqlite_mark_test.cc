@@ -34,7 +34,7 @@ class SqliteMark : public testing::Test {
   int FactsOf(const std::string& path) {
     const auto store = Open(path);
     EXPECT_TRUE(store.ok()) << store.status();
-    return store.ok() ? static_cast<int>(listener_->facts().size()) : -1;
+    return store.ok() ? static_cast<int>(listener_->tags()) : -1;
   }
   void Append(RevocationStore& store, int count) {
     for (int i = 0; i < count; ++i) {
@@ -63,9 +63,9 @@ class SqliteMark : public testing::Test {
     EXPECT_THAT(std::string(store.status().message()),
                 AllOf(HasSubstr(path + " was not closed cleanly"), HasSubstr(path + "-wal"),
                       HasSubstr("acknowledged revocations"), HasSubstr("back"),
-                      HasSubstr("`sqlite3 " + path + " 'PRAGMA user_version = 1'`")));
+                      HasSubstr("`sqlite3 " + path + " 'PRAGMA user_version = 2'`")));
     EXPECT_TRUE(folder_.Contents() == before) << "the folder was changed";
-    EXPECT_TRUE(listener_->facts().empty());
+    EXPECT_EQ(listener_->told(), 0);
   }
   static void RunShell(const std::string& path, const std::string& sql) {
     Child shell({"sqlite3", path, sql});
@@ -83,8 +83,8 @@ class SqliteMark : public testing::Test {
     }
   }
 
-  const std::string closed_ = std::string("\0\0\0\1", 4);
-  const std::string marked_ = std::string("\0\1\0\1", 4);
+  const std::string closed_ = std::string("\0\0\0\2", 4);
+  const std::string marked_ = std::string("\0\1\0\2", 4);
   TempFolder folder_;
   std::string path_ = folder_.File("gatehouse.db");
   std::string wal_ = path_ + "-wal";
@@ -188,7 +188,7 @@ TEST_F(SqliteMark, TheCommandOfTheMessageAcceptsTheLoss) {
   RevokeAndKill(20);
   std::filesystem::remove(wal_);
   ExpectRefusedForItsWal(path_);
-  RunShell(path_, "PRAGMA user_version = 1");
+  RunShell(path_, "PRAGMA user_version = 2");
   EXPECT_EQ(FactsOf(path_), 3);
 }
 
@@ -202,14 +202,14 @@ TEST_F(SqliteMark, WhatAnUnmarkedDatabasesWalFileHoldsIsMovedIntoTheFile) {
   EXPECT_EQ(std::filesystem::file_size(wal_), 0);
   ASSERT_EQ(Child({"cp", path_, folder_.File("copy.db")}).Wait(), 0);
   EXPECT_EQ(VersionIn(folder_.File("copy.db")), marked_);
-  RunShell(folder_.File("copy.db"), "PRAGMA user_version = 1");
-  const size_t facts = listener_->facts().size();
+  RunShell(folder_.File("copy.db"), "PRAGMA user_version = 2");
+  const size_t facts = listener_->tags();
   EXPECT_GE(facts, 20);
   EXPECT_EQ(FactsOf(folder_.File("copy.db")), static_cast<int>(facts));
 }
 
 TEST_F(SqliteMark, AMarkOfALaterProgramAndAMarkedNewerSchemaAreRefused) {
-  for (const auto& [version, shown] : {std::pair{65538, "schema version 2"},
+  for (const auto& [version, shown] : {std::pair{65539, "schema version 3"},
                                        {196609, "schema version 131073"},
                                        {65536, "schema version 0"}}) {
     RunShell(path_, absl::StrCat("PRAGMA user_version = ", version));
@@ -231,7 +231,7 @@ TEST_F(SqliteMark, WhicheverWriteOrSyncOfAnOpeningFailsWhatIsKnownIsUsedAndNothi
       {
         const auto store = Open(path_);
         ASSERT_TRUE(store.ok()) << store.status();
-        EXPECT_EQ(static_cast<int>(listener_->facts().size()), subjects_);
+        EXPECT_EQ(static_cast<int>(listener_->tags()), subjects_);
         const auto result =
             AppendAndWait(**store, SubjectFact(absl::StrCat("w", writes ? 1 : 0, good)));
         if (result.ok()) {
@@ -264,7 +264,7 @@ TEST_F(SqliteMark, WhicheverWriteOrSyncOfACloseFailsTheFileIsMarkedOrComplete) {
         FaultyVfs disk;
         auto store = Open(path_);
         ASSERT_TRUE(store.ok()) << store.status();
-        EXPECT_EQ(static_cast<int>(listener_->facts().size()), subjects_);
+        EXPECT_EQ(static_cast<int>(listener_->tags()), subjects_);
         // Several pages in the -wal file.
         Append(**store, 30);
         FailWritesAndSyncs(disk, writes, marked + complete);

@@ -180,22 +180,22 @@ TEST_F(SqliteRefusal, AnotherProgramsDatabaseThatItWasKilledInTheMiddleOf) {
 
 TEST_F(SqliteRefusal, ANewerSchema) {
   Create();
-  ExecuteBySomebodyElse("PRAGMA user_version = 2");
-  ExpectRefused(AllOf(HasSubstr("schema version 2"), HasSubstr("newer Gatehouse")));
+  ExecuteBySomebodyElse("PRAGMA user_version = 3");
+  ExpectRefused(AllOf(HasSubstr("schema version 3"), HasSubstr("newer Gatehouse")));
 }
 
 TEST_F(SqliteRefusal, ANewerSchemaThatStandsOnlyInTheWalFile) {
   Create();
   {
     Child child({"sqlite3", path_});
-    child.Write("PRAGMA user_version = 2;\nSELECT 'there';\n");
+    child.Write("PRAGMA user_version = 3;\nSELECT 'there';\n");
     std::string line;
     while (line != "there" && child.ReadLine(line)) continue;
     ASSERT_EQ(line, "there");
   }
   ASSERT_GT(std::filesystem::file_size(path_ + "-wal"), 0);
   std::filesystem::remove(path_ + "-shm");
-  ExpectRefused(HasSubstr("schema version 2"));
+  ExpectRefused(HasSubstr("schema version 3"));
 }
 
 TEST_F(SqliteRefusal, ASchemaWithoutVersion) {
@@ -337,7 +337,7 @@ TEST_F(SqliteRefusal, ARefusedFileCanBeOpenedOnceItIsMended) {
   Create();
   ExecuteBySomebodyElse("PRAGMA user_version = 9");
   EXPECT_FALSE(Open().ok());
-  ExecuteBySomebodyElse("PRAGMA user_version = 1");
+  ExecuteBySomebodyElse("PRAGMA user_version = 2");
   EXPECT_TRUE(Open().ok());
 }
 

@@ -2,6 +2,7 @@
 
 #include "server/revocation/sqlite_store.h"
 #include "tests/revocation/memory_store.h"
+#include "tests/revocation/store_conformance_marks.h"
 #include "tests/revocation/temp_folder.h"
 
 namespace gatehouse::revocation {
@@ -38,6 +39,8 @@ class SqliteBackend {
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Memory, StoreConformance, MemoryBackend);
 INSTANTIATE_TYPED_TEST_SUITE_P(Sqlite, StoreConformance, SqliteBackend);
+INSTANTIATE_TYPED_TEST_SUITE_P(Memory, StoreMarks, MemoryBackend);
+INSTANTIATE_TYPED_TEST_SUITE_P(Sqlite, StoreMarks, SqliteBackend);
 
 }  // namespace
 }  // namespace gatehouse::revocation

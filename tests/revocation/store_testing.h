@@ -1,10 +1,12 @@
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
@@ -71,13 +73,22 @@ class Gate {
 // Keeps what it is told, and can be made to hold the store's thread.
 class RecordingListener final : public RevocationListener {
  public:
-  void OnCommitted(const std::vector<Fact>& facts, int64_t revision) override {
+  void OnStep(const StoreStep& step) override {
     Gate* gate = nullptr;
     {
       MutexLock lock(mu_);
       ++calls_;
-      facts_.insert(facts_.end(), facts.begin(), facts.end());
-      revision_ = revision;
+      told_ += step.tags.size();
+      for (const auto& [tag, marks] : step.tags) {
+        if (marks.empty()) {
+          marks_.erase(tag);
+        } else {
+          marks_[tag] = marks;
+        }
+      }
+      changes_.insert(changes_.end(), step.changes.begin(), step.changes.end());
+      revision_ = step.revision;
+      cleaned_until_ = step.cleaned_until;
       gate = gate_;
     }
     if (gate != nullptr) gate->Pass();
@@ -87,32 +98,51 @@ class RecordingListener final : public RevocationListener {
     MutexLock lock(mu_);
     gate_ = gate;
   }
-  std::vector<Fact> facts() const {
+  // Of every tag that something is in force on.
+  absl::flat_hash_map<Tag, Marks> marks() const {
     MutexLock lock(mu_);
-    return facts_;
+    return marks_;
+  }
+  size_t tags() const {
+    MutexLock lock(mu_);
+    return marks_.size();
+  }
+  // How often a tag was told of.
+  size_t told() const {
+    MutexLock lock(mu_);
+    return told_;
+  }
+  Marks On(const Tag& tag) const {
+    MutexLock lock(mu_);
+    const auto found = marks_.find(tag);
+    return found == marks_.end() ? Marks() : found->second;
+  }
+  std::vector<Change> changes() const {
+    MutexLock lock(mu_);
+    return changes_;
   }
   int64_t revision() const {
     MutexLock lock(mu_);
     return revision_;
   }
+  absl::Time cleaned_until() const {
+    MutexLock lock(mu_);
+    return cleaned_until_;
+  }
   int calls() const {
     MutexLock lock(mu_);
     return calls_;
-  }
-  bool Has(const std::string& id) const {
-    MutexLock lock(mu_);
-    for (const Fact& fact : facts_) {
-      if (fact.id == id) return true;
-    }
-    return false;
   }
 
  private:
   mutable Mutex mu_;
   Gate* gate_ GH_GUARDED_BY(mu_) = nullptr;
-  std::vector<Fact> facts_ GH_GUARDED_BY(mu_);
+  absl::flat_hash_map<Tag, Marks> marks_ GH_GUARDED_BY(mu_);
+  std::vector<Change> changes_ GH_GUARDED_BY(mu_);
   int64_t revision_ GH_GUARDED_BY(mu_) = -1;
+  absl::Time cleaned_until_ GH_GUARDED_BY(mu_) = absl::InfinitePast();
   int calls_ GH_GUARDED_BY(mu_) = 0;
+  size_t told_ GH_GUARDED_BY(mu_) = 0;
 };
 
 inline absl::StatusOr<AppendResult> AppendAndWait(RevocationStore& store, NewFact fact) {
@@ -121,10 +151,45 @@ inline absl::StatusOr<AppendResult> AppendAndWait(RevocationStore& store, NewFac
   return result.Take();
 }
 
+inline absl::StatusOr<ReinstateResult> ReinstateAndWait(RevocationStore& store,
+                                                        const std::string& id) {
+  Promised<absl::StatusOr<ReinstateResult>> result;
+  store.Reinstate(id, "admin", "it was a mistake",
+                  [&](absl::StatusOr<ReinstateResult> r) { result.Set(std::move(r)); });
+  return result.Take();
+}
+
 inline absl::StatusOr<ListResult> ListAndWait(RevocationStore& store, ListQuery query) {
   Promised<absl::StatusOr<ListResult>> result;
-  store.List(query, [&](absl::StatusOr<ListResult> r) { result.Set(std::move(r)); });
+  store.List(std::move(query), [&](absl::StatusOr<ListResult> r) { result.Set(std::move(r)); });
   return result.Take();
+}
+
+inline absl::StatusOr<ImportResult> ImportAndWait(RevocationStore& store, std::vector<Fact> facts) {
+  Promised<absl::StatusOr<ImportResult>> result;
+  store.Import(std::move(facts), [&](absl::StatusOr<ImportResult> r) { result.Set(std::move(r)); });
+  return result.Take();
+}
+
+inline absl::StatusOr<BackupResult> BackUpAndWait(RevocationStore& store, const std::string& path) {
+  Promised<absl::StatusOr<BackupResult>> result;
+  store.Backup(path, [&](absl::StatusOr<BackupResult> r) { result.Set(std::move(r)); });
+  return result.Take();
+}
+
+// All that fit the query, page by page, the oldest first; nothing when a page fails.
+inline std::vector<Fact> AllFacts(RevocationStore& store, ListQuery query = {.with_past = true}) {
+  std::vector<Fact> facts;
+  query.limit = 1000;
+  while (true) {
+    absl::StatusOr<ListResult> page = ListAndWait(store, query);
+    if (!page.ok()) return {};
+    for (Fact& fact : page->facts) facts.push_back(std::move(fact));
+    if (!page->more) break;
+    query.before_revision = facts.back().revision;
+  }
+  std::reverse(facts.begin(), facts.end());
+  return facts;
 }
 
 inline const absl::Time kStart = absl::FromUnixSeconds(1'800'000'000);
@@ -141,6 +206,20 @@ inline NewFact SubjectFact(const std::string& subject, int64_t issued_until = 1'
   fact.end_time = end_time;
   fact.actor = "todo-api";
   fact.reason = absl::StrCat("left: ", subject);
+  return fact;
+}
+
+inline NewFact SessionFact(const std::string& session,
+                           absl::Time end_time = kStart + absl::Hours(720)) {
+  NewFact fact = SubjectFact(session, kAll, end_time);
+  fact.kind = TagKind::kSession;
+  fact.tag = MakeTag(fact.kind, fact.issuer, session);
+  return fact;
+}
+
+inline NewFact Suspension(const std::string& subject, absl::Time end_time) {
+  NewFact fact = SubjectFact(subject, kAll, end_time);
+  fact.suspends = true;
   return fact;
 }
 

@@ -1,0 +1,48 @@
+#include "server/revocation/sqlite_access.h"
+
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "server/base/log.h"
+
+namespace gatehouse::revocation {
+namespace {
+
+constexpr int64_t kForever = std::numeric_limits<int64_t>::max();
+constexpr int64_t kNever = std::numeric_limits<int64_t>::min();
+
+}  // namespace
+
+SqliteTransaction::SqliteTransaction(SQLite::Database& db) : db_(db) {
+  Rollback();
+  db_.exec("BEGIN IMMEDIATE");
+}
+
+// Some errors have rolled back already; a failed COMMIT may have or not.
+void SqliteTransaction::Rollback() {
+  if (sqlite3_get_autocommit(db_.getHandle()) != 0) return;
+  if (db_.tryExec("ROLLBACK") != SQLITE_OK) {
+    log::Error("revocation transaction not rolled back", {{"error", db_.getErrorMsg()}});
+  }
+}
+
+std::string Reason(const SQLite::Exception& error) {
+  if (error.getErrorCode() == SQLITE_FULL) return "the disk is full";
+  return absl::StrCat(error.what(), " (SQLite error ", error.getExtendedErrorCode(), ")");
+}
+
+int64_t MicrosOfEnd(absl::Time time) {
+  const int64_t micros = absl::ToUnixMicros(time);
+  const bool is_cut = micros != kForever && absl::FromUnixMicros(micros) < time;
+  return std::max(is_cut ? micros + 1 : micros, kNever + 1);
+}
+
+absl::Time TimeOfMicros(int64_t micros) {
+  if (micros == kForever) return absl::InfiniteFuture();
+  return micros == kNever ? absl::InfinitePast() : absl::FromUnixMicros(micros);
+}
+
+}  // namespace gatehouse::revocation

@@ -1,0 +1,184 @@
+// What SqliteDatabase writes.
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "server/base/status_macros.h"
+#include "server/revocation/random_id.h"
+#include "server/revocation/sqlite_access.h"
+#include "server/revocation/sqlite_database.h"
+
+namespace gatehouse::revocation {
+namespace {
+
+using Commit = SqliteDatabase::Commit;
+using Outcome = SqliteDatabase::Outcome;
+
+// One transaction's worth of changes.
+class Writing {
+ public:
+  Writing(SqliteFacts& facts, int64_t cleaned_until)
+      : facts_(facts), cleaned_until_(cleaned_until), revision_(facts.Revision()) {}
+
+  // `now` as it is stored.
+  Outcome Append(NewFact wanted, std::string id, absl::Time now) {
+    // It refuses every token until its end.
+    if (wanted.suspends) wanted.issued_until = kAll;
+    if (std::optional<Fact> known = facts_.Containing(wanted, cleaned_until_)) {
+      return {.fact = *std::move(known), .existed = true};
+    }
+    Fact fact{std::move(wanted), std::move(id), now};
+    fact.end_time = TimeOfMicros(MicrosOfEnd(fact.end_time));
+    Insert(fact);
+    return {.fact = std::move(fact)};
+  }
+
+  Outcome TakeBack(SqliteDatabase::TakeBack asked, std::string id, absl::Time now) {
+    std::optional<Fact> fact = facts_.Find(asked.id);
+    if (fact && fact->reinstated) return {.fact = *std::move(fact), .existed = true};
+    if (!fact || MicrosOfEnd(fact->end_time) <= cleaned_until_ ||
+        (fact->suspends && fact->end_time <= now)) {
+      return {.refusal = absl::NotFoundError("no revocation in force has this id")};
+    }
+    Reinstate(*fact, {.id = std::move(id),
+                      .create_time = now,
+                      .actor = std::move(asked.actor),
+                      .reason = std::move(asked.reason)});
+    return {.fact = *std::move(fact)};
+  }
+
+  // Whether it was added.
+  bool Import(Fact fact) {
+    if (facts_.Knows(fact.id)) return false;
+    std::optional<Reinstatement> reinstated = std::move(fact.reinstated);
+    fact.reinstated.reset();
+    if (fact.suspends) fact.issued_until = kAll;
+    // One that was taken back contains nothing, and nothing contains it.
+    if (!reinstated && facts_.Containing(fact, cleaned_until_)) return false;
+    Insert(fact);
+    if (reinstated) Reinstate(fact, *std::move(reinstated));
+    return true;
+  }
+
+  // Before the commit: what cannot be read must not have been written.
+  void Finish(Commit& commit) {
+    if (!changes_.empty()) facts_.SetRevision(revision_);
+    commit.tags.reserve(marks_.size());
+    commit.tags.assign(marks_.begin(), marks_.end());
+    commit.changes = std::move(changes_);
+    commit.revision = revision_;
+    commit.cleaned_until = TimeOfMicros(cleaned_until_);
+  }
+
+ private:
+  void Insert(Fact& fact) {
+    fact.revision = ++revision_;
+    facts_.Insert(fact);
+    Changed(fact, false);
+  }
+  void Reinstate(Fact& fact, Reinstatement reinstatement) {
+    reinstatement.revision = ++revision_;
+    facts_.InsertReinstatement(fact.revision, reinstatement);
+    fact.reinstated = std::move(reinstatement);
+    Changed(fact, true);
+  }
+  void Changed(const Fact& fact, bool reinstates) {
+    changes_.push_back({.revision = revision_, .tag = fact.tag, .reinstates = reinstates});
+    marks_[fact.tag] = facts_.MarksOn(fact.tag, cleaned_until_);
+  }
+
+  SqliteFacts& facts_;
+  const int64_t cleaned_until_;
+  int64_t revision_;
+  std::vector<Change> changes_;
+  absl::flat_hash_map<Tag, Marks> marks_;
+};
+
+absl::StatusOr<std::vector<std::string>> RandomIds(size_t count) {
+  std::vector<std::string> ids;
+  ids.reserve(count);
+  while (ids.size() < count) {
+    absl::StatusOr<std::string> id = RandomId();
+    if (!id.ok()) return absl::UnavailableError(id.status().message());
+    ids.push_back(*std::move(id));
+  }
+  return ids;
+}
+
+bool IsId(const std::string& id) {
+  return id.size() == 32 && id.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+}  // namespace
+
+absl::StatusOr<Commit> SqliteDatabase::Write(std::vector<Operation> operations, absl::Time now) {
+  GH_ASSIGN_OR_RETURN(std::vector<std::string> ids, RandomIds(operations.size()));
+  const absl::Time stored_now = TimeOfMicros(absl::ToUnixMicros(now));
+  Commit commit;
+  commit.outcomes.reserve(operations.size());
+  GH_RETURN_IF_ERROR(WriteWith([&] {
+    Writing writing(*facts_, cleaned_until_);
+    for (size_t i = 0; i < operations.size(); ++i) {
+      auto* const fact = std::get_if<NewFact>(&operations[i]);
+      commit.outcomes.push_back(
+          fact != nullptr ? writing.Append(std::move(*fact), std::move(ids[i]), stored_now)
+                          : writing.TakeBack(std::get<TakeBack>(std::move(operations[i])),
+                                             std::move(ids[i]), stored_now));
+    }
+    writing.Finish(commit);
+  }));
+  return commit;
+}
+
+absl::StatusOr<std::pair<Commit, ImportResult>> SqliteDatabase::Import(std::vector<Fact> facts) {
+  if (facts.size() > RevocationStore::kMaxImport) {
+    return absl::InvalidArgumentError("too many facts at once");
+  }
+  for (const Fact& fact : facts) {
+    if (!IsId(fact.id) || (fact.reinstated && !IsId(fact.reinstated->id))) {
+      return absl::InvalidArgumentError("an id is not 32 lower-case hexadecimal digits");
+    }
+  }
+  std::pair<Commit, ImportResult> result;
+  ImportResult& counts = result.second;
+  GH_RETURN_IF_ERROR(WriteWith([&] {
+    Writing writing(*facts_, cleaned_until_);
+    for (Fact& fact : facts) ++(writing.Import(std::move(fact)) ? counts.added : counts.known);
+    writing.Finish(result.first);
+  }));
+  counts.revision = result.first.revision;
+  return result;
+}
+
+absl::StatusOr<bool> SqliteDatabase::CleanUntil(int64_t until) {
+  bool has_ended = false;
+  // What has not been cleaned up yet; nothing is written when there is nothing.
+  GH_RETURN_IF_ERROR(ReadWith([&] {
+    const SqliteFacts::Place behind{.end_time = cleaned_until_, .revision = kAll};
+    has_ended = !facts_->EndedBehind(behind, until, 1).tags.empty();
+  }));
+  if (!has_ended) return false;
+  GH_RETURN_IF_ERROR(WriteWith([&] { facts_->SetCleanedUntil(until); }));
+  cleaned_until_ = until;
+  return true;
+}
+
+absl::StatusOr<int> SqliteDatabase::DeleteEnded(int64_t until, int limit) {
+  // Never one that is in force.
+  until = std::min(until, cleaned_until_);
+  bool has_ended = false;
+  GH_RETURN_IF_ERROR(ReadWith([&] {
+    constexpr int64_t kFirst = std::numeric_limits<int64_t>::min();
+    has_ended =
+        !facts_->EndedBehind({.end_time = kFirst, .revision = kFirst}, until, 1).tags.empty();
+  }));
+  if (!has_ended) return 0;
+  int deleted = 0;
+  GH_RETURN_IF_ERROR(WriteWith([&] { deleted = facts_->DeleteEnded(until, limit); }));
+  return deleted;
+}
+
+}  // namespace gatehouse::revocation
