@@ -3,6 +3,7 @@
 #include <iostream>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/arguments.h"
@@ -15,6 +16,7 @@ namespace {
 struct Arguments {
   std::string config = "gatehouse.yaml";
   std::string tests;
+  std::vector<std::string> types;
 };
 
 int Check(const Arguments& arguments) {
@@ -66,7 +68,8 @@ void AddPolicy(CLI::App& app, Action& action) {
   AddExamples(*policy,
               "  gatehouse policy check --config gatehouse.yaml\n"
               "  gatehouse policy test policy-tests.yaml\n"
-              "  gatehouse policy matrix\n",
+              "  gatehouse policy matrix\n"
+              "  gatehouse policy rls > rls.sql\n",
               "0 good, 1 a test failed, 2 failed or wrong usage");
 
   CLI::App* const check =
@@ -98,6 +101,22 @@ void AddPolicy(CLI::App& app, Action& action) {
                if (!loaded.ok()) return Fail(Printable(loaded.status().message()));
                return PrintPolicyMatrix(*loaded);
              });
+
+  CLI::App* const rls = policy->add_subcommand(
+      "rls", "Write PostgreSQL row-level security that holds the policy in the database");
+  const auto of_rls = std::make_shared<Arguments>();
+  AddTexts(*rls, "--table", of_rls->types,
+           "A resource type whose table is meant; all that have one if not given")
+      ->type_name("TYPE");
+  AddExamples(*rls,
+              "  gatehouse policy rls --config gatehouse.yaml > rls.sql\n"
+              "  psql -v ON_ERROR_STOP=1 --single-transaction -f rls.sql\n",
+              kCodesOfADeed);
+  AddOffline(*rls, of_rls, action, [](const Arguments& arguments, const Options&) {
+    const auto loaded = LoadPolicy(arguments.config);
+    if (!loaded.ok()) return Fail(Printable(loaded.status().message()));
+    return PrintPolicyRls(*loaded, arguments.types);
+  });
 }
 
 }  // namespace gatehouse::cli

@@ -28,4 +28,8 @@ int RunPolicyTests(const LoadedPolicy& loaded, const std::string& tests, Output 
 // Who may do what, as a table: a line for each action, a column for each role.
 int PrintPolicyMatrix(const LoadedPolicy& loaded);
 
+// PostgreSQL row-level security, for the resource types `types`, or if there is none
+// for all that have a table. Nothing is written if one of them cannot be.
+int PrintPolicyRls(const LoadedPolicy& loaded, std::vector<std::string> types);
+
 }  // namespace gatehouse::cli

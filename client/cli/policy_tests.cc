@@ -36,7 +36,7 @@ void PrintDifference(const LoadedPolicy& loaded, const PolicyTest& test, const s
 }  // namespace
 
 int RunPolicyTests(const LoadedPolicy& loaded, const std::string& file, Output output) {
-  const auto tests = config::LoadPolicyTests(file, loaded.issuers);
+  const auto tests = config::LoadPolicyTests(file, loaded.config.issuers);
   if (!tests.ok()) return Fail(Printable(tests.status().message()));
   size_t failed = 0;
   for (const PolicyTest& test : *tests) {

@@ -6,16 +6,15 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gatehouse/config/v1/config.pb.h"
-#include "server/base/log.h"
 #include "server/base/status_macros.h"
 #include "server/config/callers.h"
 #include "server/config/findings.h"
 #include "server/config/issuer.h"
+#include "server/config/may_assert.h"
 #include "server/config/policy.h"
 #include "server/config/yaml_to_message.h"
 #include "server/config/yaml_tree.h"
 #include "server/keys/read_file.h"
-#include "server/policy/check.h"
 
 namespace gatehouse::config {
 namespace {
@@ -76,13 +75,21 @@ void ReadRevocations(const v1::Config& in, const std::string& folder, Config& ou
 }
 
 std::vector<Issuer> ReadIssuers(const v1::Config& in, const Surroundings& around,
-                                Findings& findings) {
+                                Findings& findings, std::vector<std::string>& warnings) {
   if (in.issuers().empty()) findings.Wrong("issuers", "needs at least one issuer");
   std::vector<Issuer> out;
   std::map<std::string, std::string> seen;  // issuer -> where
   for (int i = 0; i < in.issuers_size(); ++i) {
     const std::string path = absl::StrCat("issuers[", i, "]");
     out.push_back(ReadIssuer(in.issuers(i), path, around, findings));
+    jose::IssuerRules& rules = out.back().rules;
+    rules.may_assert = ReadMayAssert(in.issuers(i), path, in.issuers_size() > 1, findings);
+    const auto& tenants = rules.may_assert.tenants;
+    if (tenants.has_value() && !tenants->empty() && rules.claims.tenant.empty()) {
+      warnings.push_back(findings.Sentence(
+          path + ".may_assert.tenants",
+          "lists tenants, but without claims.tenant no token of this issuer has one"));
+    }
     const auto [before, is_new] = seen.emplace(in.issuers(i).issuer(), path);
     if (!is_new && !in.issuers(i).issuer().empty()) {
       findings.Wrong(path + ".issuer",
@@ -91,20 +98,6 @@ std::vector<Issuer> ReadIssuers(const v1::Config& in, const Surroundings& around
     }
   }
   return out;
-}
-
-// The claims that the policy tests are kept with every token.
-void NoteClaims(const policy::Definition& policy, std::vector<Issuer>& issuers,
-                Findings& findings) {
-  for (const std::string& name : policy::ClaimsOf(policy)) {
-    const auto path = jose::ClaimPath::Parse(name);
-    if (!path.ok()) {
-      findings.Wrong("policy", absl::StrCat("the claim ", log::Escape(name, 64), ": ",
-                                            path.status().message()));
-      continue;
-    }
-    for (Issuer& issuer : issuers) issuer.rules.more_claims.push_back(*path);
-  }
 }
 
 }  // namespace
@@ -121,14 +114,11 @@ absl::StatusOr<Config> ParseConfig(absl::string_view yaml, const std::string& na
   ReadListen(message, config, findings);
   const auto keep = ReadKeep(message.revocations(), findings);
   const std::string folder = std::filesystem::path(name).parent_path().string();
-  config.issuers = ReadIssuers(message, {.folder = folder, .keep = keep}, findings);
+  config.issuers =
+      ReadIssuers(message, {.folder = folder, .keep = keep}, findings, config.warnings);
   config.callers = ReadCallers(message, folder, findings);
   if (message.has_policy()) {
-    std::vector<std::string> issuers;
-    issuers.reserve(config.issuers.size());
-    for (const Issuer& issuer : config.issuers) issuers.push_back(issuer.rules.issuer);
-    config.policy = ReadPolicy(message.policy(), issuers, findings, config.warnings);
-    NoteClaims(*config.policy, config.issuers, findings);
+    config.policy = ReadPolicy(message.policy(), "policy", folder, findings, config);
   }
   ReadRevocations(message, folder, config, findings);
   config.keep = keep.value_or(kDefaultKeep);

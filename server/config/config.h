@@ -141,8 +141,8 @@ struct Config {
 
 // INVALID_ARGUMENT with every mistake found, one a line, each
 // "file:line: field: what is wrong, and what would be right"; NOT_FOUND if there is
-// no such file. Reads the file alone: keys, secrets and the database are looked at
-// by those who use them.
+// no such file. Reads the file and those of its policy alone: keys, secrets and the database
+// are looked at by those who use them.
 absl::StatusOr<Config> LoadConfig(const std::string& path);
 
 // The same for a text that was read already; `name` stands in the messages, and

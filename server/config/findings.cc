@@ -4,6 +4,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 namespace gatehouse::config {
 namespace {
@@ -58,19 +59,27 @@ bool Findings::Blocked(const std::string& path) const {
   });
 }
 
+void Findings::Add(const Findings& further) {
+  for (const auto& [line, mistake] : further.mistakes_) {
+    further_.push_back(absl::StrCat(further.file_, ":", line, ": ", mistake));
+  }
+  further_.insert(further_.end(), further.further_.begin(), further.further_.end());
+}
+
 absl::Status Findings::ToStatus() const {
-  if (mistakes_.empty()) return absl::OkStatus();
-  std::string text;
-  size_t shown = 0;
+  std::vector<std::string> all;
+  all.reserve(mistakes_.size() + further_.size());
   for (const auto& [line, mistake] : mistakes_) {
-    if (shown == kMaxShown) break;
-    absl::StrAppend(&text, shown == 0 ? "" : "\n", file_, ":", line, ": ", mistake);
-    ++shown;
+    all.push_back(absl::StrCat(file_, ":", line, ": ", mistake));
   }
-  if (mistakes_.size() > shown) {
-    absl::StrAppend(&text, "\n", file_, ": and ", mistakes_.size() - shown, " more");
+  all.insert(all.end(), further_.begin(), further_.end());
+  if (all.empty()) return absl::OkStatus();
+  if (all.size() > kMaxShown) {
+    const size_t more = all.size() - kMaxShown;
+    all.resize(kMaxShown);
+    all.push_back(absl::StrCat(file_, ": and ", more, " more"));
   }
-  return absl::InvalidArgumentError(text);
+  return absl::InvalidArgumentError(absl::StrJoin(all, "\n"));
 }
 
 }  // namespace gatehouse::config

@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
@@ -34,7 +35,10 @@ class Findings {
   // "file:line: path: what": for what is no mistake but should be known.
   std::string Sentence(const std::string& path, absl::string_view what) const;
 
-  bool empty() const { return mistakes_.empty(); }
+  // The mistakes of a further file that this one names, which come after its own.
+  void Add(const Findings& further);
+
+  bool empty() const { return mistakes_.empty() && further_.empty(); }
   // INVALID_ARGUMENT, one mistake a line, in the file's order; OK if there is none.
   absl::Status ToStatus() const;
 
@@ -46,6 +50,7 @@ class Findings {
   absl::flat_hash_map<std::string, int> lines_;
   std::set<std::string> malformed_;
   std::multimap<int, std::string> mistakes_;  // by line
+  std::vector<std::string> further_;          // of other files, complete
 };
 
 }  // namespace gatehouse::config

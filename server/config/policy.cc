@@ -7,7 +7,10 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/log.h"
+#include "server/config/policy_files.h"
+#include "server/config/policy_parts.h"
 #include "server/policy/check.h"
+#include "server/policy/check_reach.h"
 #include "server/policy/condition.h"
 
 namespace gatehouse::config {
@@ -40,9 +43,12 @@ std::vector<std::pair<std::string, const typename Map::mapped_type*>> Sorted(con
   return out;
 }
 
+// Of one file.
 class PolicyReader {
  public:
-  explicit PolicyReader(Findings& findings) : findings_(findings) {}
+  // `prefix`: what stands before "roles" and "resources" in the paths of `findings`.
+  PolicyReader(std::string prefix, const std::vector<Issuer>& issuers, Findings& findings)
+      : prefix_(std::move(prefix)), issuers_(issuers), findings_(findings) {}
 
   policy::Definition Read(const v1::Policy& in) {
     policy::Definition out;
@@ -50,7 +56,7 @@ class PolicyReader {
       out.roles.push_back({name, {role->includes().begin(), role->includes().end()}});
     }
     for (const auto& [type, resource] : Sorted(in.resources())) {
-      const std::string path = absl::StrCat("policy.resources.", log::Escape(type, 64));
+      const std::string path = absl::StrCat(prefix_, "resources.", log::Escape(type, 64));
       policy::Resource read{.type = type,
                             .issuers = {resource->issuers().begin(), resource->issuers().end()},
                             .tenancy = ReadTenancy(resource->tenant(), path + ".tenant"),
@@ -88,6 +94,7 @@ class PolicyReader {
     for (const auto& [name, join] : in.relations()) {
       out.relations[name] = {join.table(), join.resource(), join.subject()};
     }
+    out.commands = {in.commands().begin(), in.commands().end()};
     return out;
   }
 
@@ -114,6 +121,7 @@ class PolicyReader {
         rule.who = ReadWho(in[i].who(), inner);
       } else if (!is_deny || in[i].when().empty()) {
         findings_.Wrong(inner, absl::StrCat("needs who, which ", kWhoForms));
+        rule.who.kind = Who::Kind::kOwner;
       }
       rule.when = ReadConditions(in[i].when(), inner + ".when");
       out.push_back(std::move(rule));
@@ -130,7 +138,7 @@ class PolicyReader {
       }
     }
     findings_.Wrong(path, absl::StrCat(kWhoForms, ", not \"", log::Escape(text, 64), "\""));
-    return {};
+    return {Who::Kind::kOwner};  // of whom nothing more is found wrong
   }
 
   template <typename Conditions>
@@ -177,6 +185,8 @@ class PolicyReader {
     Condition out;
     out.of = given("claim") ? Condition::Of::kClaim : Condition::Of::kAttribute;
     out.name = given("claim") ? in.claim() : in.attribute();
+    if (given("claim")) CheckClaim(in.claim(), path + ".claim");
+    if (given("equals_claim")) CheckClaim(in.equals_claim(), path + ".equals_claim");
     int tests = 0;
     const auto text = [&](absl::string_view field, Kind kind, std::vector<std::string> values) {
       if (!given(field)) return;
@@ -214,27 +224,103 @@ class PolicyReader {
     return absent;
   }
 
+  // A condition reads the token itself, past what its issuer may assert.
+  void CheckClaim(const std::string& name, const std::string& path) {
+    const auto claim = jose::ClaimPath::Parse(name);
+    if (!claim.ok()) return findings_.Wrong(path, claim.status().message());
+    const auto is = [&](const jose::ClaimPath& other) {
+      return !claim->empty() && claim->segments() == other.segments();
+    };
+    for (const Issuer& issuer : issuers_) {
+      const jose::ClaimNames& names = issuer.rules.claims;
+      const jose::MayAssert& may = issuer.rules.may_assert;
+      const bool roles = may.roles.has_value() && is(names.roles);
+      const bool scopes = may.scopes.has_value() && (is(names.scopes) || is(names.scopes_fallback));
+      if (!roles && !scopes) continue;
+      findings_.Wrong(
+          path, absl::StrCat("is the claim of the ", roles ? "roles" : "scopes",
+                             " that may_assert limits for ", log::Escape(issuer.rules.issuer, 64),
+                             "; test it by ", roles ? "role:NAME" : "scope:NAME"));
+      return;
+    }
+  }
+
+  const std::string prefix_;
+  const std::vector<Issuer>& issuers_;
   Findings& findings_;
 };
 
+// What the rules can find in the tokens of an issuer.
+policy::IssuerReach ReachOf(const Issuer& issuer) {
+  const jose::MayAssert& may = issuer.rules.may_assert;
+  return {.issuer = issuer.rules.issuer,
+          .roles = may.roles,
+          .scopes = may.scopes,
+          .has_tenants = !issuer.rules.claims.tenant.empty() &&
+                         !(may.tenants.has_value() && may.tenants->empty())};
+}
+
+// The claims that the policy tests are kept with every token.
+void NoteClaims(const policy::Definition& policy, std::vector<Issuer>& issuers) {
+  for (const std::string& name : policy::ClaimsOf(policy)) {
+    const auto path = jose::ClaimPath::Parse(name);
+    if (!path.ok()) continue;  // found wrong where it stands
+    for (Issuer& issuer : issuers) {
+      std::vector<jose::ClaimPath>& more = issuer.rules.more_claims;
+      const bool known = std::any_of(more.begin(), more.end(),
+                                     [&](const jose::ClaimPath& one) { return one == name; });
+      if (!known) more.push_back(*path);
+    }
+  }
+}
+
+void CheckTogether(const policy::Definition& policy, const PolicyParts& parts, Config& config) {
+  std::vector<std::string> issuers;
+  std::vector<policy::IssuerReach> reach;
+  issuers.reserve(config.issuers.size());
+  reach.reserve(config.issuers.size());
+  for (const Issuer& issuer : config.issuers) {
+    issuers.push_back(issuer.rules.issuer);
+    reach.push_back(ReachOf(issuer));
+  }
+  const policy::Findings checked = policy::Check(policy, issuers);
+  for (const policy::Finding& one : checked.mistakes) parts.Wrong(one);
+  for (const policy::Finding& one : checked.warnings) {
+    config.warnings.push_back(parts.Sentence(one));
+  }
+  if (!checked.mistakes.empty()) return;
+  for (const policy::Finding& one : policy::CheckReach(policy, reach)) {
+    config.warnings.push_back(parts.Sentence(one));
+  }
+}
+
 }  // namespace
 
-policy::Definition ReadPolicy(const v1::Policy& in, const std::vector<std::string>& issuers,
-                              Findings& findings, std::vector<std::string>& warnings) {
-  policy::Definition out = PolicyReader(findings).Read(in);
-  const policy::Findings checked = policy::Check(out, issuers);
-  for (const policy::Finding& one : checked.mistakes) {
-    findings.Wrong(absl::StrCat("policy.", one.path), one.what);
+policy::Definition ReadPolicy(const v1::Policy& in, const std::string& path,
+                              const std::string& folder, Findings& findings, Config& config) {
+  std::vector<PolicyPart> read;
+  std::vector<PolicyFile> files;
+  const bool in_files = findings.Given(path + ".path");
+  bool is_whole = true;
+  if (in_files) {
+    files = LoadPolicyFiles(in, path, folder, findings, config.policy_paths);
+    // What is said of a policy that is not all there would be a guess.
+    is_whole =
+        !files.empty() && std::all_of(files.begin(), files.end(),
+                                      [](const PolicyFile& file) { return file.findings.empty(); });
+    for (PolicyFile& file : files) {
+      read.push_back(
+          {"", &file.findings, PolicyReader("", config.issuers, file.findings).Read(file.message)});
+    }
+  } else {
+    read.push_back(
+        {path + ".", &findings, PolicyReader(path + ".", config.issuers, findings).Read(in)});
   }
-  for (const policy::Resource& resource : out.resources) {
-    if (resource.issuers.size() < 2) continue;
-    findings.Wrong(absl::StrCat("policy.resources.", log::Escape(resource.type, 64), ".issuers"),
-                   "names several issuers, but nothing says which roles, scopes and tenants each "
-                   "of them may assert; name one");
-  }
-  for (const policy::Finding& one : checked.warnings) {
-    warnings.push_back(findings.Sentence(absl::StrCat("policy.", one.path), one.what));
-  }
+  PolicyParts parts(std::move(read), findings, in_files ? path + ".path" : path);
+  policy::Definition out = parts.Together();
+  if (is_whole) CheckTogether(out, parts, config);
+  NoteClaims(out, config.issuers);
+  for (const PolicyFile& file : files) findings.Add(file.findings);
   return out;
 }
 

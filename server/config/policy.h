@@ -1,18 +1,21 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "gatehouse/config/v1/config.pb.h"
+#include "server/config/config.h"
 #include "server/config/findings.h"
 #include "server/policy/definition.h"
 
 namespace gatehouse::config {
 
-// Reads `policy:` and checks it (policy::Check) for these issuers. What is wrong goes
-// to `findings`; what somebody should look at to `warnings`, each
-// "file:line: field: ...".
-policy::Definition ReadPolicy(const v1::Policy& in, const std::vector<std::string>& issuers,
-                              Findings& findings, std::vector<std::string>& warnings);
+// Reads the policy at `path` ("policy", "shadow.policy") of the configuration, from files
+// where it names some (relative to `folder`), and checks it for the issuers of `config`,
+// which have been read. What is wrong goes to `findings`. Adds to `config`:
+// - warnings: what somebody should look at, each "file:line: field: ...";
+// - policy_paths: the files and folders that were read;
+// - issuers[].rules.more_claims: the claims that conditions test.
+policy::Definition ReadPolicy(const v1::Policy& in, const std::string& path,
+                              const std::string& folder, Findings& findings, Config& config);
 
 }  // namespace gatehouse::config

@@ -9,6 +9,7 @@
 #include "server/config/issuer.h"
 #include "server/config/yaml_to_message.h"
 #include "server/config/yaml_tree.h"
+#include "server/jose/claims.h"
 #include "server/keys/read_file.h"
 
 namespace gatehouse::config {
@@ -16,7 +17,7 @@ namespace {
 
 class TestReader {
  public:
-  TestReader(const std::vector<std::string>& issuers, Findings& findings)
+  TestReader(const std::vector<Issuer>& issuers, Findings& findings)
       : issuers_(issuers), findings_(findings) {}
 
   PolicyTest Read(const v1::PolicyTest& in, const std::string& path) {
@@ -52,23 +53,38 @@ class TestReader {
   void ReadUser(const v1::PolicyUser& in, const std::string& path, PolicyUser& out) {
     RequireText(in.subject(), path + ".subject", findings_);
     out.subject = in.subject();
-    out.issuer = in.issuer();
-    if (in.issuer().empty() && issuers_.size() == 1) {
-      out.issuer = issuers_.front();
-    } else if (std::find(issuers_.begin(), issuers_.end(), in.issuer()) == issuers_.end()) {
-      findings_.Wrong(path + ".issuer", "must be one of the configuration's issuers");
-    }
     out.tenant = in.tenant();
     out.roles.assign(in.roles().begin(), in.roles().end());
     out.scopes.assign(in.scopes().begin(), in.scopes().end());
     out.claims.assign(in.claims().begin(), in.claims().end());
+    const auto issuer = std::find_if(issuers_.begin(), issuers_.end(), [&](const Issuer& one) {
+      return in.issuer().empty() ? issuers_.size() == 1 : one.rules.issuer == in.issuer();
+    });
+    if (issuer == issuers_.end()) {
+      findings_.Wrong(path + ".issuer", "must be one of the configuration's issuers");
+      return;
+    }
+    out.issuer = issuer->rules.issuer;
+    const absl::Status kept = out.KeepAsserted(issuer->rules.may_assert);
+    if (!kept.ok()) findings_.Wrong(path + ".tenant", kept.message());
   }
 
-  const std::vector<std::string>& issuers_;
+  const std::vector<Issuer>& issuers_;
   Findings& findings_;
 };
 
 }  // namespace
+
+absl::Status PolicyUser::KeepAsserted(const jose::MayAssert& may) {
+  jose::Claims read;
+  read.tenant = tenant;
+  read.roles = std::move(roles);
+  read.scopes = std::move(scopes);
+  const absl::Status status = jose::KeepAsserted(may, read);
+  roles = std::move(read.roles);
+  scopes = std::move(read.scopes);
+  return status;
+}
 
 policy::Principal PolicyUser::ToPrincipal() const {
   policy::Principal out;
@@ -82,7 +98,7 @@ policy::Principal PolicyUser::ToPrincipal() const {
 }
 
 absl::StatusOr<std::vector<PolicyTest>> LoadPolicyTests(const std::string& path,
-                                                        const std::vector<std::string>& issuers) {
+                                                        const std::vector<Issuer>& issuers) {
   GH_ASSIGN_OR_RETURN(const std::string text, keys::ReadSmallFile(path, kMaxYamlBytes));
   Findings findings(path);
   const auto root = ParseYaml(text, findings);

@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "server/config/config.h"
+#include "server/jose/jwt_verifier.h"
 #include "server/policy/principal.h"
 #include "server/policy/question.h"
 
@@ -18,6 +20,10 @@ struct PolicyUser {
   std::vector<std::string> roles;
   std::vector<std::string> scopes;
   std::vector<std::pair<std::string, std::string>> claims;
+
+  // Leaves out the roles and scopes that an issuer may not assert, as the server does. An
+  // error if it may not speak for the tenant: the server refuses such a token.
+  absl::Status KeepAsserted(const jose::MayAssert& may);
 
   // Lives as long as this.
   policy::Principal ToPrincipal() const;
@@ -61,9 +67,10 @@ class PolicyTest {
 };
 
 // Reads a file of tests (gatehouse.config.v1.PolicyTests). `issuers`: those of the
-// configuration. INVALID_ARGUMENT with every mistake found, each "file:line: field:
+// configuration, which are believed what they may assert. INVALID_ARGUMENT with every mistake
+// found, each "file:line: field:
 // ..."; NOT_FOUND if there is no such file.
 absl::StatusOr<std::vector<PolicyTest>> LoadPolicyTests(const std::string& path,
-                                                        const std::vector<std::string>& issuers);
+                                                        const std::vector<Issuer>& issuers);
 
 }  // namespace gatehouse::config

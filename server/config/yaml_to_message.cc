@@ -122,12 +122,14 @@ class Converter {
   void Names(const YamlNode& node, const FieldDescriptor& field, const std::string& path,
              Message& message) {
     if (!Expect(node, Kind::kMapping, path)) return;
+    // A path shows a long name cut.
+    std::set<std::string> seen;
     for (size_t i = 0; i < node.keys.size(); ++i) {
       const YamlNode& key = node.keys[i];
       const std::string inner = absl::StrCat(path, ".", log::Escape(key.text, 64));
       if (key.kind != Kind::kScalar || (key.plain && key.text == "<<")) {
         findings_.Malformed(key.line, path, "a name must be one word, and no YAML merge key");
-      } else if (findings_.Given(inner)) {
+      } else if (!seen.insert(key.text).second) {
         findings_.Malformed(
             key.line, inner,
             absl::StrCat("is given twice; first on line ", findings_.LineOf(inner)));
@@ -146,6 +148,10 @@ class Converter {
              Message& message) {
     if (field.is_map()) return Names(value, field, path, message);
     if (!field.is_repeated()) {
+      One(value, field, path, message);
+      return;
+    }
+    if (value.kind == Kind::kScalar && field.options().GetExtension(v1::one_or_list)) {
       One(value, field, path, message);
       return;
     }

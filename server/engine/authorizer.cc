@@ -245,7 +245,7 @@ Examination Authorizer::VerifyParsed(const TokenKey& key, jose::UnverifiedJwt pa
   }
   if (steps.told()) {
     steps.Pass("signature", "right, by ", NameOf(*verified->key(), candidates));
-    steps.Pass("claims", "all that the issuer's rules ask for");
+    steps.Pass("claims", "all that the issuer's rules ask for", NotBelievedWords(*verified));
   }
   std::shared_ptr<const KnownToken> known = Know(key.text, *verified, issuer);
   if (!steps.told()) Remember(key, known, moment.now);

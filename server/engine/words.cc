@@ -78,6 +78,12 @@ void TellFault(absl::string_view token, const Candidates& candidates, jose::Algo
   steps.Fail(step == VerifyStep::kAudience ? "audience" : "claims", status.message());
 }
 
+std::string NotBelievedWords(const jose::VerifiedJwt& jwt) {
+  const size_t count = jwt.claims().not_believed;
+  return count == 0 ? ""
+                    : absl::StrCat(", without ", count, " roles or scopes that it may not assert");
+}
+
 std::string TimeWords(const KnownToken& known, absl::Time now) {
   const absl::Duration skew = known.rules().skew;
   const absl::Time expiry = known.principal.expire_time;

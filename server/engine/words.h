@@ -30,6 +30,9 @@ std::string KeyWords(const Candidates& candidates, jose::Algorithm algorithm);
 void TellFault(absl::string_view token, const Candidates& candidates, jose::Algorithm algorithm,
                const absl::Status& status, jose::VerifyStep step, const Steps& steps);
 
+// ", without 2 roles or scopes that it may not assert"; empty if it asserts no such.
+std::string NotBelievedWords(const jose::VerifiedJwt& jwt);
+
 // "expired 12 s ago, skew 10 s".
 std::string TimeWords(const KnownToken& known, absl::Time now);
 

@@ -241,6 +241,25 @@ void ReadMoreClaims(const JsonObject& object, const std::vector<ClaimPath>& path
   }
 }
 
+absl::Status KeepAsserted(const MayAssert& may, Claims& claims) {
+  const auto has = [](const std::vector<std::string>& names, const std::string& name) {
+    return std::binary_search(names.begin(), names.end(), name);
+  };
+  const auto keep = [&](const auto& names, std::vector<std::string>& out) {
+    if (!names.has_value()) return;
+    const auto end = std::remove_if(out.begin(), out.end(),
+                                    [&](const std::string& name) { return !has(*names, name); });
+    claims.not_believed += static_cast<size_t>(out.end() - end);
+    out.erase(end, out.end());
+  };
+  keep(may.roles, claims.roles);
+  keep(may.scopes, claims.scopes);
+  if (may.tenants.has_value() && !claims.tenant.empty() && !has(*may.tenants, claims.tenant)) {
+    return absl::InvalidArgumentError("the issuer may not speak for this tenant");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckRequiredClaims(const JsonObject& object, const std::vector<ClaimPath>& required) {
   for (const ClaimPath& path : required) {
     Wanted wanted{path};

@@ -20,6 +20,10 @@ void ReadMoreClaims(const JsonObject& object, const std::vector<ClaimPath>& path
 // The claims that the issuer's configuration names.
 absl::Status ReadNamedClaims(const JsonObject& object, const ClaimNames& names, Claims& claims);
 
+// Leaves out the roles and scopes that the issuer may not assert; an error if it may not
+// speak for the tenant.
+absl::Status KeepAsserted(const MayAssert& may, Claims& claims);
+
 // Whether each of `required` is there, neither null nor "".
 absl::Status CheckRequiredClaims(const JsonObject& object, const std::vector<ClaimPath>& required);
 

@@ -117,6 +117,7 @@ absl::Status UnverifiedJwt::Parts::Check(const IssuerRules& rules, VerifyStep& s
   GH_RETURN_IF_ERROR(CheckClaims(claims, rules));
   GH_ASSIGN_OR_RETURN(const JsonObject object, ClaimsObject());
   GH_RETURN_IF_ERROR(ReadNamedClaims(object, rules.claims, claims));
+  GH_RETURN_IF_ERROR(KeepAsserted(rules.may_assert, claims));
   GH_RETURN_IF_ERROR(CheckRequiredClaims(object, rules.required_claims));
   ReadMoreClaims(object, rules.more_claims, claims);
   step = VerifyStep::kAudience;

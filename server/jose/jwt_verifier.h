@@ -38,7 +38,8 @@ struct ClaimNames {
   bool operator==(const ClaimNames& other) const = default;
 };
 
-// What an issuer's word is good for, name by name, byte by byte. Unset: everything.
+// What an issuer's word is good for, name by name, byte by byte. Unset: everything. Each
+// list is in ascending order; a name that stands out of order may count as absent.
 struct MayAssert {
   std::optional<std::vector<std::string>> roles = {};
   std::optional<std::vector<std::string>> scopes = {};
@@ -87,6 +88,8 @@ struct Claims : TokenTimes {
   std::string email;
   std::vector<std::string> roles;
   std::vector<std::string> scopes;
+  // How many roles and scopes the token has beside these, which its issuer may not assert.
+  size_t not_believed = 0;
   // IssuerRules::more_claims that hold a text, a number or a truth value, as text
   // without control characters, by the name in the rules. Those that are absent, null,
   // too long or of another type are left out.
@@ -176,7 +179,9 @@ class JwtVerifier {
   // types (tenant, session, client: absent, null or one string; roles, scopes:
   // absent, null, a string or an array of strings). A path that runs into something
   // that is no object finds no claim; only for the tenant, and unless it is null, the
-  // token is refused: it must never count as one without a tenant.
+  // token is refused: it must never count as one without a tenant. Roles and scopes that
+  // `rules.may_assert` does not list are left out; a tenant that it does not list makes
+  // the token invalid.
   // INVALID_ARGUMENT with the true reason, for the log; then `failed`, if given, is
   // the step.
   static absl::StatusOr<VerifiedJwt> Verify(UnverifiedJwt&& jwt, const IssuerRules& rules,

@@ -6,9 +6,11 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "server/base/log.h"
 #include "server/base/text.h"
+#include "server/policy/check_conditions.h"
 #include "server/policy/check_table.h"
 
 namespace gatehouse::policy {
@@ -20,6 +22,9 @@ std::string Quoted(absl::string_view text) {
   return absl::StrCat("\"", log::Escape(text, 64), "\"");
 }
 
+// A name in a path, as the configuration writes it there.
+std::string Segment(absl::string_view name) { return log::Escape(name, 64); }
+
 // What is wrong with a name; empty if nothing.
 std::string WrongName(absl::string_view name) {
   if (name.empty()) return "must not be empty";
@@ -28,15 +33,8 @@ std::string WrongName(absl::string_view name) {
   return "";
 }
 
-bool IsSame(const Condition& a, const Condition& b);
-
 bool AreSame(const std::vector<Condition>& a, const std::vector<Condition>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), IsSame);
-}
-
-bool IsSame(const Condition& a, const Condition& b) {
-  return a.kind == b.kind && a.of == b.of && a.name == b.name && a.values == b.values &&
-         a.number == b.number && AreSame(a.inner, b.inner);
 }
 
 class Checker {
@@ -54,7 +52,8 @@ class Checker {
     for (const Resource& resource : policy_.resources) CheckResource(resource, types);
     for (const std::string& role : known_roles_) {
       if (used_roles_.count(role) == 0) {
-        Warn(absl::StrCat("roles.", role), "no rule names this role or one that it includes");
+        Warn(absl::StrCat("roles.", Segment(role)),
+             "no rule names this role or one that it includes");
       }
     }
     return std::move(out_);
@@ -76,7 +75,7 @@ class Checker {
   void CheckRoles() {
     std::set<std::string> declared;
     for (const Role& role : policy_.roles) {
-      const std::string path = absl::StrCat("roles.", role.name);
+      const std::string path = absl::StrCat("roles.", Segment(role.name));
       CheckName(path, role.name);
       if (!declared.insert(role.name).second) Mistake(path, "is there twice");
       known_roles_.insert(role.name);
@@ -93,7 +92,8 @@ class Checker {
     if (known_roles_.size() > kMaxRoles) Mistake("roles", "are more than 1024");
     for (const Role& role : policy_.roles) {
       if (Includes(role.name, role.name)) {
-        Mistake(absl::StrCat("roles.", role.name), "includes itself, directly or through others");
+        Mistake(absl::StrCat("roles.", Segment(role.name)),
+                "includes itself, directly or through others");
       }
     }
   }
@@ -115,7 +115,7 @@ class Checker {
   }
 
   void CheckResource(const Resource& resource, std::set<std::string>& types) {
-    const std::string path = absl::StrCat("resources.", resource.type);
+    const std::string path = absl::StrCat("resources.", Segment(resource.type));
     if (CheckName(path, resource.type) && resource.type.find('/') != std::string::npos) {
       Mistake(path, "a resource type holds no slash: a resource is type/id");
     }
@@ -127,11 +127,16 @@ class Checker {
     }
     if (resource.actions.size() > kMaxActions) Mistake(path + ".actions", "are more than 256");
     std::set<std::string> names;
+    open_to_all_.clear();
     for (const Action& action : resource.actions) {
-      const std::string inner = absl::StrCat(path, ".actions.", action.name);
+      const std::string inner = absl::StrCat(path, ".actions.", Segment(action.name));
       CheckName(inner, action.name);
       if (!names.insert(action.name).second) Mistake(inner, "is there twice");
       CheckAction(action, resource.tenancy, inner);
+    }
+    if (!open_to_all_.empty()) {
+      Warn(path, absl::StrCat("is open to everybody who has a token: ",
+                              absl::StrJoin(open_to_all_, ", ")));
     }
   }
 
@@ -149,6 +154,10 @@ class Checker {
         Mistake(inner, "is there twice");
       }
     }
+    if (seen.size() > 1) {
+      Warn(path, absl::StrCat("names ", seen.size(),
+                              " issuers: an equal subject of each counts as the same one"));
+    }
   }
 
   void CheckAction(const Action& action, Tenancy tenancy, const std::string& path) {
@@ -158,27 +167,53 @@ class Checker {
     if (action.allow.size() + action.deny.size() > kMaxRules) Mistake(path, "has over 256 rules");
     CheckRules(action.allow, path + ".allow");
     CheckRules(action.deny, path + ".deny");
-    for (size_t i = 0; i < action.allow.size(); ++i) {
-      const Rule& rule = action.allow[i];
-      if (rule.who.kind != Who::Kind::kAuthenticated || !rule.when.empty()) continue;
-      const std::string inner = absl::StrCat(path, ".allow[", i, "]");
-      if (tenancy != Tenancy::kRequired && !action.is_public) {
-        Mistake(inner, "allows everybody who has a token; if that is meant, say public: true");
-      } else if (action.allow.size() > 1) {
-        Warn(inner, "allows everybody, so that the other rules of allow say nothing");
-      }
-    }
+    CheckEverybody(action, tenancy, path);
     for (size_t i = 0; i < action.deny.size(); ++i) {
       const Rule& rule = action.deny[i];
-      if (rule.who.kind == Who::Kind::kAuthenticated && rule.when.empty()) {
-        Mistake(absl::StrCat(path, ".deny[", i, "]"),
+      const std::string inner = absl::StrCat(path, ".deny[", i, "]");
+      if (rule.who.kind != Who::Kind::kAuthenticated) continue;
+      if (rule.when.empty()) {
+        Mistake(inner,
                 "denies everybody, so that no rule of allow can match; leave the action out");
+      } else if (IsNeverFalse({.kind = Condition::Kind::kAll, .inner = rule.when})) {
+        Warn(inner, "has conditions that are never false, so that no rule of allow can match");
       }
     }
     CheckNeverMatches(action, path);
   }
 
-  // What is denied to all whom a rule allows.
+  void CheckEverybody(const Action& action, Tenancy tenancy, const std::string& path) {
+    const bool of_one_tenant = tenancy == Tenancy::kRequired;
+    bool by_one_rule = false;
+    std::vector<Condition> ways;  // in which whoever has a token is allowed
+    for (size_t i = 0; i < action.allow.size(); ++i) {
+      const Rule& rule = action.allow[i];
+      if (rule.who.kind != Who::Kind::kAuthenticated) continue;
+      ways.push_back({.kind = Condition::Kind::kAll, .inner = rule.when});
+      if (!IsAlwaysTrue(ways.back())) continue;
+      by_one_rule = true;
+      const std::string inner = absl::StrCat(path, ".allow[", i, "]");
+      if (!of_one_tenant && !action.is_public) {
+        Mistake(inner, absl::StrCat(rule.when.empty() ? "allows everybody who has a token"
+                                                      : "has conditions that always hold, and so "
+                                                        "allows everybody who has a token",
+                                    "; if that is meant, say public: true"));
+      } else if (action.allow.size() > 1) {
+        Warn(inner, "allows everybody, so that the other rules of allow say nothing");
+      }
+    }
+    if (!by_one_rule && !of_one_tenant && !action.is_public && ways.size() > 1 &&
+        IsAlwaysTrue({.kind = Condition::Kind::kAny, .inner = std::move(ways)})) {
+      Mistake(path + ".allow",
+              "its rules together allow everybody who has a token; if that is meant, say public: "
+              "true");
+    }
+    if (by_one_rule && !of_one_tenant && action.is_public && action.deny.empty()) {
+      open_to_all_.push_back(log::Escape(action.name, 64));
+    }
+  }
+
+  // What is denied to all whom a rule allows, or asks for what cannot be.
   void CheckNeverMatches(const Action& action, const std::string& path) {
     for (size_t i = 0; i < action.allow.size(); ++i) {
       const Rule& rule = action.allow[i];
@@ -186,7 +221,11 @@ class Checker {
         const bool same = deny.who.kind == rule.who.kind && deny.who.name == rule.who.name;
         return same && (deny.when.empty() || AreSame(deny.when, rule.when));
       });
-      if (never) Warn(absl::StrCat(path, ".allow[", i, "]"), "can never match: deny wins over it");
+      const std::string inner = absl::StrCat(path, ".allow[", i, "]");
+      if (never) Warn(inner, "can never match: deny wins over it");
+      if (IsNeverTrue({.kind = Condition::Kind::kAll, .inner = rule.when})) {
+        Warn(inner, "can never match: its conditions contradict each other");
+      }
     }
   }
 
@@ -200,7 +239,7 @@ class Checker {
       for (size_t j = 0; j < i; ++j) {
         if (rules[i].who.kind == rules[j].who.kind && rules[i].who.name == rules[j].who.name &&
             AreSame(rules[i].when, rules[j].when)) {
-          Mistake(inner, absl::StrCat("is the same rule as ", path, "[", j, "]"));
+          Warn(inner, absl::StrCat("is the same rule as ", path, "[", j, "]"));
         }
       }
     }
@@ -255,6 +294,7 @@ class Checker {
   std::set<std::string> named_roles_;  // by a rule
   std::set<std::string> used_roles_;   // these, and those that include them
   std::map<std::string, std::vector<std::string>> includes_;
+  std::vector<std::string> open_to_all_;  // the actions of the resource that is looked at
   Findings out_;
 };
 

@@ -30,8 +30,9 @@ struct Findings {
 
 // Looks for what a policy must not say: names that are unknown, twice there or of a
 // wrong form, roles that include themselves, actions without a rule, everybody
-// allowed without `public`, conditions that compare nothing; and for what it hardly
-// means: roles that no rule names, rules that can never match.
+// allowed without `public` (also by conditions that always hold), conditions that compare
+// nothing; and for what it hardly means: roles that no rule names, rules that stand twice
+// or can never match, resources open to everybody, several issuers of one resource.
 // `issuers`: those of the configuration.
 Findings Check(const Definition& policy, const std::vector<std::string>& issuers);
 

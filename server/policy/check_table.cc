@@ -1,5 +1,6 @@
 #include "server/policy/check_table.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -20,6 +21,10 @@ bool ComparesNumbers(Kind kind) {
          kind == Kind::kAtLeast;
 }
 
+bool IsCommand(absl::string_view name) {
+  return name == "select" || name == "insert" || name == "update" || name == "delete";
+}
+
 class TableChecker {
  public:
   TableChecker(const Resource& resource, const std::string& path)
@@ -31,14 +36,15 @@ class TableChecker {
     if (table_.owner.has_value()) CheckName(table_.owner->name, path_ + ".owner");
     if (table_.tenant.has_value()) CheckName(table_.tenant->name, path_ + ".tenant");
     for (const auto& [name, column] : table_.attributes) {
-      CheckName(column.name, absl::StrCat(path_, ".attributes.", name));
+      CheckName(column.name, absl::StrCat(path_, ".attributes.", log::Escape(name, 64)));
     }
     for (const auto& [name, join] : table_.relations) {
-      const std::string inner = absl::StrCat(path_, ".relations.", name);
+      const std::string inner = absl::StrCat(path_, ".relations.", log::Escape(name, 64));
       CheckTableName(join.table, inner + ".table");
       CheckName(join.resource, inner + ".resource");
       CheckName(join.subject, inner + ".subject");
     }
+    for (const auto& [command, action] : table_.commands) CheckCommand(command, action);
     if (resource_.tenancy != Tenancy::kNone && !table_.tenant.has_value()) {
       Need("tenant", "the resource's tenant is looked at");
     }
@@ -57,6 +63,16 @@ class TableChecker {
     const size_t dot = name.find('.');
     if (dot != std::string::npos) CheckName(name.substr(0, dot), path);
     CheckName(dot == std::string::npos ? name : name.substr(dot + 1), path);
+  }
+
+  void CheckCommand(const std::string& command, const std::string& action) {
+    const std::string path = absl::StrCat(path_, ".commands.", log::Escape(command, 64));
+    if (!IsCommand(command)) {
+      out_.push_back({path, "must be select, insert, update or delete"});
+    }
+    const bool is_known = std::any_of(resource_.actions.begin(), resource_.actions.end(),
+                                      [&](const Action& one) { return one.name == action; });
+    if (!is_known) out_.push_back({path, "must be one of the resource's actions"});
   }
 
   // Once for each column.

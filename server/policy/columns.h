@@ -34,6 +34,9 @@ struct Table {
   std::optional<Column> tenant = {};
   std::map<std::string, Column> attributes = {};
   std::map<std::string, JoinTable> relations = {};
+  // For row-level security: which action a row must be allowed for. By the command:
+  // select, insert, update or delete.
+  std::map<std::string, std::string> commands = {};
 
   bool operator==(const Table& other) const = default;
 };

@@ -24,6 +24,7 @@ using ::testing::StartsWith;
 
 constexpr char kDevelopment[] = R"(
   - issuer: https://dev.example.com
+    may_assert: {roles: any, scopes: any, tenants: any}
     audiences: [api, other]
     algorithms: [EdDSA]
     keys: {jwks_file: jwks.json}
@@ -33,6 +34,7 @@ constexpr char kDevelopment[] = R"(
 )";
 constexpr char kSecondDevelopment[] = R"(
   - issuer: https://second.example.com
+    may_assert: {roles: any, scopes: any, tenants: any}
     audiences: [api]
     algorithms: [EdDSA]
     keys: {jwks_file: second.json}
@@ -40,6 +42,7 @@ constexpr char kSecondDevelopment[] = R"(
 )";
 constexpr char kProduction[] = R"(
   - issuer: https://login.example.com
+    may_assert: {roles: any, scopes: any, tenants: any}
     audiences: [api]
     algorithms: [EdDSA]
     keys: {jwks_file: jwks.json}

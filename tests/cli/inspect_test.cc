@@ -33,27 +33,33 @@ class InspectTest : public ::testing::Test {
     Write("gatehouse.yaml", absl::StrCat(R"(
 issuers:
   - issuer: https://file.example.com
+    may_assert: {roles: any, scopes: any, tenants: any}
     audiences: [api]
     algorithms: [EdDSA]
     keys: {jwks_file: jwks.json}
   - issuer: https://secret.example.com
+    may_assert: {roles: any, scopes: any, tenants: any}
     audiences: [api]
     algorithms: [HS256]
     keys: {secret_file: app.secret}
   - issuer: https://url.example.com
+    may_assert: {roles: any, scopes: any, tenants: any}
     audiences: [api]
     algorithms: [EdDSA]
     keys: {jwks_url: ")",
                                          kUrl, kQuery, R"("}
   - issuer: https://elsewhere.example.com
+    may_assert: {roles: any, scopes: any, tenants: any}
     audiences: [api]
     algorithms: [HS256]
     keys: {secret_env: NOT_SET_ON_THIS_MACHINE}
   - issuer: https://discovery.example.com
+    may_assert: {roles: any, scopes: any, tenants: any}
     audiences: [api]
     algorithms: [EdDSA]
     keys: {issuer_url: https://discovery.example.com}
   - issuer: https://paths.example.com
+    may_assert: {roles: any, scopes: any, tenants: any}
     audiences: [api]
     algorithms: [EdDSA]
     keys: {jwks_file: jwks.json}

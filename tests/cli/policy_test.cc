@@ -130,6 +130,52 @@ TEST_F(PolicyCommandTest, MatrixShowsWhoMayDoWhat) {
                                 ContainsRegex("task update +if +if +if +if")));
 }
 
+TEST_F(PolicyCommandTest, APolicyInAFolderIsCheckedTestedAndShown) {
+  const std::string config = kConfig;
+  std::filesystem::create_directories(folder_ / "policy");
+  Write("g.yaml", config.substr(0, config.find("policy:")) + "policy: {path: policy}\n");
+  Write("policy/roles.yaml", "roles: {admin: {includes: [support]}}\n");
+  Write("policy/task.yaml",
+        "resources:\n  task:\n    actions:\n      read: {allow: [owner, \"role:support\"]}\n");
+  const Result checked = Policy({"check"});
+  EXPECT_EQ(checked.code, 0) << checked.err;
+  EXPECT_THAT(checked.out, HasSubstr("OK: 1 resource types, 1 actions, 1 roles"));
+  const Result tested = Test(
+      "tests:\n"
+      "  - {who: {subject: eve, roles: [admin]}, resource: task/1, owner: ada, action: read, "
+      "expect: allow}\n"
+      "  - {who: {subject: eve}, resource: task/1, owner: ada, action: read, expect: deny}\n");
+  EXPECT_EQ(tested.code, 0) << tested.out << tested.err;
+  const Result matrix = Policy({"matrix"});
+  EXPECT_EQ(matrix.code, 0) << matrix.err;
+  EXPECT_THAT(matrix.out, HasSubstr("support"));
+  Write("policy/task.yaml",
+        "resources:\n  task:\n    actions:\n      read: {allow: [owner, \"role:ghost\"]}\n");
+  const Result bad = Policy({"check"});
+  EXPECT_EQ(bad.code, 2);
+  EXPECT_THAT(bad.err, HasSubstr("policy/task.yaml:4: resources.task.actions.read.allow[1]: the "
+                                 "role \"ghost\" is not among policy.roles"));
+}
+
+TEST_F(PolicyCommandTest, TestsBelieveAnIssuerWhatItMayAssert) {
+  const std::string config = kConfig;
+  const std::string issuer =
+      "    may_assert: {roles: [support], scopes: any, tenants: [acme]}\n    claims: {tenant: "
+      "org}\n";
+  const size_t at = config.find("revocations:");
+  Write("g.yaml", config.substr(0, at) + issuer + config.substr(at));
+  const auto test = [this](const std::string& who) {
+    return Test("tests:\n  - {who: {subject: eve, " + who +
+                "}, resource: task/1, tenant: acme, action: read, expect: allow}\n");
+  };
+  EXPECT_EQ(test("tenant: acme, roles: [support]").code, 0);
+  EXPECT_EQ(test("tenant: acme, roles: [admin]").code, 1) << "it may not assert this role";
+  const Result foreign = test("tenant: evil, roles: [support]");
+  EXPECT_EQ(foreign.code, 2);
+  EXPECT_THAT(foreign.err, HasSubstr("t.yaml:2: tests[0].who.tenant: the issuer may not speak for "
+                                     "this tenant"));
+}
+
 TEST_F(PolicyCommandTest, WithoutAPolicyItSaysSo) {
   std::string config = kConfig;
   Write("g.yaml", config.substr(0, config.find("policy:")));

@@ -11,6 +11,7 @@ issuers:
     keys: {jwks_url: http://localhost:3000/api/auth/jwks}
     claims: {roles: role, tenant: org, session: sid}
     max_token_lifetime: 1h
+    may_assert: {roles: [admin, user], scopes: none, tenants: [acme]}
   - issuer: development
     audiences:
       - todo
@@ -24,7 +25,7 @@ issuers:
       tenant: ""
       session: session_state
       client: azp
-    # Tokens for trying things out.
+    may_assert: {roles: any, scopes: any, tenants: any}  # for trying things out
     max_token_lifetime: 30m
     skew: 0s
     allow_missing_iat: true
@@ -35,6 +36,7 @@ issuers:
     algorithms: [HS256]
     keys: {secret_env: GATEHOUSE_SECRET}
     skew: 1m
+    may_assert: {roles: none, scopes: [any], tenants: none}
 revocations:
   sqlite:
     path: gatehouse.db

@@ -2,6 +2,7 @@
 
 import grpc
 import pytest
+import yaml
 from gatehouse.v1 import authorization_service_pb2 as messages
 from support.client import assert_allowed, assert_denied, status_of
 from support.issuers import Issuer
@@ -142,6 +143,48 @@ def test_second_issuers_equal_subject_role_and_tenant_are_strangers(
         client.authorize(other.token(**claims), "task/1", "ada", tenant="acme"),
         "INSUFFICIENT_PERMISSIONS",
     )
+
+
+def test_policy_in_a_folder_rules_and_its_mistakes_name_their_file(
+    make_server, hmac_issuer, tmp_path
+):
+    issuer = hmac_issuer.config_with_file(tmp_path, claims={"tenant": "org"})
+    server = make_server([issuer], policy={"path": "policy"}, start=False)
+    folder = server.folder / "policy"
+    folder.mkdir()
+    (folder / "roles.yaml").write_text(yaml.safe_dump({"roles": POLICY["roles"]}))
+    for name, resource in POLICY["resources"].items():
+        (folder / f"{name}.yml").write_text(yaml.safe_dump({"resources": {name: resource}}))
+    client = server.create_database().start().wait_until_ready().client
+    token = hmac_issuer.token(org="acme", roles=["admin"])
+    assert_allowed(client.authorize(token, "task/1", "bob", tenant="acme"))
+    assert_denied(
+        client.authorize(token, "task/1", "bob", tenant="evil"), "INSUFFICIENT_PERMISSIONS"
+    )
+    assert_allowed(client.authorize(token, "page/1", ""))
+    (folder / "note.yaml").write_text("resources:\n  note:\n    actions: {read: {allow: [ownr]}}\n")
+    checked = run("--check", server.config)
+    assert checked.returncode == 1
+    place = f"{folder}/note.yaml:3: resources.note.actions.read.allow[0]: must be owner"
+    assert checked.stderr.count("\n") == 1 and place in checked.stderr
+    for path, said in (("nowhere", "nowhere"), ("policy/note.yaml", "note.yaml:3")):
+        server.config.write_text(
+            server.config.read_text().replace("path: policy\n", f"path: {path}\n")
+        )
+        checked = run("--check", server.config)
+        assert checked.returncode == 1 and said in checked.stderr
+        server.config.write_text(
+            server.config.read_text().replace(f"path: {path}\n", "path: policy\n")
+        )
+
+
+def test_several_issuers_need_the_issuers_of_each_resource(make_server, hmac_issuer, tmp_path):
+    other = Issuer("HS256", "https://other.test")
+    issuers = [one.config_with_file(tmp_path) for one in (hmac_issuer, other)]
+    checked = run("--check", make_server(issuers, policy=POLICY, start=False).config)
+    assert checked.returncode == 1
+    for name in POLICY["resources"]:
+        assert f"policy.resources.{name}.issuers: is required with several issuers" in checked.stderr
 
 
 def test_start_is_refused_with_every_mistake_of_the_policy(make_server, hmac_issuer, tmp_path):

@@ -24,6 +24,15 @@ Definition Good() {
                                                 {.who = {Who::Kind::kRole, "support"}}}}}}}};
 }
 
+Condition Present() { return {.kind = Condition::Kind::kPresent, .name = "status"}; }
+Condition Not(Condition one) { return {.kind = Condition::Kind::kNot, .inner = {std::move(one)}}; }
+Condition Either(Condition one, Condition other) {
+  return {.kind = Condition::Kind::kAny, .inner = {std::move(one), std::move(other)}};
+}
+Condition Equals(const char* value) {
+  return {.kind = Condition::Kind::kEquals, .name = "status", .values = {value}};
+}
+
 struct Case {
   const char* name;
   std::function<void(Definition&)> spoil;
@@ -67,14 +76,45 @@ INSTANTIATE_TEST_SUITE_P(
              "resources.task.actions.read.allow", "at least one rule"},
         Case{"TypeWithASlash", [](Definition& p) { p.resources[0].type = "a/b"; }, "resources.a/b",
              "no slash"},
-        Case{"SameRuleTwice", [](Definition& p) { Read(p).allow.push_back(Read(p).allow[0]); },
-             "resources.task.actions.read.allow[2]", "same rule"},
         Case{"EverybodyWithoutPublic",
              [](Definition& p) {
                p.resources[0].tenancy = Tenancy::kOptional;
                Read(p).allow = {{.who = {Who::Kind::kAuthenticated}}};
              },
              "resources.task.actions.read.allow[0]", "public: true"},
+        Case{"EverybodyByAConditionThatAlwaysHolds",
+             [](Definition& p) {
+               p.resources[0].tenancy = Tenancy::kNone;
+               Read(p).allow = {{.who = {Who::Kind::kOwner}},
+                                {.who = {Who::Kind::kAuthenticated},
+                                 .when = {Either(Present(), Not(Present()))}}};
+             },
+             "resources.task.actions.read.allow[1]", "conditions that always hold"},
+        Case{"EverybodyByRulesThatCompleteEachOther",
+             [](Definition& p) {
+               p.resources[0].tenancy = Tenancy::kNone;
+               Read(p).allow = {{.who = {Who::Kind::kAuthenticated}, .when = {Present()}},
+                                {.who = {Who::Kind::kAuthenticated}, .when = {Not(Present())}}};
+             },
+             "resources.task.actions.read.allow", "together allow everybody"},
+        Case{"RolesInACircleOfThree",
+             [](Definition& p) {
+               p.roles.push_back({.name = "support", .includes = {"user"}});
+               p.roles.push_back({.name = "user", .includes = {"admin"}});
+             },
+             "roles.admin", "includes itself"},
+        Case{"RoleTwice", [](Definition& p) { p.roles.push_back({.name = "admin"}); },
+             "roles.admin", "is there twice"},
+        Case{"RoleIncludedTwice",
+             [](Definition& p) { p.roles[0].includes = {"support", "support"}; },
+             "roles.admin.includes[1]", "is there twice"},
+        Case{"ResourceTwice", [](Definition& p) { p.resources.push_back(p.resources[0]); },
+             "resources.task", "is there twice"},
+        Case{"ActionTwice",
+             [](Definition& p) { p.resources[0].actions.push_back(p.resources[0].actions[0]); },
+             "resources.task.actions.read", "is there twice"},
+        Case{"IssuerTwice", [](Definition& p) { p.resources[0].issuers = {kIssuer, kIssuer}; },
+             "resources.task.issuers[1]", "is there twice"},
         Case{"DenyEverybody",
              [](Definition& p) { Read(p).deny = {{.who = {Who::Kind::kAuthenticated}}}; },
              "resources.task.actions.read.deny[0]", "no rule of allow can match"},
@@ -115,6 +155,77 @@ TEST(PolicyCheckTest, WarnsOfRolesThatNoRuleNames) {
   const Findings findings = Check(policy, {kIssuer});
   ASSERT_EQ(findings.warnings.size(), 1U);
   EXPECT_EQ(findings.warnings[0].path, "roles.auditor");
+}
+
+// The only warning about the policy.
+std::string WarningOf(const Definition& policy) {
+  const Findings findings = Check(policy, {kIssuer, "https://other.example"});
+  if (!findings.mistakes.empty()) return "mistake: " + findings.mistakes[0].what;
+  if (findings.warnings.size() != 1) return std::to_string(findings.warnings.size());
+  return findings.warnings[0].path + ": " + findings.warnings[0].what;
+}
+
+Definition OfOneIssuer() {
+  Definition policy = Good();
+  policy.resources[0].issuers = {kIssuer};
+  return policy;
+}
+
+TEST(PolicyCheckTest, WarnsOfARuleThatStandsTwice) {
+  Definition policy = OfOneIssuer();
+  EXPECT_EQ(WarningOf(policy), "0");
+  Read(policy).allow.push_back(Read(policy).allow[0]);
+  EXPECT_EQ(WarningOf(policy),
+            "resources.task.actions.read.allow[2]: is the same rule as "
+            "resources.task.actions.read.allow[0]");
+}
+
+TEST(PolicyCheckTest, WarnsOfSeveralIssuersOfOneResource) {
+  Definition policy = OfOneIssuer();
+  policy.resources[0].issuers.emplace_back("https://other.example");
+  EXPECT_EQ(WarningOf(policy),
+            "resources.task.issuers: names 2 issuers: an equal subject of each counts as the same "
+            "one");
+}
+
+TEST(PolicyCheckTest, WarnsOfWhatIsOpenToEverybody) {
+  Definition policy = OfOneIssuer();
+  policy.resources[0].tenancy = Tenancy::kNone;
+  policy.resources[0].actions.push_back(
+      {.name = "list", .allow = {{.who = {Who::Kind::kAuthenticated}}}, .is_public = true});
+  EXPECT_EQ(WarningOf(policy), "resources.task: is open to everybody who has a token: list");
+  policy.resources[0].actions[1].deny = {
+      {.who = {Who::Kind::kAuthenticated}, .when = {Equals("secret")}}};
+  EXPECT_EQ(WarningOf(policy), "0");
+}
+
+TEST(PolicyCheckTest, WarnsOfConditionsThatContradictEachOther) {
+  Definition policy = OfOneIssuer();
+  Read(policy).allow[0].when = {Equals("open"), Not(Equals("done"))};
+  EXPECT_EQ(WarningOf(policy), "0");
+  Read(policy).allow[0].when = {Equals("open"), Equals("done")};
+  EXPECT_EQ(WarningOf(policy),
+            "resources.task.actions.read.allow[0]: can never match: its conditions contradict each "
+            "other");
+}
+
+TEST(PolicyCheckTest, WarnsOfADenyThatAlwaysHolds) {
+  Definition policy = OfOneIssuer();
+  Read(policy).deny = {{.who = {Who::Kind::kAuthenticated}, .when = {Present()}}};
+  EXPECT_EQ(WarningOf(policy), "0");
+  Read(policy).deny = {
+      {.who = {Who::Kind::kAuthenticated}, .when = {Either(Not(Present()), Present())}}};
+  EXPECT_EQ(WarningOf(policy),
+            "resources.task.actions.read.deny[0]: has conditions that are never false, so that no "
+            "rule of allow can match");
+}
+
+TEST(PolicyCheckTest, ANameInAPathIsWrittenAsInTheConfiguration) {
+  Definition policy = OfOneIssuer();
+  policy.resources[0].type = "a\"b";
+  policy.resources[0].issuers = {"https://x"};
+  const Findings findings = Check(policy, {kIssuer});
+  EXPECT_EQ(findings.mistakes.at(0).path, "resources.a\\\"b.issuers[0]");
 }
 
 TEST(PolicyCheckTest, WarnsOfARuleThatDenyAlwaysBeats) {

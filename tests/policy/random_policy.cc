@@ -25,11 +25,41 @@ const std::vector<std::string>& Statuses() {
   return *list;
 }
 const std::vector<std::string>& Numbers() {
-  static const auto* const list = new std::vector<std::string>{"-1", "0", "1", "2", "10"};
+  static const auto* const list = new std::vector<std::string>{
+      "-1", "-1", "0", "0", "1", "1", "2", "2", "10", "10", "9007199254740992", "9007199254740993"};
+  return *list;
+}
+// What a database may take for something else, or for the same: wildcards, quotes,
+// another case or form of Unicode, look-alikes, padding, and a long one.
+const std::vector<std::string>& Traps() {
+  static const auto* const list =
+      new std::vector<std::string>{"a_a",
+                                   "a%",
+                                   "o'pen",
+                                   "op\\en",
+                                   "OPEN",
+                                   "open ",
+                                   "' OR TRUE --",
+                                   "\xC3\xA9t\xC3\xA9",    // in one character each
+                                   "e\xCC\x81te\xCC\x81",  // with combining accents
+                                   "\xC3\x89T\xC3\x89",    // in capitals
+                                   "\xD0\xB0"
+                                   "da",  // in part Cyrillic
+                                   "\xF0\x9F\x94\x91",
+                                   "$1",
+                                   "NULL",
+                                   "7f0c3b1e-94d7-4b0c-8a27-1f2e3d4c5b6a",
+                                   "7F0C3B1E-94D7-4B0C-8A27-1F2E3D4C5B6A",
+                                   std::string(1000, 'x'),
+                                   std::string(1000, 'x') + "y"};
   return *list;
 }
 
 }  // namespace
+
+const std::string& RandomPolicies::Text(const std::vector<std::string>& list) {
+  return OneOf(OneIn(12) ? Traps() : list);
+}
 
 Who RandomPolicies::NextWho(bool is_deny) {
   switch (Below(is_deny ? 4 : 5)) {
@@ -59,17 +89,18 @@ Condition RandomPolicies::NextCondition(int depth) {
     out.kind = std::vector{Kind::kLess, Kind::kAtMost, Kind::kGreater,
                            Kind::kAtLeast}[static_cast<size_t>(Below(4))];
     out.name = "level";
-    out.number = Below(4) - 1;
+    out.number =
+        std::vector{-1.0, 0.0, 1.0, 2.0, 0.1, 9007199254740992.0}[static_cast<size_t>(Below(6))];
   } else {
     out.kind = std::vector{Kind::kPresent, Kind::kEquals, Kind::kIn, Kind::kPrefix,
                            Kind::kEqualsClaim}[static_cast<size_t>(Below(5))];
     out.name = OneIn(4) ? "level" : "status";
     if (out.kind == Kind::kIn) {
-      out.values = {OneOf(Statuses()), OneOf(Statuses())};
+      out.values = {Text(Statuses()), Text(Statuses())};
     } else if (out.kind == Kind::kEqualsClaim) {
       out.values = {OneIn(2) ? "department" : "/a/b"};
     } else if (out.kind != Kind::kPresent) {
-      out.values = {OneOf(Statuses())};
+      out.values = {Text(Statuses())};
     }
   }
   if (OneIn(4)) {
@@ -114,23 +145,24 @@ Definition RandomPolicies::NextPolicy() {
 Principal RandomPolicies::NextPrincipal() {
   Principal out;
   out.issuer = OneIn(10) ? kOtherIssuer : kIssuer;
-  out.subject = OneOf(Subjects());
-  if (!OneIn(4)) out.tenant = OneOf(Tenants());
+  out.subject = Text(Subjects());
+  if (!OneIn(4)) out.tenant = Text(Tenants());
   while (OneIn(2)) out.roles.push_back(OneOf(RoleNames()));
   while (OneIn(2)) out.scopes.push_back(OneIn(2) ? "read" : "write");
-  if (!OneIn(3)) out.claims.emplace_back("department", OneOf(OneIn(2) ? Statuses() : Numbers()));
+  if (!OneIn(3)) out.claims.emplace_back("department", Text(OneIn(2) ? Statuses() : Numbers()));
+  if (OneIn(3)) out.claims.emplace_back("/a/b", Text(Statuses()));
   return out;
 }
 
 Row RandomPolicies::NextRow(int number) {
   Row out{.id = absl::StrCat("r", number)};
-  if (!OneIn(5)) out.owner = OneOf(Subjects());
-  if (!OneIn(3)) out.tenant = OneOf(Tenants());
-  out.attributes = {{"status", OneIn(4) ? "" : OneOf(Statuses())},
+  if (!OneIn(5)) out.owner = Text(Subjects());
+  if (!OneIn(3)) out.tenant = Text(Tenants());
+  out.attributes = {{"status", OneIn(4) ? "" : Text(Statuses())},
                     {"level", OneIn(4) ? "" : OneOf(Numbers())}};
   for (const char* name : {"editor", "viewer"}) {
     std::vector<std::string> subjects;
-    while (OneIn(2)) subjects.push_back(OneOf(Subjects()));
+    while (OneIn(2)) subjects.push_back(Text(Subjects()));
     out.relations.emplace_back(name, std::move(subjects));
   }
   return out;

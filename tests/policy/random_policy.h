@@ -43,6 +43,8 @@ class RandomPolicies {
   const std::string& OneOf(const std::vector<std::string>& list) {
     return list[static_cast<size_t>(Below(static_cast<int>(list.size())))];
   }
+  // One of the list mostly, else one that is easily mistaken.
+  const std::string& Text(const std::vector<std::string>& list);
   Who NextWho(bool is_deny);
   Condition NextCondition(int depth);
   std::vector<Rule> NextRules(int count, bool is_deny);

@@ -1,0 +1,118 @@
+#include "server/policy/rls_functions.h"
+
+namespace gatehouse::policy {
+
+// A value of type json keeps a number as it was written, as the engine reads it; jsonb
+// refuses what is no text in PostgreSQL. Paths go through objects only, as ClaimPath does.
+absl::string_view RlsFunctions() {
+  return R"sql(CREATE SCHEMA IF NOT EXISTS gatehouse;
+GRANT USAGE ON SCHEMA gatehouse TO PUBLIC;
+
+-- The principal; NULL where the setting is missing or is not a whole one.
+CREATE OR REPLACE FUNCTION gatehouse.principal() RETURNS json
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $gatehouse$
+DECLARE
+  given json;
+BEGIN
+  given := current_setting('gatehouse.principal', true)::json;
+  PERFORM given::text::jsonb;
+  IF json_typeof(given) = 'object'
+     AND json_typeof(given -> 'issuer') = 'string' AND given ->> 'issuer' <> ''
+     AND json_typeof(given -> 'subject') = 'string' AND given ->> 'subject' <> ''
+     AND coalesce(json_typeof(given -> 'tenant'), 'null') IN ('string', 'null')
+     AND json_typeof(given -> 'roles') = 'array'
+     AND NOT EXISTS (SELECT FROM json_array_elements(given -> 'roles') AS one
+                     WHERE json_typeof(one) <> 'string')
+     AND json_typeof(given -> 'scopes') = 'array'
+     AND NOT EXISTS (SELECT FROM json_array_elements(given -> 'scopes') AS one
+                     WHERE json_typeof(one) <> 'string')
+     AND json_typeof(given -> 'claims') = 'object' THEN
+    RETURN given;
+  END IF;
+  RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+  RETURN NULL;
+END $gatehouse$;
+
+CREATE OR REPLACE FUNCTION gatehouse.is_from(issuers text[]) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $gatehouse$
+  SELECT coalesce((gatehouse.principal() ->> 'issuer') COLLATE "C" = ANY (issuers), false)
+$gatehouse$;
+
+CREATE OR REPLACE FUNCTION gatehouse.subject() RETURNS text
+LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $gatehouse$
+  SELECT gatehouse.principal() ->> 'subject'
+$gatehouse$;
+
+CREATE OR REPLACE FUNCTION gatehouse.tenant() RETURNS text
+LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $gatehouse$
+  SELECT nullif(gatehouse.principal() ->> 'tenant', '')
+$gatehouse$;
+
+-- Whether one of `names` is on the principal's list of that name, roles or scopes.
+CREATE OR REPLACE FUNCTION gatehouse.has(list text, names text[]) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $gatehouse$
+  SELECT EXISTS (SELECT FROM json_array_elements_text(gatehouse.principal() -> list) AS one
+                 WHERE one COLLATE "C" = ANY (names))
+$gatehouse$;
+
+-- A claim that is a text, a number or a boolean; else NULL.
+CREATE OR REPLACE FUNCTION gatehouse.claim_json(VARIADIC path text[]) RETURNS json
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $gatehouse$
+DECLARE
+  found json := gatehouse.principal() -> 'claims';
+  name text;
+BEGIN
+  FOREACH name IN ARRAY path LOOP
+    IF found IS NULL OR json_typeof(found) <> 'object' THEN
+      RETURN NULL;
+    END IF;
+    found := found -> name;
+  END LOOP;
+  IF json_typeof(found) = 'string' THEN
+    IF found #>> '{}' = '' OR octet_length(found #>> '{}') > 1024
+       OR (found #>> '{}') COLLATE "C" ~ '[\u0001-\u001f\u007f-\u009f]' THEN
+      RETURN NULL;
+    END IF;
+    RETURN found;
+  END IF;
+  IF json_typeof(found) IN ('number', 'boolean') THEN
+    RETURN found;
+  END IF;
+  RETURN NULL;
+END $gatehouse$;
+
+CREATE OR REPLACE FUNCTION gatehouse.has_claim(VARIADIC path text[]) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $gatehouse$
+  SELECT gatehouse.claim_json(VARIADIC path) IS NOT NULL
+$gatehouse$;
+
+-- As text. A number that is not plainly an integer has several forms: NULL.
+CREATE OR REPLACE FUNCTION gatehouse.claim(VARIADIC path text[]) RETURNS text
+LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $gatehouse$
+  SELECT CASE WHEN json_typeof(one) <> 'number' OR one #>> '{}' ~ '^(0|-?[1-9][0-9]{0,17})$'
+         THEN one #>> '{}' END
+  FROM (SELECT gatehouse.claim_json(VARIADIC path)) AS claim (one)
+$gatehouse$;
+
+-- As a decimal number no larger than 2^53; else NULL.
+CREATE OR REPLACE FUNCTION gatehouse.claim_number(VARIADIC path text[]) RETURNS double precision
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $gatehouse$
+DECLARE
+  written text := gatehouse.claim_json(VARIADIC path) #>> '{}';
+  number double precision;
+BEGIN
+  IF written ~ '^-?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][-+]?[0-9]+)?$' THEN
+    number := written::double precision;
+    IF number BETWEEN -9007199254740992 AND 9007199254740992 THEN
+      RETURN number;
+    END IF;
+  END IF;
+  RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+  RETURN NULL;
+END $gatehouse$;
+)sql";
+}
+
+}  // namespace gatehouse::policy
