@@ -109,6 +109,9 @@ std::vector<std::string> RulesBuilder::WhatChanged(const Last& next) const {
   }
   if (!next.rules->callers.SameAs(last_->rules->callers)) changed.emplace_back("callers");
   if (next.config.keep != last_->config.keep) changed.emplace_back("revocations.keep");
+  if (next.config.remember_for != last_->config.remember_for) {
+    changed.emplace_back("revocations.remember_for");
+  }
   return changed;
 }
 
@@ -140,7 +143,9 @@ absl::StatusOr<RulesBuilder::Built> RulesBuilder::Build(const config::Config& co
       Ruleset{.callers = std::move(callers),
               .authorizer = authorizer,
               .policy = std::make_shared<const policy::Policy>(std::move(policy)),
-              .revoker = engine::Revoker(*authorizer, config.keep, clock_)});
+              .revoker = engine::Revoker(*authorizer, config.keep, clock_),
+              .rules = config.rules,
+              .remember_for = config.remember_for});
   Built built{.rules = next.rules, .changed = WhatChanged(next), .keeps_tokens = keeps_tokens};
   last_ = std::move(next);
   return built;

@@ -3,8 +3,10 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "server/base/mutex.h"
 #include "server/engine/authorizer.h"
 #include "server/engine/revoker.h"
@@ -21,6 +23,10 @@ struct Ruleset {
   std::shared_ptr<engine::Authorizer> authorizer;
   std::shared_ptr<const policy::Policy> policy;  // for the authorizer's issuers
   engine::Revoker revoker;                       // of `authorizer`
+  // A hash of all of it, the same on every replica. Empty where none was made.
+  std::string rules = {};
+  // How long answers may be remembered by those who watch.
+  absl::Duration remember_for = absl::ZeroDuration();
 };
 
 // The ruleset in force. Thread-safe.

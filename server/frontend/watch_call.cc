@@ -12,9 +12,7 @@ namespace {
 // How long a client may take to send its first message.
 constexpr int64_t kMaxSilence = 10 * Watcher::kSecond;
 
-grpc::Status Invalid(const std::string& what) {
-  return {grpc::StatusCode::INVALID_ARGUMENT, what};
-}
+grpc::Status Invalid(const std::string& what) { return {grpc::StatusCode::INVALID_ARGUMENT, what}; }
 
 }  // namespace
 
@@ -43,6 +41,7 @@ void WatchCall::OnAccepted(bool ok) {
     ended_ = true;
     return;
   }
+  came_ = true;
   Begin(done_);
   hub_.AcceptOne();
   began_at_ = hub_.Now();
@@ -150,7 +149,7 @@ void WatchCall::End(const grpc::Status& status) {
 }
 
 void WatchCall::CutOff(const grpc::Status& status) {
-  if (finishing_) return context_.TryCancel();
+  if (finishing_) return;
   if (!writing_) return Finish(status);
   final_ = status;
   // Not TryCancel, which leaves the client to guess.

@@ -34,8 +34,13 @@ class WatchCall {
   // taken what came before.
   void CutOff(const grpc::Status& status);
 
+  // Ends it now, without a word.
+  void Cancel() { context_.TryCancel(); }
+
   const grpc::ServerContext& context() const { return context_; }
-  // A client that was let in and has not been ended.
+  // Has come, and not ended.
+  bool is_live() const { return came_ && !ended_; }
+  // A client that was let in and is not being ended.
   bool is_open() const { return entered_ && !finishing_ && !final_.has_value(); }
 
  private:
@@ -83,6 +88,7 @@ class WatchCall {
   int pending_ = 0;
   int64_t began_at_ = 0;
   size_t caller_number_ = 0;
+  bool came_ = false;
   bool entered_ = false;  // counted among those who watch
   bool started_ = false;  // the first message has come
   bool writing_ = false;

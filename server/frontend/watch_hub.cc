@@ -90,8 +90,8 @@ void WatchHub::OnNews() {
 }
 
 void WatchHub::SetAlarm(int64_t wait_nanos) {
-  const gpr_timespec at = gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
-                                       gpr_time_from_nanos(wait_nanos, GPR_TIMESPAN));
+  const gpr_timespec at =
+      gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_nanos(wait_nanos, GPR_TIMESPAN));
   alarm_.Set(worker_.queue, at, tag());
 }
 
@@ -167,18 +167,18 @@ void WatchHub::Leave() {
   for (const auto& call : calls_) {
     if (call == nullptr || !call->is_live()) continue;
     any = true;
-    call->CutOff(ShuttingDown());
-  }
-  {
-    MutexLock lock(mu_);
-    if (any) {
-      // Whoever has not gone by then is cancelled.
-      idle_ = true;
-      return SetAlarm(kLeaveWithin);
+    if (leaving_) {
+      call->Cancel();
+    } else {
+      call->CutOff(ShuttingDown());
     }
-    ended_ = true;
   }
-  Land();
+  if (!any) return Land();
+  leaving_ = true;
+  MutexLock lock(mu_);
+  // Whoever has not gone by then is cancelled.
+  idle_ = true;
+  SetAlarm(kLeaveWithin);
 }
 
 void WatchHub::AcceptOne() {
@@ -199,9 +199,9 @@ void WatchHub::Ended(const WatchCall& call) {
   {
     // Nobody is left to be waited for.
     MutexLock lock(mu_);
-    if (closing_ && idle_ &&
-        std::none_of(calls_.begin(), calls_.end(),
-                     [](const auto& one) { return one != nullptr && one->is_live(); })) {
+    if (closing_ && idle_ && std::none_of(calls_.begin(), calls_.end(), [](const auto& one) {
+          return one != nullptr && one->is_live();
+        })) {
       idle_ = false;
       alarm_.Cancel();
     }
@@ -220,16 +220,16 @@ grpc::Status WatchHub::Enter(const grpc::ServerContext& context, size_t& caller,
   }
   LookAtRules();
   const Caller* who = nullptr;
-  const grpc::Status status = service_.Identify(
-      context, *worker_.rules.Current(), worker_.known_callers, config::Right::kWatch, who);
+  const grpc::Status status = service_.Identify(context, *worker_.rules.Current(),
+                                                worker_.known_callers, config::Right::kWatch, who);
   if (who != nullptr) caller = who->number;
   if (!status.ok()) return status;
   if (watchers_.of_callers.Enter(caller)) {
-    if (watchers_.now.fetch_add(1, std::memory_order_relaxed) < Watchers::kMax) {
+    if (metrics_.watchers.fetch_add(1, std::memory_order_relaxed) < Watchers::kMax) {
       entered = true;
       return grpc::Status::OK;
     }
-    watchers_.now.fetch_sub(1, std::memory_order_relaxed);
+    metrics_.watchers.fetch_sub(1, std::memory_order_relaxed);
     watchers_.of_callers.Leave(caller);
   }
   metrics_.too_many.fetch_add(1, std::memory_order_relaxed);
@@ -238,7 +238,7 @@ grpc::Status WatchHub::Enter(const grpc::ServerContext& context, size_t& caller,
 }
 
 void WatchHub::Leave(size_t caller) {
-  watchers_.now.fetch_sub(1, std::memory_order_relaxed);
+  metrics_.watchers.fetch_sub(1, std::memory_order_relaxed);
   watchers_.of_callers.Leave(caller);
 }
 

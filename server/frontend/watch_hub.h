@@ -3,6 +3,7 @@
 #include <grpcpp/alarm.h>
 #include <grpcpp/grpcpp.h>
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -29,7 +30,6 @@ struct Watchers {
   static constexpr int kMax = 2000;
   static constexpr int kMaxOfACaller = 1200;
 
-  std::atomic<int> now = 0;
   Shares of_callers{CallerNumbers::kCapacity, kMaxOfACaller};
 };
 
@@ -44,9 +44,8 @@ class WatchHub final : public QueueEvent, public revocation::ChangeFeed::Followe
 
   // All outlive the hub. `in_flight` counts what must come back before the queue may be shut
   // down, and is notified when it reaches zero.
-  WatchHub(Worker& worker, AuthorizationService& service, Watchers& watchers,
-           WatchMetrics& metrics, const Clock& clock, std::atomic<int64_t>& in_flight,
-           Accept accept);
+  WatchHub(Worker& worker, AuthorizationService& service, Watchers& watchers, WatchMetrics& metrics,
+           const Clock& clock, std::atomic<int64_t>& in_flight, Accept accept);
   ~WatchHub() override;
 
   // Begins to take streams.
@@ -125,7 +124,6 @@ class WatchHub final : public QueueEvent, public revocation::ChangeFeed::Followe
   bool idle_ GH_GUARDED_BY(mu_) = false;
   bool news_ GH_GUARDED_BY(mu_) = false;
   bool closing_ GH_GUARDED_BY(mu_) = false;
-  bool ended_ GH_GUARDED_BY(mu_) = false;
 };
 
 }  // namespace gatehouse::frontend

@@ -98,7 +98,7 @@ class ChangeFeed final : public RevocationListener {
 
   mutable Mutex mu_;
   std::atomic<uint64_t> version_ = 1;  // written under mu_
-  std::atomic<int64_t> revision_ = 0;    // written under mu_
+  std::atomic<int64_t> revision_ = 0;  // written under mu_
   // Whoever has read less far misses something.
   int64_t base_ GH_GUARDED_BY(mu_) = 0;
   // Change i since the start lies at i modulo kChanges; grows up to that.
