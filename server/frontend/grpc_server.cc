@@ -97,6 +97,7 @@ class CompletionQueueServer final : public GrpcServer {
     // For good: whatever is said later is not heard.
     builtin_.Shutdown();
     for (const auto& hub : hubs_) hub->Shutdown();
+    service_.feed().EndWaits();
     // Returns when every call has been ended by its handler, cancelled or not.
     server_->Shutdown(std::chrono::system_clock::now() + absl::ToChronoNanoseconds(grace));
     // Endings may still be on their way through the queues, and each asks for one more

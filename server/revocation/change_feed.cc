@@ -125,7 +125,7 @@ ChangeFeed::Batch ChangeFeed::Read(const Cursor& cursor, size_t limit) const {
 ChangeFeed::Ticket ChangeFeed::AwaitRevision(int64_t revision, std::function<void()> reached) {
   {
     MutexLock lock(mu_);
-    if (revision > revision_) {
+    if (revision > revision_ && !waits_ended_) {
       const Ticket ticket{revision, next_ticket_++};
       waiters_.emplace(ticket, std::move(reached));
       return ticket;
@@ -133,6 +133,16 @@ ChangeFeed::Ticket ChangeFeed::AwaitRevision(int64_t revision, std::function<voi
   }
   reached();
   return {};
+}
+
+void ChangeFeed::EndWaits() {
+  std::map<Ticket, std::function<void()>> all;
+  {
+    MutexLock lock(mu_);
+    waits_ended_ = true;
+    all.swap(waiters_);
+  }
+  for (const auto& [ticket, reached] : all) reached();
 }
 
 void ChangeFeed::Forget(const Ticket& ticket) {

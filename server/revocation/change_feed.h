@@ -81,6 +81,8 @@ class ChangeFeed final : public RevocationListener {
   // Calls `reached` once, when the present is at `revision` or beyond, and now if it is.
   // It must not block, nor call the feed.
   Ticket AwaitRevision(int64_t revision, std::function<void()> reached) GH_EXCLUDES(mu_);
+  // From now on nobody waits: all who do are called now, and so is whoever comes.
+  void EndWaits() GH_EXCLUDES(mu_);
   // Not called any more, unless it runs right now or has run.
   void Forget(const Ticket& ticket) GH_EXCLUDES(mu_);
 
@@ -108,6 +110,7 @@ class ChangeFeed final : public RevocationListener {
   // The key keys_begin_ + i, counted since the start.
   std::deque<GoneKey> keys_ GH_GUARDED_BY(mu_);
   int64_t keys_begin_ GH_GUARDED_BY(mu_) = 0;
+  bool waits_ended_ GH_GUARDED_BY(mu_) = false;
   uint64_t next_ticket_ GH_GUARDED_BY(mu_) = 1;
   std::map<Ticket, std::function<void()>> waiters_ GH_GUARDED_BY(mu_);
 

@@ -32,7 +32,8 @@ def test_grpcurl_lists_and_describes_the_services(server):
     }
     methods = grpcurl(server.grpc, "list", "gatehouse.v1.AuthorizationService").split()
     assert [name.rsplit(".", 1)[1] for name in methods] == [
-        "Authorize", "BatchAuthorize", "Filter", "ListRevocations", "Revoke", "Verify",
+        "Authorize", "BackupRevocations", "BatchAuthorize", "Filter", "ImportRevocations",
+        "ListRevocations", "Reinstate", "Revoke", "Verify", "Watch",
     ]  # fmt: skip
     described = grpcurl(server.grpc, "describe", "gatehouse.v1.AuthorizationService.Verify")
     assert "gatehouse.v1.VerifyRequest" in described

@@ -267,7 +267,9 @@ def test_a_thousand_watchers_hear_of_a_hundred_changes_each(server):
 
 def test_one_who_does_not_read_is_cut_off_and_delays_nobody(server):
     async def run():
-        async with connection(server.grpc) as stub, connection(server.grpc) as slow:
+        # One that takes no more in advance than it must.
+        small = [("grpc.http2.bdp_probe", 0)]
+        async with connection(server.grpc) as stub, connection(server.grpc, small) as slow:
             reader = await Stream(stub).begin()
             sleeper = await Stream(slow).begin()
             before = rss_bytes(server.pid)
@@ -284,6 +286,11 @@ def test_one_who_does_not_read_is_cut_off_and_delays_nobody(server):
             assert reader.fell_behind == 0
             assert await sleeper.status() == grpc.StatusCode.RESOURCE_EXHAUSTED
             assert "does not read" in await sleeper.call.details()
+            again = await Stream(
+                stub, from_revision=0, store_id=reader.last.store_id
+            ).begin()
+            await again.until(lambda s: s.last.revision == last)
+            assert again.changes == reader.changes
             print(f"\n{last} changes; the server grew by {(most - before) / 1e6:.1f} MB")
             assert most - before < 64e6
 

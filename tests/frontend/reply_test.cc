@@ -88,7 +88,7 @@ TEST(ReplyTest, WhatIsToBeRememberedIsEncodedAsInTheMessages) {
        {absl::Seconds(-1), absl::ZeroDuration(), absl::Nanoseconds(1), absl::Milliseconds(999),
         absl::Seconds(1), absl::Seconds(127), absl::Seconds(128) + absl::Nanoseconds(999'999'999),
         absl::Hours(1), absl::Hours(24 * 365 * 200)}) {
-    for (const size_t count : {0, 1, 2}) {
+    for (const size_t count : {size_t{0}, size_t{1}, size_t{2}}) {
       for (const char* const rules : {"", "0123456789abcdef0123456789abcdef"}) {
         const Stamp stamp{.revision = 5,
                           .store_id = "store",

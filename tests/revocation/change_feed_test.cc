@@ -171,6 +171,17 @@ TEST_F(ChangeFeedTest, WhoAwaitsARevisionIsCalledOnceWhenItComes) {
   EXPECT_EQ(forgotten, 0);
 }
 
+TEST_F(ChangeFeedTest, NobodyWaitsOnceWaitsHaveEnded) {
+  int called = 0;
+  feed_.AwaitRevision(7, [&] { ++called; });
+  feed_.EndWaits();
+  EXPECT_EQ(called, 1);
+  feed_.AwaitRevision(8, [&] { ++called; });
+  EXPECT_EQ(called, 2);
+  ChangeUpTo(10);
+  EXPECT_EQ(called, 2);
+}
+
 TEST_F(ChangeFeedTest, ReadersWhoKeepUpMissNothingWhileOthersWrite) {
   constexpr int64_t kLast = 20'000;
   std::vector<std::thread> readers;

@@ -21,8 +21,8 @@ DEADLINE = 120
 
 
 @asynccontextmanager
-async def connection(target: str):
-    options = [("grpc.use_local_subchannel_pool", 1)]
+async def connection(target: str, more_options=()):
+    options = [("grpc.use_local_subchannel_pool", 1), *more_options]
     async with grpc.aio.insecure_channel(target, options=options) as channel:
         yield services.AuthorizationServiceStub(channel)
 
