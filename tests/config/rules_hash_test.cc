@@ -62,7 +62,7 @@ TEST(RulesHashTest, IsEqualForAFileThatSaysTheSame) {
 
 TEST(RulesHashTest, DoesNotLookAtWhatAnswersDoNotFollowFrom) {
   const std::string rules = RulesOf(kFile);
-  EXPECT_EQ(RulesOf(With("127.0.0.1:7070", "127.0.0.1:7071")), rules);
+  EXPECT_EQ(RulesOf(With("127.0.0.1:7070", "127.0.0.1:7072")), rules);
   EXPECT_EQ(RulesOf(With("path: gatehouse.db}", "path: other.db}, keep: 48h")), rules);
   EXPECT_EQ(RulesOf(With("revocations:", "decision_log: {path: decisions.log}\nrevocations:")),
             rules);

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "gatehouse/v1/authorization_service.pb.h"
+
 namespace gatehouse::frontend {
 namespace {
 
@@ -49,46 +51,6 @@ TEST(WireTest, TimestampsOutsideOfTheCalendarAreRefused) {
   EXPECT_FALSE(FromTimestamp(stamp, "f").ok());
   stamp.set_nanos(1'000'000'000);
   EXPECT_FALSE(FromTimestamp(stamp, "f").ok());
-}
-
-TEST(WireTest, PageSizesAreBounded) {
-  v1::ListRevocationsRequest request;
-  EXPECT_EQ(ToQuery(request)->limit, 100);
-  request.set_page_size(7);
-  EXPECT_EQ(ToQuery(request)->limit, 7);
-  request.set_page_size(1'000'000);
-  EXPECT_EQ(ToQuery(request)->limit, 1000);
-  request.set_page_size(-1);
-  EXPECT_THAT(std::string(ToQuery(request).status().message()), StartsWith("page_size: "));
-}
-
-TEST(WireTest, APageTokenThatWasNeverGivenIsRefused) {
-  v1::ListRevocationsRequest request;
-  request.set_page_token(PageToken(42));
-  EXPECT_EQ(ToQuery(request)->before_revision, 42);
-  for (const char* bad : {"x", "-1", "0", "042", "+42", " 42", "42 ", "99999999999999999999"}) {
-    request.set_page_token(bad);
-    EXPECT_THAT(std::string(ToQuery(request).status().message()), StartsWith("page_token: "))
-        << bad;
-  }
-}
-
-TEST(WireTest, ARevocationShowsItsTarget) {
-  revocation::Fact fact;
-  fact.id = "f1";
-  fact.kind = revocation::TagKind::kSubject;
-  fact.issuer = "https://issuer.example";
-  fact.target = "ada";
-  fact.issued_until = 1'795'216'315;
-  fact.create_time = absl::FromUnixSeconds(1'795'216'300);
-  fact.revision = 9;
-  v1::Revocation out;
-  FillRevocation(fact, out);
-  EXPECT_EQ(out.subject().subject(), "ada");
-  EXPECT_EQ(out.subject().issuer(), "https://issuer.example");
-  EXPECT_EQ(out.subject().issued_until().seconds(), 1'795'216'315);
-  EXPECT_EQ(out.revision(), 9);
-  EXPECT_FALSE(out.has_end_time()) << "it never ends";
 }
 
 }  // namespace
