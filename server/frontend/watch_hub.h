@@ -35,7 +35,7 @@ struct Watchers {
 
 // All streams of Watch on one queue. One alarm wakes it, for news, which come once however
 // many they are, and else twice a second; it then looks after its watchers one by one,
-// a few at a time, and for a quarter of its thread's time at most.
+// a few at a time, and for a third of its thread's time at most.
 class WatchHub final : public QueueEvent, public revocation::ChangeFeed::Follower {
  public:
   // Asks gRPC for the next stream.
