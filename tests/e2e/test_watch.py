@@ -6,6 +6,7 @@ import random
 import signal
 import threading
 import time
+from contextlib import AsyncExitStack
 from datetime import timedelta
 
 import grpc
@@ -243,9 +244,8 @@ def test_a_shutdown_ends_every_stream_at_once(server):
 def test_a_thousand_watchers_hear_of_a_hundred_changes_each(server):
     async def run():
         before = rss_bytes(server.pid)
-        connections = [connection(server.grpc) for _ in range(10)]
-        stubs = [await one.__aenter__() for one in connections]
-        try:
+        async with AsyncExitStack() as stack:
+            stubs = [await stack.enter_async_context(connection(server.grpc)) for _ in range(10)]
             streams = await asyncio.gather(*(Stream(stubs[i % 10]).begin() for i in range(1000)))
             assert 'gatehouse_watchers 1000' in server.get("/metrics")[1]
             last = await revoke_many(stubs[0], 0, 100)
@@ -255,12 +255,31 @@ def test_a_thousand_watchers_hear_of_a_hundred_changes_each(server):
             for stream in streams:
                 assert len(stream.changes) == 100
                 assert stream.fell_behind == 0
-        finally:
-            for one in connections:
-                await one.__aexit__(None, None, None)
-        grown = (rss_bytes(server.pid) - before) / 1000
+            grown = (rss_bytes(server.pid) - before) / 1000
         print(f"\n1,000 watchers took {grown / 1000:.1f} kB of memory each")
+        assert grown < 100_000
         wait_until(lambda: 'gatehouse_watchers 0' in server.get("/metrics")[1], "all to be gone")
+
+    asyncio.run(run())
+
+
+def test_a_caller_has_a_share_of_the_watchers(make_server, hmac_issuer, tmp_path):
+    greedy, other = (Caller(tmp_path, name, ["watch"]) for name in ("greedy", "other"))
+    server = make_server(
+        [hmac_issuer.config_with_file(tmp_path)], callers=[greedy.config, other.config]
+    )
+
+    async def run():
+        async with AsyncExitStack() as stack:
+            stubs = [await stack.enter_async_context(connection(server.grpc)) for _ in range(8)]
+            await asyncio.gather(
+                *(Stream(stubs[i % 8], greedy.metadata).begin() for i in range(1200))
+            )
+            refused = Stream(stubs[0], greedy.metadata)
+            assert await refused.status() == grpc.StatusCode.RESOURCE_EXHAUSTED
+            await Stream(stubs[0], other.metadata).begin()
+        too_many = 'gatehouse_watchers_cut_off_total{reason="too_many"} 1'
+        assert too_many in server.get("/metrics")[1]
 
     asyncio.run(run())
 
