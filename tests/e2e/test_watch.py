@@ -24,6 +24,8 @@ from support.watching import (
 )  # fmt: skip
 
 FAILED_PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
+# A connection that takes no more in advance than it must.
+SMALL = [("grpc.http2.bdp_probe", 0)]
 INVALID_ARGUMENT = grpc.StatusCode.INVALID_ARGUMENT
 
 
@@ -230,8 +232,13 @@ def test_a_key_that_leaves_is_told_by_its_tag(make_server, tmp_path):
 
 def test_a_shutdown_ends_every_stream_at_once(server):
     async def run():
-        async with connection(server.grpc) as stub:
+        async with AsyncExitStack() as stack:
+            stub = await stack.enter_async_context(connection(server.grpc))
             streams = [await Stream(stub).begin() for _ in range(100)]
+            stuck = await stack.enter_async_context(connection(server.grpc, SMALL))
+            streams.append(await Stream(stuck).begin())
+            last = await revoke_many(stub, 0, 5000)
+            await streams[0].until(lambda s: s.last.revision == last)
             server._process.popen.send_signal(signal.SIGTERM)
             # One that had to be cancelled when the grace is over would say so.
             for stream in streams:
@@ -286,9 +293,7 @@ def test_a_caller_has_a_share_of_the_watchers(make_server, hmac_issuer, tmp_path
 
 def test_one_who_does_not_read_is_cut_off_and_delays_nobody(server):
     async def run():
-        # One that takes no more in advance than it must.
-        small = [("grpc.http2.bdp_probe", 0)]
-        async with connection(server.grpc) as stub, connection(server.grpc, small) as slow:
+        async with connection(server.grpc) as stub, connection(server.grpc, SMALL) as slow:
             reader = await Stream(stub).begin()
             sleeper = await Stream(slow).begin()
             before = rss_bytes(server.pid)
