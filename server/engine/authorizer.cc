@@ -345,6 +345,8 @@ Examination Authorizer::Weigh(std::shared_ptr<const KnownToken> known, const Ask
     }
     out.code = Code::kTokenRevoked;
     out.reason = "a revocation is in force";
+    const absl::Time suspended = index_.SuspendedUntil(known->tags);
+    if (suspended > moment.now) out.until = suspended;
   } else {
     if (steps.told()) {
       steps.Pass("time", TimeWords(*known, moment.now));

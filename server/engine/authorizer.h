@@ -72,6 +72,8 @@ struct Examination {
   int64_t revision = 0;
   // When it was weighed. Set with `token`.
   absl::Time now = absl::InfinitePast();
+  // The answer may be another one then, by the clock alone.
+  absl::Time until = absl::InfiniteFuture();
   keys::KeySource* wait_for = nullptr;
   bool cache_hit = false;
   // Why not, for the log: holds nothing of the token.

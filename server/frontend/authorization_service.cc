@@ -150,8 +150,8 @@ Stamp AuthorizationService::StampOf(const Ruleset& rules, const Examination& exa
        examined.code != Code::kTokenRevoked)) {
     return stamp;
   }
-  stamp.remember_for =
-      std::min(rules.remember_for, examined.token->principal.expire_time - examined.now);
+  const absl::Time until = std::min(examined.token->principal.expire_time, examined.until);
+  stamp.remember_for = std::min(rules.remember_for, until - examined.now);
   if (with_tags) stamp.tags = examined.token->tags.tags;
   return stamp;
 }

@@ -13,6 +13,7 @@ import grpc
 import pytest
 import yaml
 from gatehouse.v1 import revocation_pb2
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from support.callers import Caller
 from support.client import assert_allowed, assert_denied, messages, status_of
@@ -350,6 +351,15 @@ def test_every_kind_of_question_says_how_long_it_may_be_remembered(make_server, 
     issuer = Issuer("HS256")
     config = issuer.config_with_file(tmp_path)
     server = make_server([config])
+    server.client.revoke(
+        messages.RevokeRequest(
+            subject=revocation_pb2.SubjectTarget(issuer=URL, subject="away"),
+            expire_time=Timestamp(seconds=int(time.time()) + 20),
+        )
+    )
+    suspended = server.client.verify(issuer.token(sub="away"))
+    assert_denied(suspended, "TOKEN_REVOKED")
+    assert timedelta(0) < suspended.remember_for.ToTimedelta() <= timedelta(seconds=20)
     never = make_server(
         [config], revocations={"sqlite": {"path": "gatehouse.db"}, "remember_for": "0s"}
     )
