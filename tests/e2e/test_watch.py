@@ -21,7 +21,7 @@ from support.issuers import URL, Issuer
 from support.processes import rss_bytes
 from support.waiting import wait_until
 from support.watching import (
-    KEY_GONE, REINSTATED, REVOKED, RememberingClient, Stream, allows, connection,
+    KEY_GONE, REINSTATED, REVOKED, RememberingClient, Stream, allows, come_true, connection,
 )  # fmt: skip
 
 FAILED_PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
@@ -417,8 +417,7 @@ def test_one_who_remembers_uses_no_allowance_that_was_taken_back(server, hmac_is
         async with connection(server.grpc) as stub, connection(server.grpc) as own:
             client = RememberingClient(own)
             following = asyncio.create_task(client.follow())
-            while not client.live:
-                await asyncio.sleep(0.01)
+            await come_true(lambda: client.live, "a live stream")
             names = iter(range(1_000_000))
             tokens = {}
             worst = 0.0
@@ -460,12 +459,10 @@ def test_one_who_remembers_uses_no_allowance_that_was_taken_back(server, hmac_is
             await client.verify(token)
             assert allows(client.recall(token))
             server._process.popen.send_signal(signal.SIGSTOP)
-            while client.live:
-                await asyncio.sleep(0.01)
+            await come_true(lambda: not client.live, "the memory to be out of use")
             assert client.recall(token) is None
             server._process.popen.send_signal(signal.SIGCONT)
-            while not client.live:
-                await asyncio.sleep(0.01)
+            await come_true(lambda: client.live, "a live stream")
             await revoke(jti)
             reply, _ = await client.verify(token)
             while allows(reply):

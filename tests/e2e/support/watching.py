@@ -20,6 +20,13 @@ KEY_GONE = revocation_pb2.RevocationChange.KIND_KEY_GONE
 DEADLINE = 120
 
 
+async def come_true(condition, what: str):
+    end = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < end, f"waited in vain for: {what}"
+        await asyncio.sleep(0.01)
+
+
 @asynccontextmanager
 async def connection(target: str, more_options=()):
     options = [("grpc.use_local_subchannel_pool", 1), *more_options]
