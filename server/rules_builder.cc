@@ -131,6 +131,9 @@ std::vector<std::string> RulesBuilder::WhatChanged(const Last& next) const {
   if (next.rules->decision_log != last_->rules->decision_log) {
     changed.emplace_back("decision_log");
   }
+  if (next.config.remember_for != last_->config.remember_for) {
+    changed.emplace_back("revocations.remember_for");
+  }
   return changed;
 }
 
@@ -166,7 +169,9 @@ absl::StatusOr<RulesBuilder::Built> RulesBuilder::Build(const config::Config& co
               .policy = std::make_shared<const policy::Policy>(std::move(policy)),
               .revoker = engine::Revoker(*authorizer, config.keep, clock_),
               .decision_log = decision_log,
-              .shadow = std::move(shadow)});
+              .shadow = std::move(shadow),
+              .rules = config.rules,
+              .remember_for = config.remember_for});
   decision_log_ = std::move(decision_log);
   Built built{.rules = next.rules, .changed = WhatChanged(next), .keeps_tokens = keeps_tokens};
   last_ = std::move(next);

@@ -18,16 +18,38 @@
 #include "server/frontend/decision_log.h"
 #include "server/frontend/grpc_server.h"
 #include "server/frontend/http_server.h"
+#include "server/frontend/key_departures.h"
 #include "server/frontend/metrics.h"
 #include "server/frontend/readiness.h"
 #include "server/frontend/ruleset.h"
 #include "server/issuer_keys.h"
+#include "server/revocation/change_feed.h"
 #include "server/revocation/index.h"
 #include "server/revocation/sqlite_store.h"
 #include "server/rules_builder.h"
 
 namespace gatehouse {
 namespace {
+
+// Nobody is told of a change before it counts.
+class IndexFirst final : public revocation::RevocationListener {
+ public:
+  IndexFirst(revocation::RevocationListener& index, revocation::RevocationListener& feed)
+      : index_(index), feed_(feed) {}
+
+  void OnLoading(size_t tags) override {
+    index_.OnLoading(tags);
+    feed_.OnLoading(tags);
+  }
+  void OnStep(const revocation::StoreStep& step) override {
+    index_.OnStep(step);
+    feed_.OnStep(step);
+  }
+
+ private:
+  revocation::RevocationListener& index_;
+  revocation::RevocationListener& feed_;
+};
 
 class RunningServer final : public Server {
  public:
@@ -48,9 +70,9 @@ class RunningServer final : public Server {
                      .audit = config.audit,
                      .saw_good_token = [this] { return index_.saw_good_token(); },
                      .take_refused_sessions = [this] { return index_.TakeRefusedSessions(); }},
-                    clock_, index_));
-    service_ = std::make_unique<frontend::AuthorizationService>(*rulesets_, *store_, *metrics_,
-                                                                clock_, BackupsOf(config));
+                    clock_, listener_));
+    service_ = std::make_unique<frontend::AuthorizationService>(
+        *rulesets_, *store_, feed_, *metrics_, clock_, BackupsOf(config));
     GH_ASSIGN_OR_RETURN(http_, frontend::HttpServer::Start(
                                    config.http.host, config.http.port,
                                    [this](const std::string& path) { return HttpReply(path); }));
@@ -67,10 +89,12 @@ class RunningServer final : public Server {
                             {"threads", threads},
                             {"revocations", index_.size()},
                             {"store", store_->store_id()}});
-    readiness_->Start([this](const std::string& name, std::optional<bool> serving) {
-      if (serving.has_value()) return grpc_->SetServing(name, *serving);
-      grpc_->Forget(name);
-    });
+    readiness_->Start(
+        [this](const std::string& name, std::optional<bool> serving) {
+          if (serving.has_value()) return grpc_->SetServing(name, *serving);
+          grpc_->Forget(name);
+        },
+        [this] { feed_.KeysGone(departures_.Look(*rulesets_->Current())); });
     return absl::OkStatus();
   }
 
@@ -132,6 +156,7 @@ class RunningServer final : public Server {
     GH_RETURN_IF_ERROR(CheckFixed(config));
     GH_ASSIGN_OR_RETURN(RulesBuilder::Built built, builder_.Build(config));
     rulesets_->Replace(std::move(built.rules));
+    feed_.Nudge();
     for (const std::string& warning : Warnings(config)) log::Warning(warning);
     log::Info("configuration reloaded",
               {{"changed", built.changed.empty() ? "nothing" : absl::StrJoin(built.changed, ", ")},
@@ -161,6 +186,9 @@ class RunningServer final : public Server {
   Mutex mu_;  // of starting and reloading
   Fixed fixed_ GH_GUARDED_BY(mu_);
   revocation::RevocationIndex index_;
+  revocation::ChangeFeed feed_;
+  IndexFirst listener_{index_, feed_};
+  frontend::KeyDepartures departures_;  // of the thread that looks
   frontend::CallerNumbers numbers_;
   frontend::DecisionLogCounters decisions_;
   RulesBuilder builder_ GH_GUARDED_BY(mu_);

@@ -14,6 +14,7 @@
 #include "server/config/issuer.h"
 #include "server/config/may_assert.h"
 #include "server/config/policy.h"
+#include "server/config/rules_hash.h"
 #include "server/config/shadow.h"
 #include "server/config/yaml_to_message.h"
 #include "server/config/yaml_tree.h"
@@ -132,6 +133,7 @@ absl::StatusOr<Config> ParseConfig(absl::string_view yaml, const std::string& na
   ReadRevocations(message, folder, config, findings);
   config.keep = keep.value_or(kDefaultKeep);
   GH_RETURN_IF_ERROR(findings.ToStatus());
+  config.rules = RulesHash(message, findings, config.rules);
   return config;
 }
 

@@ -140,6 +140,9 @@ struct Config {
   // How long a revocation that has ended is still listed.
   absl::Duration audit = absl::Hours(2160);
   std::optional<BackupFolder> backups;
+  // A hash of what answers follow from: policy, issuers and callers. Equal for a file that
+  // says the same in another form; 32 hexadecimal digits.
+  std::string rules;
   // How long answers may be remembered by those who watch; zero: not at all.
   absl::Duration remember_for = absl::Seconds(30);
 };

@@ -26,6 +26,14 @@ absl::string_view Parent(absl::string_view path) {
 
 }  // namespace
 
+std::vector<std::string> Findings::GivenUnder(absl::string_view prefix) const {
+  std::vector<std::string> out;
+  for (const auto& [path, line] : lines_) {
+    if (absl::StartsWith(path, prefix)) out.push_back(path);
+  }
+  return out;
+}
+
 int Findings::LineOf(absl::string_view path) const {
   while (true) {
     const auto found = lines_.find(path);

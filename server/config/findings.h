@@ -20,6 +20,8 @@ class Findings {
   // The file gives the field `path`, on `line` (from 1).
   void Place(const std::string& path, int line) { lines_.emplace(path, line); }
   bool Given(absl::string_view path) const { return lines_.contains(path); }
+  // The fields given whose paths begin with `prefix`, in no order.
+  std::vector<std::string> GivenUnder(absl::string_view prefix) const;
   // The field's line, or that of what should have held it.
   int LineOf(absl::string_view path) const;
 

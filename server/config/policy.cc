@@ -9,6 +9,7 @@
 #include "server/base/log.h"
 #include "server/config/policy_files.h"
 #include "server/config/policy_parts.h"
+#include "server/config/rules_hash.h"
 #include "server/policy/check.h"
 #include "server/policy/check_reach.h"
 #include "server/policy/condition.h"
@@ -294,6 +295,25 @@ void CheckTogether(const policy::Definition& policy, const PolicyParts& parts, C
   }
 }
 
+// The same wherever the policy is written.
+std::string FormOf(const v1::Policy& in, const std::vector<PolicyFile>& files,
+                   const Findings& findings) {
+  constexpr absl::string_view kPrefix = "policy.";
+  v1::Policy all = in;
+  all.clear_path();
+  std::vector<std::string> given;
+  if (files.empty()) {
+    for (const std::string& one : findings.GivenUnder(kPrefix)) {
+      given.push_back(one.substr(kPrefix.size()));
+    }
+  }
+  for (const PolicyFile& file : files) {
+    all.MergeFrom(file.message);
+    for (std::string& one : file.findings.GivenUnder("")) given.push_back(std::move(one));
+  }
+  return CanonicalForm(all, std::move(given));
+}
+
 }  // namespace
 
 policy::Definition ReadPolicy(const v1::Policy& in, const std::string& path,
@@ -318,6 +338,7 @@ policy::Definition ReadPolicy(const v1::Policy& in, const std::string& path,
   }
   PolicyParts parts(std::move(read), findings, in_files ? path + ".path" : path);
   policy::Definition out = parts.Together();
+  if (path == "policy") config.rules = FormOf(in, files, findings);
   if (is_whole) CheckTogether(out, parts, config);
   NoteClaims(out, config.issuers);
   for (const PolicyFile& file : files) findings.Add(file.findings);

@@ -14,6 +14,7 @@ namespace gatehouse::config {
 // which have been read. What is wrong goes to `findings`. Adds to `config`:
 // - warnings: what somebody should look at, each "file:line: field: ...";
 // - policy_paths: the files and folders that were read;
+// - rules, for "policy": its canonical form, as RulesHash takes it;
 // - issuers[].rules.more_claims: the claims that conditions test.
 policy::Definition ReadPolicy(const v1::Policy& in, const std::string& path,
                               const std::string& folder, Findings& findings, Config& config);

@@ -305,6 +305,7 @@ Examination Authorizer::Weigh(std::shared_ptr<const KnownToken> known, const Ask
   Examination out;
   out.identity = Short(known->identity);
   out.issuer = known->issuer;
+  out.now = moment.now;
   // Before time and revocation: a token for somebody else is invalid, whatever else
   // is wrong with it.
   if (ask.audiences != 0 && (ask.audiences & known->audiences) == 0) {
@@ -344,6 +345,8 @@ Examination Authorizer::Weigh(std::shared_ptr<const KnownToken> known, const Ask
     }
     out.code = Code::kTokenRevoked;
     out.reason = "a revocation is in force";
+    const absl::Time suspended = index_.SuspendedUntil(known->tags);
+    if (suspended > moment.now) out.until = suspended;
   } else {
     if (steps.told()) {
       steps.Pass("time", TimeWords(*known, moment.now));

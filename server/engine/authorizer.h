@@ -70,6 +70,10 @@ struct Examination {
   const TrustedIssuer* issuer = nullptr;
   // Of the index, read before it was consulted.
   int64_t revision = 0;
+  // When it was weighed. Set with `token`.
+  absl::Time now = absl::InfinitePast();
+  // The answer may be another one then, by the clock alone.
+  absl::Time until = absl::InfiniteFuture();
   keys::KeySource* wait_for = nullptr;
   bool cache_hit = false;
   // Why not, for the log: holds nothing of the token.

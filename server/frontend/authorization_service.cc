@@ -1,5 +1,6 @@
 #include "server/frontend/authorization_service.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -25,6 +26,7 @@ using policy::Code;
 
 constexpr int kMaxAppendsOfACaller = 2048;
 constexpr int kMaxListsOfACaller = 64;
+constexpr int kMaxWaitsOfACaller = 256;
 // Each is long work for the store.
 constexpr int kMaxImportsOfACaller = 4;
 constexpr int kMaxBackupsOfACaller = 1;
@@ -46,32 +48,45 @@ std::string ClaimsOf(absl::string_view token) {
 }  // namespace
 
 AuthorizationService::AuthorizationService(const Rulesets& rulesets,
-                                           revocation::RevocationStore& store, Metrics& metrics,
+                                           revocation::RevocationStore& store,
+                                           revocation::ChangeFeed& feed, Metrics& metrics,
                                            const Clock& clock, std::string backups)
     : rulesets_(rulesets),
       store_(store),
+      feed_(feed),
       metrics_(metrics),
       clock_(clock),
       backups_(std::move(backups)),
       denials_(clock),
       appends_(CallerNumbers::kCapacity, kMaxAppendsOfACaller),
       lists_(CallerNumbers::kCapacity, kMaxListsOfACaller),
+      waits_(CallerNumbers::kCapacity, kMaxWaitsOfACaller),
       imports_(CallerNumbers::kCapacity, kMaxImportsOfACaller),
       copies_(CallerNumbers::kCapacity, kMaxBackupsOfACaller) {}
 
-bool AuthorizationService::Admit(UnaryCall& call, std::optional<Right> right) {
-  const CallerTable& callers = call.rules().callers;
-  const Caller* const caller = callers.open() ? callers.callers().data()
-                                              : callers.Identify(call.context().client_metadata(),
-                                                                 call.worker().known_callers);
+grpc::Status AuthorizationService::Identify(const grpc::ServerContext& context,
+                                            const Ruleset& rules, CallerTable::Memory& memory,
+                                            std::optional<Right> right, const Caller*& caller) {
+  caller = rules.callers.open() ? rules.callers.callers().data()
+                                : rules.callers.Identify(context.client_metadata(), memory);
   if (caller == nullptr) {
     int64_t left_out = 0;
     if (denials_.Admit("unknown caller", left_out)) {
-      log::Info(
-          "refused",
-          {{"reason", "unknown caller"}, {"peer", call.context().peer()}, {"left_out", left_out}});
+      log::Info("refused",
+                {{"reason", "unknown caller"}, {"peer", context.peer()}, {"left_out", left_out}});
     }
-    call.Fail(UnknownCaller());
+    return UnknownCaller();
+  }
+  if (!right.has_value() || caller->May(*right)) return grpc::Status::OK;
+  return RightDenied(*caller, *right);
+}
+
+bool AuthorizationService::Admit(UnaryCall& call, std::optional<Right> right) {
+  const Caller* caller = nullptr;
+  const grpc::Status status =
+      Identify(call.context(), call.rules(), call.worker().known_callers, std::nullopt, caller);
+  if (!status.ok()) {
+    call.Fail(status);
     return false;
   }
   call.set_caller(*caller);
@@ -85,17 +100,61 @@ bool AuthorizationService::Admit(UnaryCall& call, std::optional<Right> right) {
 }
 
 void AuthorizationService::DenyRight(UnaryCall& call, Right right) {
-  const std::string& caller = call.caller()->name;
+  call.Fail(RightDenied(*call.caller(), right));
+}
+
+grpc::Status AuthorizationService::RightDenied(const Caller& caller, Right right) {
   const absl::string_view name = config::NameOf(right);
   int64_t left_out = 0;
   if (denials_.Admit(absl::StrCat("no right ", name), left_out)) {
     log::Info("refused", {{"reason", absl::StrCat("no right \"", name, "\"")},
-                          {"caller", caller},
+                          {"caller", caller.name},
                           {"left_out", left_out}});
   }
-  call.Fail({grpc::StatusCode::PERMISSION_DENIED,
-             absl::StrCat("caller ", caller, " has no right \"", name,
-                          "\"; the server's configuration lists its rights under `may`")});
+  return {grpc::StatusCode::PERMISSION_DENIED,
+          absl::StrCat("caller ", caller.name, " has no right \"", name,
+                       "\"; the server's configuration lists its rights under `may`")};
+}
+
+bool AuthorizationService::HasRevision(UnaryCall& call, int64_t min_revision,
+                                       const std::string& store_id) {
+  if (min_revision == 0 && store_id.empty()) return true;
+  const auto fail = [&call](absl::Status status) {
+    call.Fail(ToGrpc(status));
+    return false;
+  };
+  if (min_revision < 0) {
+    return fail(absl::InvalidArgumentError("min_revision: must not be negative"));
+  }
+  if (store_id.empty()) {
+    return fail(absl::InvalidArgumentError("store_id: is required with min_revision"));
+  }
+  if (store_id != store_.store_id()) {
+    return fail(absl::FailedPreconditionError(
+        "store_id: is that of another store: the revision does not count here"));
+  }
+  if (min_revision <= feed_.revision()) return true;
+  if (call.waited_for_revision()) {
+    return fail(absl::UnavailableError(absl::StrCat(
+        "min_revision: ", min_revision, " has not come, the store's is ", feed_.revision())));
+  }
+  call.WaitForRevision(feed_, min_revision, waits_);
+  return false;
+}
+
+Stamp AuthorizationService::StampOf(const Ruleset& rules, const Examination& examined,
+                                    bool with_tags) const {
+  Stamp stamp{.revision = examined.revision, .store_id = store_.store_id(), .rules = rules.rules};
+  // What is said of other tokens may change with the clock, or with keys to come.
+  if (examined.token == nullptr ||
+      (examined.code != Code::kOk && examined.code != Code::kInsufficientPermissions &&
+       examined.code != Code::kTokenRevoked)) {
+    return stamp;
+  }
+  const absl::Time until = std::min(examined.token->principal.expire_time, examined.until);
+  stamp.remember_for = std::min(rules.remember_for, until - examined.now);
+  if (with_tags) stamp.tags = examined.token->tags.tags;
+  return stamp;
 }
 
 bool AuthorizationService::MayExplain(UnaryCall& call) {
@@ -155,11 +214,10 @@ void AuthorizationService::Answer(UnaryCall& call, const Examination& examined, 
                   .outcome = "the token is good"},
                  clock_);
   }
+  const Stamp stamp = StampOf(call.rules(), examined, form.with_tags);
   const grpc::ByteBuffer reply =
-      form.trace == nullptr
-          ? EncodeReply(examined.code, id, rendered, examined.revision, store_.store_id())
-          : EncodeExplained(examined.code, id, rendered, examined.revision, store_.store_id(),
-                            *form.trace);
+      form.trace == nullptr ? EncodeReply(examined.code, id, rendered, stamp)
+                            : EncodeExplained(examined.code, id, rendered, stamp, *form.trace);
   worker.metrics->CountDecision(form.method, examined.code, examined.cache_hit,
                                 clock_.SteadyNanos() - call.started_nanos());
   call.Finish(reply);
@@ -170,6 +228,7 @@ void AuthorizationService::Verify(UnaryCall& call) {
   if (const absl::Status status = Parse(call.request(), request); !status.ok()) {
     return call.Fail(ToGrpc(status));
   }
+  if (!HasRevision(call, request.min_revision(), request.store_id())) return;
   if (request.explain() && !MayExplain(call)) return;
   engine::Trace trace;
   engine::Trace* const wanted = request.explain() ? &trace : nullptr;
@@ -183,7 +242,8 @@ void AuthorizationService::Verify(UnaryCall& call) {
           .show_principal = examined.code == Code::kOk,
           .claims_of =
               request.with_claims() ? absl::string_view(request.token()) : absl::string_view(),
-          .trace = wanted});
+          .trace = wanted,
+          .with_tags = request.with_tags()});
 }
 
 void AuthorizationService::Authorize(UnaryCall& call) {
@@ -194,6 +254,7 @@ void AuthorizationService::Authorize(UnaryCall& call) {
   thread_local QuestionReader reader;
   const absl::StatusOr<policy::Question> question = reader.Read(request);
   if (!question.ok()) return call.Fail(ToGrpc(question.status()));
+  if (!HasRevision(call, request.min_revision(), request.store_id())) return;
   if (request.explain() && !MayExplain(call)) return;
   engine::Trace trace;
   engine::Trace* const wanted = request.explain() ? &trace : nullptr;
@@ -211,7 +272,8 @@ void AuthorizationService::Authorize(UnaryCall& call) {
           .show_principal = token_is_good,
           .claims_of = {},
           .trace = wanted,
-          .question = &*question});
+          .question = &*question,
+          .with_tags = request.with_tags()});
 }
 
 void AuthorizationService::BatchAuthorize(UnaryCall& call) {
@@ -224,6 +286,7 @@ void AuthorizationService::BatchAuthorize(UnaryCall& call) {
     return call.Fail(ToGrpc(absl::InvalidArgumentError(
         absl::StrCat("checks: ", request.checks_size(), " are more than ", kMaxChecks))));
   }
+  if (!HasRevision(call, request.min_revision(), request.store_id())) return;
   const Ruleset& rules = call.rules();
   const Examination examined = rules.authorizer->Examine(
       request.token(),
@@ -261,7 +324,7 @@ void AuthorizationService::BatchAuthorize(UnaryCall& call) {
   worker.metrics->CountDecision(Method::kBatchAuthorize, examined.code, examined.cache_hit,
                                 clock_.SteadyNanos() - call.started_nanos());
   call.Finish(reply.Encode(examined.code, id, is_good ? examined.token->rendered : "",
-                           examined.revision, store_.store_id()));
+                           StampOf(rules, examined, request.with_tags())));
 }
 
 void AuthorizationService::Filter(UnaryCall& call) {
@@ -278,6 +341,7 @@ void AuthorizationService::Filter(UnaryCall& call) {
         "resource_type, action: resource_type must be the part of a resource before its first "
         "slash, and neither may hold control characters or over 4 KiB")));
   }
+  if (!HasRevision(call, request.min_revision(), request.store_id())) return;
   const Ruleset& rules = call.rules();
   const Examination examined = rules.authorizer->Examine(
       request.token(),
@@ -316,8 +380,7 @@ void AuthorizationService::Filter(UnaryCall& call) {
                  clock_);
   }
   FillDecision(answer.code, id, *response.mutable_decision());
-  response.set_revision(answer.revision);
-  response.set_store_id(store_.store_id());
+  SetStamp(StampOf(rules, answer, request.with_tags()), response);
   call.worker().metrics->CountDecision(Method::kFilter, answer.code, answer.cache_hit,
                                        clock_.SteadyNanos() - call.started_nanos());
   call.Finish(Serialize(response));

@@ -7,9 +7,11 @@
 #include "server/engine/authorizer.h"
 #include "server/frontend/denial_log.h"
 #include "server/frontend/metrics.h"
+#include "server/frontend/reply.h"
 #include "server/frontend/ruleset.h"
 #include "server/frontend/shares.h"
 #include "server/frontend/unary_call.h"
+#include "server/revocation/change_feed.h"
 #include "server/revocation/store.h"
 
 namespace gatehouse::frontend {
@@ -21,13 +23,22 @@ class AuthorizationService {
   // All outlive the service. `backups`: the folder that backups are made in; empty: none
   // are.
   AuthorizationService(const Rulesets& rulesets, revocation::RevocationStore& store,
-                       Metrics& metrics, const Clock& clock, std::string backups);
+                       revocation::ChangeFeed& feed, Metrics& metrics, const Clock& clock,
+                       std::string backups);
 
   // Finds out who calls, once, before the method: the caller is known, it has `right`
   // (unless that is left to the method), and the call's deadline has not passed. False:
   // the call has been ended.
   bool Admit(UnaryCall& call, std::optional<config::Right> right);
 
+  // The caller of `context` by `rules`, who has `right` (where one is named); else why not,
+  // with `caller` null if it is unknown.
+  grpc::Status Identify(const grpc::ServerContext& context, const Ruleset& rules,
+                        CallerTable::Memory& memory, std::optional<config::Right> right,
+                        const Caller*& caller);
+
+  revocation::ChangeFeed& feed() { return feed_; }
+  const revocation::RevocationStore& store() const { return store_; }
   // Which a call is answered by: UnaryCall::rules().
   const Rulesets& rulesets() const { return rulesets_; }
 
@@ -53,6 +64,7 @@ class AuthorizationService {
     const engine::Trace* trace = nullptr;
     // What was asked beside the token; null for Verify.
     const policy::Question* question = nullptr;
+    bool with_tags = false;
   };
 
   // Ends `call` with what was found out, or puts it off.
@@ -60,9 +72,16 @@ class AuthorizationService {
   // Puts `call` off where it is undecided but not hopeless, and fails it where it is.
   // False: it is decided.
   static bool PutOff(UnaryCall& call, const engine::Examination& examined, ColdWork::Lane lane);
+  // Whether `min_revision` of the store `store_id` has come, if one is asked for; false: the
+  // call has been ended or put off.
+  bool HasRevision(UnaryCall& call, int64_t min_revision, const std::string& store_id);
+  // What goes with the answer to a question about `examined`.
+  Stamp StampOf(const Ruleset& rules, const engine::Examination& examined, bool with_tags) const;
   // Whether the steps may be told; false: the call has been ended or put off.
   bool MayExplain(UnaryCall& call);
   void DenyRight(UnaryCall& call, config::Right right);
+  // Logs it.
+  grpc::Status RightDenied(const Caller& caller, config::Right right);
   void Append(UnaryCall& call, revocation::NewFact fact);
   // Logs that `event` happened to `fact`, or had before.
   void Note(const UnaryCall& call, absl::string_view event, const revocation::Fact& fact,
@@ -72,6 +91,7 @@ class AuthorizationService {
 
   const Rulesets& rulesets_;
   revocation::RevocationStore& store_;
+  revocation::ChangeFeed& feed_;
   Metrics& metrics_;
   const Clock& clock_;
   const std::string backups_;
@@ -80,6 +100,8 @@ class AuthorizationService {
   // others' still get in.
   Shares appends_;
   Shares lists_;
+  // For a revision to come.
+  Shares waits_;
   Shares imports_;
   Shares copies_;
 };

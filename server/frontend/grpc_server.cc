@@ -17,17 +17,18 @@
 #include "server/frontend/builtin_services.h"
 #include "server/frontend/queue_event.h"
 #include "server/frontend/unary_call.h"
+#include "server/frontend/watch_hub.h"
 
 namespace gatehouse::frontend {
 namespace {
 
 // Bytes in and bytes out: the replies of the hot methods are encoded by hand.
 using Rpc = v1::AuthorizationService;
-using RawService =
-    Rpc::WithRawMethod_Verify<Rpc::WithRawMethod_Authorize<Rpc::WithRawMethod_BatchAuthorize<
-        Rpc::WithRawMethod_Filter<Rpc::WithRawMethod_Revoke<Rpc::WithRawMethod_Reinstate<
-            Rpc::WithRawMethod_ListRevocations<Rpc::WithRawMethod_ImportRevocations<
-                Rpc::WithRawMethod_BackupRevocations<Rpc::Service>>>>>>>>>;
+using RawService = Rpc::WithRawMethod_Verify<
+    Rpc::WithRawMethod_Authorize<Rpc::WithRawMethod_BatchAuthorize<Rpc::WithRawMethod_Filter<
+        Rpc::WithRawMethod_Revoke<Rpc::WithRawMethod_Reinstate<Rpc::WithRawMethod_ListRevocations<
+            Rpc::WithRawMethod_ImportRevocations<Rpc::WithRawMethod_BackupRevocations<
+                Rpc::WithRawMethod_Watch<Rpc::Service>>>>>>>>>>;
 
 // A token has 8 KiB at most, and each other field 4 KiB.
 constexpr int kMaxRequestBytes = 128 * 1024;
@@ -95,6 +96,8 @@ class CompletionQueueServer final : public GrpcServer {
   void Shutdown(absl::Duration grace) override {
     // For good: whatever is said later is not heard.
     builtin_.Shutdown();
+    for (const auto& hub : hubs_) hub->Shutdown();
+    service_.feed().EndWaits();
     // Returns when every call has been ended by its handler, cancelled or not.
     server_->Shutdown(std::chrono::system_clock::now() + absl::ToChronoNanoseconds(grace));
     // Endings may still be on their way through the queues, and each asks for one more
@@ -185,6 +188,13 @@ class CompletionQueueServer final : public GrpcServer {
               &RawService::RequestImportRevocations, &Service::ImportRevocations);
       AddPool(worker, Method::kBackupRevocations, Right::kAdmin,
               &RawService::RequestBackupRevocations, &Service::BackupRevocations);
+      hubs_
+          .emplace_back(std::make_unique<WatchHub>(
+              worker, service_, watchers_, metrics_.watch(), clock_, in_flight_,
+              [this](grpc::ServerContext* context, WatchCall::Stream* stream,
+                     grpc::ServerCompletionQueue* its_queue,
+                     void* tag) { raw_.RequestWatch(context, stream, its_queue, its_queue, tag); }))
+          ->Start();
       builtin_.Start(*queue);
       threads_.emplace_back([&worker] { Serve(worker); });
     }
@@ -194,6 +204,7 @@ class CompletionQueueServer final : public GrpcServer {
   Metrics& metrics_;
   const Clock& clock_;
   KeyWaits waits_;
+  Watchers watchers_;
   RawService raw_;
   int port_ = 0;
   std::atomic<int64_t> in_flight_ = 0;
@@ -203,6 +214,7 @@ class CompletionQueueServer final : public GrpcServer {
   std::unique_ptr<grpc::Server> server_;
   std::deque<Worker> workers_;
   std::vector<std::unique_ptr<CallPool>> pools_;
+  std::vector<std::unique_ptr<WatchHub>> hubs_;
   std::vector<std::thread> threads_;
 };
 

@@ -109,6 +109,26 @@ void AddDecisionLog(const DecisionLogCounters& counters, std::vector<MetricFamil
   out.push_back(std::move(lost));
 }
 
+void AddWatch(const WatchMetrics& watch, std::vector<MetricFamily>& out) {
+  const auto counter = [&](const char* name, const char* help, uint64_t value) {
+    out.push_back(Single(name, help, MetricType::Counter, static_cast<double>(value)));
+  };
+  out.push_back(Single("gatehouse_watchers", "Streams of Watch that are open.", MetricType::Gauge,
+                       watch.watchers));
+  counter("gatehouse_watch_messages_total", "Messages sent to watchers, heartbeats included.",
+          watch.messages);
+  counter("gatehouse_watch_changes_total", "Changes in them.", watch.changes);
+  counter("gatehouse_watch_fell_behind_total",
+          "Times that a watcher was told that changes were left out.", watch.fell_behind);
+  MetricFamily cut =
+      Family("gatehouse_watchers_cut_off_total",
+             "Watchers that the server ended or did not let in, by reason.", MetricType::Counter);
+  AddValue(cut, static_cast<double>(watch.slow), {{"reason", "slow"}});
+  AddValue(cut, static_cast<double>(watch.lost_right), {{"reason", "lost_right"}});
+  AddValue(cut, static_cast<double>(watch.too_many), {{"reason", "too_many"}});
+  out.push_back(std::move(cut));
+}
+
 }  // namespace
 
 void ThreadMetrics::CountDecision(Method method, policy::Code code, bool cache_hit, int64_t nanos) {
@@ -291,6 +311,7 @@ std::vector<MetricFamily> Metrics::Collect() const {
         static_cast<double>(index_.size()));
   gauge("gatehouse_revocation_revision", "Of the list of revocations.",
         static_cast<double>(index_.revision()));
+  AddWatch(watch_, out);
   AddKeySets(authorizer, out);
   AddReloads(out);
   MetricFamily build = Family("gatehouse_build_info", "Which build this is.", MetricType::Gauge);

@@ -89,6 +89,18 @@ class alignas(64) ThreadMetrics {
   Counter cache_misses_ = 0;
 };
 
+// Of those who watch.
+struct WatchMetrics {
+  std::atomic<int> watchers = 0;  // now
+  std::atomic<uint64_t> messages = 0;
+  std::atomic<uint64_t> changes = 0;
+  std::atomic<uint64_t> fell_behind = 0;
+  // Ended, or not begun.
+  std::atomic<uint64_t> slow = 0;
+  std::atomic<uint64_t> lost_right = 0;
+  std::atomic<uint64_t> too_many = 0;
+};
+
 // What /metrics shows. Thread-safe.
 class Metrics final : public prometheus::Collectable {
  public:
@@ -117,6 +129,8 @@ class Metrics final : public prometheus::Collectable {
   // one is put in force when this is made, and is no reload.
   void CountReload(bool ok, absl::Time now);
 
+  WatchMetrics& watch() { return watch_; }
+
   std::vector<prometheus::MetricFamily> Collect() const override;
   // All of it in the Prometheus text format.
   std::string Text() const;
@@ -137,6 +151,7 @@ class Metrics final : public prometheus::Collectable {
   std::atomic<uint64_t> refused_reloads_ = 0;
   std::atomic<bool> last_reload_ok_ = true;
   std::atomic<int64_t> reloaded_;  // Unix seconds
+  WatchMetrics watch_;
   mutable Mutex mu_;
   std::vector<std::unique_ptr<ThreadMetrics>> threads_ GH_GUARDED_BY(mu_);
 };

@@ -24,8 +24,10 @@ std::string LeavingWords(const keys::KeySourceState& state) {
 
 Readiness::~Readiness() { Stop(); }
 
-void Readiness::Start(Report report) {
-  thread_ = std::thread([this, report = std::move(report)] { Watch(report); });
+void Readiness::Start(Report report, std::function<void()> each_look) {
+  thread_ = std::thread([this, report = std::move(report), each_look = std::move(each_look)] {
+    Watch(report, each_look);
+  });
 }
 
 void Readiness::Stop() {
@@ -60,13 +62,14 @@ bool Readiness::TellIssuers(const Report& report, Said& said) const {
   return any;
 }
 
-void Readiness::Watch(const Report& report) {
+void Readiness::Watch(const Report& report, const std::function<void()>& each_look) {
   Said said;
   bool said_ready = false;
   report("", false);
   MutexLock lock(mu_);
   while (!stop_) {
     const bool any = TellIssuers(report, said);
+    if (each_look) each_look();
     if (any && !said_ready) {
       said_ready = true;
       ready_.store(true, std::memory_order_release);

@@ -24,7 +24,8 @@ class Readiness {
   explicit Readiness(const Rulesets& rulesets) : rulesets_(rulesets) {}
   ~Readiness();
 
-  void Start(Report report);
+  // `each_look`: called from the same thread at each look.
+  void Start(Report report, std::function<void()> each_look = {});
   // Not ready from now on. Idempotent; no report is running when it returns.
   void Stop() GH_EXCLUDES(mu_);
 
@@ -36,7 +37,7 @@ class Readiness {
   // What was said of each issuer.
   using Said = std::map<std::string, bool>;
 
-  void Watch(const Report& report);
+  void Watch(const Report& report, const std::function<void()>& each_look);
   // Says what has changed of the issuers in force; whether one of them has keys.
   bool TellIssuers(const Report& report, Said& said) const;
 

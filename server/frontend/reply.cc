@@ -80,6 +80,35 @@ void AppendTime(int number, absl::Time time, std::string& out) {
   AppendField(number, {reinterpret_cast<const char*>(bytes.data()), size}, out);
 }
 
+// A Duration message, serialized; empty for one that is not positive.
+class DurationBytes {
+ public:
+  explicit DurationBytes(absl::Duration duration) {
+    if (duration <= absl::ZeroDuration()) return;
+    using google::protobuf::Duration;
+    absl::Duration rest;
+    const auto seconds =
+        static_cast<uint64_t>(absl::IDivDuration(duration, absl::Seconds(1), &rest));
+    const auto nanos = static_cast<uint32_t>(absl::ToInt64Nanoseconds(rest));
+    uint8_t* out = bytes_.data();
+    if (seconds != 0) {
+      *out++ = Key(Duration::kSecondsFieldNumber, kVarint);
+      out = CodedOutputStream::WriteVarint64ToArray(seconds, out);
+    }
+    if (nanos != 0) {
+      *out++ = Key(Duration::kNanosFieldNumber, kVarint);
+      out = CodedOutputStream::WriteVarint32ToArray(nanos, out);
+    }
+    size_ = static_cast<size_t>(out - bytes_.data());
+  }
+
+  absl::string_view view() const { return {reinterpret_cast<const char*>(bytes_.data()), size_}; }
+
+ private:
+  std::array<uint8_t, 24> bytes_;
+  size_t size_ = 0;
+};
+
 }  // namespace
 
 const CodeRow& RowOf(Code code) { return kRows[static_cast<size_t>(code)]; }
@@ -130,21 +159,28 @@ std::string RenderPrincipal(const policy::Principal& principal) {
 }
 
 grpc::ByteBuffer EncodeReply(Code code, absl::string_view id, absl::string_view rendered,
-                             int64_t revision, absl::string_view store_id) {
+                             const Stamp& stamp) {
   using Response = v1::VerifyResponse;
   using Other = v1::AuthorizeResponse;
   static_assert(int{Response::kDecisionFieldNumber} == int{Other::kDecisionFieldNumber});
   static_assert(int{Response::kPrincipalFieldNumber} == int{Other::kPrincipalFieldNumber});
   static_assert(int{Response::kRevisionFieldNumber} == int{Other::kRevisionFieldNumber});
   static_assert(int{Response::kStoreIdFieldNumber} == int{Other::kStoreIdFieldNumber});
+  static_assert(int{Response::kRulesFieldNumber} == int{Other::kRulesFieldNumber});
+  static_assert(int{Response::kRememberForFieldNumber} == int{Other::kRememberForFieldNumber});
+  static_assert(int{Response::kTagsFieldNumber} == int{Other::kTagsFieldNumber});
   static const auto& prefixes = DecisionPrefixes();
   const std::string& prefix = prefixes[static_cast<size_t>(code)];
   const size_t decision_size = prefix.size() + BytesFieldSize(id.size());
-  const auto unsigned_revision = static_cast<uint64_t>(revision);
+  const auto unsigned_revision = static_cast<uint64_t>(stamp.revision);
+  const DurationBytes remember_for(stamp.remember_for);
 
-  size_t size = BytesFieldSize(decision_size) + BytesFieldSize(store_id.size()) + 1 +
-                CodedOutputStream::VarintSize64(unsigned_revision);
+  size_t size = BytesFieldSize(decision_size) + BytesFieldSize(stamp.store_id.size()) + 1 +
+                CodedOutputStream::VarintSize64(unsigned_revision) +
+                stamp.tags.size() * BytesFieldSize(sizeof(revocation::Tag::bytes));
   if (!rendered.empty()) size += BytesFieldSize(rendered.size());
+  if (!stamp.rules.empty()) size += BytesFieldSize(stamp.rules.size());
+  if (!remember_for.view().empty()) size += BytesFieldSize(remember_for.view().size());
 
   grpc_slice slice = grpc_slice_malloc(size);
   uint8_t* out = GRPC_SLICE_START_PTR(slice);
@@ -155,15 +191,22 @@ grpc::ByteBuffer EncodeReply(Code code, absl::string_view id, absl::string_view 
   if (!rendered.empty()) out = WriteBytesField(Response::kPrincipalFieldNumber, rendered, out);
   *out++ = Key(Response::kRevisionFieldNumber, kVarint);
   out = CodedOutputStream::WriteVarint64ToArray(unsigned_revision, out);
-  WriteBytesField(Response::kStoreIdFieldNumber, store_id, out);
+  out = WriteBytesField(Response::kStoreIdFieldNumber, stamp.store_id, out);
+  if (!stamp.rules.empty()) out = WriteBytesField(Response::kRulesFieldNumber, stamp.rules, out);
+  if (!remember_for.view().empty()) {
+    out = WriteBytesField(Response::kRememberForFieldNumber, remember_for.view(), out);
+  }
+  for (const revocation::Tag& tag : stamp.tags) {
+    out = WriteBytesField(Response::kTagsFieldNumber,
+                          {reinterpret_cast<const char*>(tag.bytes.data()), tag.bytes.size()}, out);
+  }
 
   const grpc::Slice owned(slice, grpc::Slice::STEAL_REF);
   return grpc::ByteBuffer(&owned, 1);
 }
 
 grpc::ByteBuffer EncodeExplained(Code code, absl::string_view id, absl::string_view rendered,
-                                 int64_t revision, absl::string_view store_id,
-                                 const engine::Trace& trace) {
+                                 const Stamp& stamp, const engine::Trace& trace) {
   v1::VerifyResponse response;
   FillDecision(code, id, *response.mutable_decision());
   for (const engine::Step& step : trace) {
@@ -173,8 +216,7 @@ grpc::ByteBuffer EncodeExplained(Code code, absl::string_view id, absl::string_v
     out.set_detail(step.detail);
   }
   if (!rendered.empty()) response.mutable_principal()->ParseFromString(std::string(rendered));
-  response.set_revision(revision);
-  response.set_store_id(std::string(store_id));
+  SetStamp(stamp, response);
   return Serialize(response);
 }
 
@@ -194,12 +236,11 @@ void BatchReply::Add(Code code, absl::string_view id) {
 }
 
 grpc::ByteBuffer BatchReply::Encode(Code code, absl::string_view id, absl::string_view rendered,
-                                    int64_t revision, absl::string_view store_id) {
+                                    const Stamp& stamp) {
   v1::BatchAuthorizeResponse rest;
   FillDecision(code, id, *rest.mutable_decision());
   if (!rendered.empty()) rest.mutable_principal()->ParseFromString(std::string(rendered));
-  rest.set_revision(revision);
-  rest.set_store_id(std::string(store_id));
+  SetStamp(stamp, rest);
   rest.AppendToString(&decisions_);  // fields may stand in any order
   const grpc::Slice slice(decisions_.data(), decisions_.size());
   return grpc::ByteBuffer(&slice, 1);

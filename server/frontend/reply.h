@@ -6,10 +6,14 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "gatehouse/v1/decision.pb.h"
 #include "server/engine/trace.h"
+#include "server/frontend/wire.h"
 #include "server/policy/decision.h"
 #include "server/policy/principal.h"
+#include "server/revocation/tag.h"
 
 // The one place where a decision becomes what a caller reads. gRPC, HTTP and the
 // metrics take names and numbers from the same table.
@@ -33,16 +37,40 @@ void FillPrincipal(const policy::Principal& principal, v1::Principal& out);
 // A Principal message, serialized: what the engine keeps as KnownToken::rendered.
 std::string RenderPrincipal(const policy::Principal& principal);
 
+// What an answer was given by, for those who remember it. Views.
+struct Stamp {
+  int64_t revision = 0;
+  absl::string_view store_id = {};
+  absl::string_view rules = {};
+  // Not positive: not at all.
+  absl::Duration remember_for = absl::ZeroDuration();
+  absl::Span<const revocation::Tag> tags = {};
+};
+
+// Into a response of any of the questions.
+template <typename Response>
+void SetStamp(const Stamp& stamp, Response& response) {
+  response.set_revision(stamp.revision);
+  response.set_store_id(stamp.store_id.data(), stamp.store_id.size());
+  response.set_rules(stamp.rules.data(), stamp.rules.size());
+  if (stamp.remember_for > absl::ZeroDuration()) {
+    SetDuration(stamp.remember_for, *response.mutable_remember_for());
+  }
+  for (const revocation::Tag& tag : stamp.tags) {
+    response.add_tags(tag.bytes.data(), tag.bytes.size());
+  }
+}
+
 // A VerifyResponse or AuthorizeResponse (they have the same fields), serialized
 // without building the message: this is the path of every decision. `rendered` is
 // a serialized Principal; empty for none.
 grpc::ByteBuffer EncodeReply(policy::Code code, absl::string_view id, absl::string_view rendered,
-                             int64_t revision, absl::string_view store_id);
+                             const Stamp& stamp);
 
 // The same fields with the steps of how it came to that: slowly, as a message.
 grpc::ByteBuffer EncodeExplained(policy::Code code, absl::string_view id,
-                                 absl::string_view rendered, int64_t revision,
-                                 absl::string_view store_id, const engine::Trace& trace);
+                                 absl::string_view rendered, const Stamp& stamp,
+                                 const engine::Trace& trace);
 
 // A BatchAuthorizeResponse, serialized as it grows.
 class BatchReply {
@@ -53,7 +81,7 @@ class BatchReply {
 
   // The whole, with what the token is worth. Once.
   grpc::ByteBuffer Encode(policy::Code code, absl::string_view id, absl::string_view rendered,
-                          int64_t revision, absl::string_view store_id);
+                          const Stamp& stamp);
 
  private:
   std::string decisions_;

@@ -3,8 +3,10 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "server/base/mutex.h"
 #include "server/engine/authorizer.h"
 #include "server/engine/revoker.h"
@@ -26,6 +28,10 @@ struct Ruleset {
   engine::Revoker revoker;                         // of `authorizer`
   std::shared_ptr<DecisionLog> decision_log = {};  // null: decisions are not written down
   std::shared_ptr<Shadow> shadow = {};             // null: no other policy is tried
+  // A hash of all of it, the same on every replica. Empty where none was made.
+  std::string rules = {};
+  // How long answers may be remembered by those who watch.
+  absl::Duration remember_for = absl::ZeroDuration();
 };
 
 // The ruleset in force. Thread-safe.

@@ -44,6 +44,10 @@ struct UnaryCall::Wait {
   }
 
   grpc::Alarm alarm;
+  // For a revision, or for keys.
+  revocation::ChangeFeed* feed = nullptr;
+  revocation::ChangeFeed::Ticket revision_ticket;
+  Shares* revision_share = nullptr;
   std::atomic<Outcome> outcome = Outcome::kTimeUp;
   ColdWork::Lane lane = ColdWork::Lane::kQuestions;
   keys::KeySource* source = nullptr;
@@ -58,6 +62,7 @@ void UnaryCall::Accept() {
   deferred_ = false;
   cold_ = false;
   waited_ = false;
+  waited_for_revision_ = false;
   gone_ = false;
   elsewhere_ = false;
   status_ = grpc::StatusCode::OK;
@@ -203,13 +208,37 @@ void UnaryCall::WaitForKeys(keys::KeySource& source, ColdWork::Lane lane) {
       [wait = wait_](keys::KeySource::Fetched fetched) { wait->End(Wait::Of(fetched)); });
 }
 
+void UnaryCall::WaitForRevision(revocation::ChangeFeed& feed, int64_t revision, Shares& waits) {
+  if (!CanBeKept()) return;
+  if (!waits.Enter(caller_->number)) return Refuse(Refusal::kOverload);
+  MakeRoom();
+  state_ = State::kWaiting;
+  wait_ = std::make_shared<Wait>();
+  wait_->feed = &feed;
+  wait_->revision_share = &waits;
+  wait_->alarm.Set(pool_.worker_.queue, EndOfWait(context_->deadline()), tag());
+  // As above, the event comes later.
+  wait_->revision_ticket =
+      feed.AwaitRevision(revision, [wait = wait_] { wait->End(Wait::Outcome::kFetched); });
+}
+
 void UnaryCall::OnWaited() {
   const std::shared_ptr<Wait> wait = std::exchange(wait_, nullptr);
-  worker().waits.Of(wait->lane).Leave({caller_->number, wait->source}, wait->share);
-  wait->source->Forget(wait->ticket);
-  const Wait::Outcome outcome = wait->outcome.load(std::memory_order_acquire);
   state_ = State::kHandling;
+  if (wait->feed == nullptr) return OnWaitedForKeys(*wait);
+  wait->feed->Forget(wait->revision_ticket);
+  wait->revision_share->Leave(caller_->number);
   // Before the look at `gone_`, as for cold calls.
+  if (IsPastDeadline()) return Refuse(Refusal::kDeadline);
+  if (gone_) return Fail(grpc::Status::CANCELLED);
+  waited_for_revision_ = true;
+  pool_.handler_(*this);
+}
+
+void UnaryCall::OnWaitedForKeys(const Wait& wait) {
+  worker().waits.Of(wait.lane).Leave({caller_->number, wait.source}, wait.share);
+  wait.source->Forget(wait.ticket);
+  const Wait::Outcome outcome = wait.outcome.load(std::memory_order_acquire);
   if (IsPastDeadline()) return Refuse(Refusal::kDeadline);
   if (gone_) return Fail(grpc::Status::CANCELLED);
   if (outcome == Wait::Outcome::kCrowdedOut) {

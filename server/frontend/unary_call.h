@@ -19,7 +19,9 @@
 #include "server/frontend/queue_event.h"
 #include "server/frontend/reply.h"
 #include "server/frontend/ruleset.h"
+#include "server/frontend/shares.h"
 #include "server/keys/key_source.h"
+#include "server/revocation/change_feed.h"
 
 namespace gatehouse::frontend {
 
@@ -103,6 +105,12 @@ class UnaryCall final : public QueueEvent, public ColdItem {
   // Holds no thread, and another call is accepted in its place. Ends the handler.
   void WaitForKeys(keys::KeySource& source, ColdWork::Lane lane);
 
+  // Runs the handler again when `feed` has come to `revision`, or shortly before the call's
+  // deadline or after 5 s; refuses it where its caller has its share of such waits already.
+  // Holds no thread, and another call is accepted in its place. Ends the handler.
+  void WaitForRevision(revocation::ChangeFeed& feed, int64_t revision, Shares& waits);
+  bool waited_for_revision() const { return waited_for_revision_; }
+
   // For the queue's thread, when it is this call's turn.
   void RunCold();
 
@@ -124,6 +132,7 @@ class UnaryCall final : public QueueEvent, public ColdItem {
   void Accept();
   void OnDone();
   void OnWaited();
+  void OnWaitedForKeys(const Wait& wait);
   // One event fewer is to come; after the last one the place is free.
   void CameIn();
   // Lets another call be accepted in this one's place. Once a call; on the queue's
@@ -140,6 +149,7 @@ class UnaryCall final : public QueueEvent, public ColdItem {
   bool deferred_ = false;
   bool cold_ = false;
   bool waited_ = false;
+  bool waited_for_revision_ = false;
   bool gone_ = false;
   // Ended by another thread, which must leave this one's counters alone.
   bool elsewhere_ = false;

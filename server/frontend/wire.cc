@@ -36,6 +36,12 @@ grpc::Status ToGrpc(const absl::Status& status) {
   return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
 }
 
+void SetDuration(absl::Duration duration, google::protobuf::Duration& out) {
+  absl::Duration rest;
+  out.set_seconds(absl::IDivDuration(duration, absl::Seconds(1), &rest));
+  out.set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(rest)));
+}
+
 void SetTimestamp(absl::Time time, google::protobuf::Timestamp& stamp) {
   const int64_t seconds = absl::ToUnixSeconds(time);
   stamp.set_seconds(seconds);

@@ -6,6 +6,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "google/protobuf/duration.pb.h"
 #include "google/protobuf/message_lite.h"
 #include "google/protobuf/timestamp.pb.h"
 #include "grpcpp/support/status.h"
@@ -19,6 +20,7 @@ grpc::ByteBuffer Serialize(const google::protobuf::MessageLite& message);
 
 grpc::Status ToGrpc(const absl::Status& status);
 
+void SetDuration(absl::Duration duration, google::protobuf::Duration& out);
 void SetTimestamp(absl::Time time, google::protobuf::Timestamp& stamp);
 // INVALID_ARGUMENT, naming `field`, if it is outside of the years 1 to 9999 or has
 // nanoseconds beyond a second.

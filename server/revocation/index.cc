@@ -1,5 +1,6 @@
 #include "server/revocation/index.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace gatehouse::revocation {
@@ -16,6 +17,12 @@ void RevocationIndex::OnStep(const StoreStep& step) {
 
 bool RevocationIndex::IsRevoked(const TokenTags& token, absl::Time now) const {
   return table_.Refuses(token, absl::ToUnixSeconds(now));
+}
+
+absl::Time RevocationIndex::SuspendedUntil(const TokenTags& token) const {
+  uint32_t until = Marks::kNothing;
+  for (const Tag& tag : token.tags) until = std::max(until, table_.Find(tag).suspended_until);
+  return until == Marks::kNothing ? absl::InfinitePast() : absl::FromUnixSeconds(until);
 }
 
 absl::Time RevocationIndex::cleaned_until() const {

@@ -31,6 +31,9 @@ class RevocationIndex final : public RevocationListener {
   // Whether a fact in force covers the token.
   bool IsRevoked(const TokenTags& token, absl::Time now) const;
 
+  // When the last suspension of the token ends; the infinite past without one.
+  absl::Time SuspendedUntil(const TokenTags& token) const;
+
   // Facts that ended before this have left the index: a token that could not be good
   // after it is expired, whatever the clock says (see kMargin).
   absl::Time cleaned_until() const;

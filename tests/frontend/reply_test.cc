@@ -4,6 +4,7 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
 #include "gatehouse/v1/authorization_service.pb.h"
 
@@ -61,8 +62,9 @@ TEST(ReplyTest, EncodedRepliesEqualSerializedMessages) {
     for (const bool with_principal : {false, true}) {
       for (const int64_t revision :
            {int64_t{0}, int64_t{1}, int64_t{127}, int64_t{128}, int64_t{1} << 40, INT64_MAX}) {
-        const std::string bytes = BytesOf(EncodeReply(
-            code, "id-1", with_principal ? absl::string_view(rendered) : "", revision, "store"));
+        const std::string bytes =
+            BytesOf(EncodeReply(code, "id-1", with_principal ? absl::string_view(rendered) : "",
+                                {.revision = revision, .store_id = "store"}));
         v1::VerifyResponse expected;
         FillDecision(code, "id-1", *expected.mutable_decision());
         if (with_principal) FillPrincipal(Ada(), *expected.mutable_principal());
@@ -79,13 +81,45 @@ TEST(ReplyTest, EncodedRepliesEqualSerializedMessages) {
   }
 }
 
+TEST(ReplyTest, WhatIsToBeRememberedIsEncodedAsInTheMessages) {
+  const std::vector<revocation::Tag> tags = {
+      revocation::MakeTag(revocation::TagKind::kSubject, "issuer", "ada"), revocation::Tag()};
+  for (const absl::Duration remember_for :
+       {absl::Seconds(-1), absl::ZeroDuration(), absl::Nanoseconds(1), absl::Milliseconds(999),
+        absl::Seconds(1), absl::Seconds(127), absl::Seconds(128) + absl::Nanoseconds(999'999'999),
+        absl::Hours(1), absl::Hours(24 * 365 * 200)}) {
+    for (const size_t count : {size_t{0}, size_t{1}, size_t{2}}) {
+      for (const char* const rules : {"", "0123456789abcdef0123456789abcdef"}) {
+        const Stamp stamp{.revision = 5,
+                          .store_id = "store",
+                          .rules = rules,
+                          .remember_for = remember_for,
+                          .tags = absl::MakeSpan(tags).subspan(0, count)};
+        v1::VerifyResponse expected;
+        FillDecision(Code::kOk, "id-1", *expected.mutable_decision());
+        SetStamp(stamp, expected);
+        EXPECT_EQ(expected.has_remember_for(), remember_for > absl::ZeroDuration());
+        EXPECT_EQ(expected.tags_size(), static_cast<int>(count));
+        EXPECT_EQ(BytesOf(EncodeReply(Code::kOk, "id-1", "", stamp)), expected.SerializeAsString());
+        v1::BatchAuthorizeResponse batch;
+        ASSERT_TRUE(
+            batch.ParseFromString(BytesOf(BatchReply(0).Encode(Code::kOk, "id-1", "", stamp))));
+        EXPECT_EQ(batch.rules(), expected.rules());
+        EXPECT_EQ(batch.remember_for().SerializeAsString(),
+                  expected.remember_for().SerializeAsString());
+        EXPECT_EQ(batch.tags_size(), expected.tags_size());
+      }
+    }
+  }
+}
+
 TEST(ReplyTest, LongPrincipalsKeepTheirLength) {
   policy::Principal ada = Ada();
   const std::string subject(70'000, 'x');
   ada.subject = subject;
   v1::VerifyResponse verify;
-  ASSERT_TRUE(verify.ParseFromString(
-      BytesOf(EncodeReply(Code::kOk, "id", RenderPrincipal(ada), 1, "store"))));
+  ASSERT_TRUE(verify.ParseFromString(BytesOf(
+      EncodeReply(Code::kOk, "id", RenderPrincipal(ada), {.revision = 1, .store_id = "store"}))));
   EXPECT_EQ(verify.principal().subject(), ada.subject);
 }
 

@@ -1,11 +1,17 @@
 """Programs that run beside a test, and what they print."""
 
 import os
+import re
 import subprocess
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+
+def rss_bytes(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) * 1024
 
 
 class Process:

@@ -1,0 +1,63 @@
+#include "server/config/rules_hash.h"
+
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "server/jose/openssl.h"
+
+namespace gatehouse::config {
+namespace {
+
+std::string Serialize(const google::protobuf::MessageLite& message) {
+  std::string out;
+  {
+    google::protobuf::io::StringOutputStream stream(&out);
+    google::protobuf::io::CodedOutputStream coded(&stream);
+    coded.SetSerializationDeterministic(true);  // maps in the order of their keys
+    message.SerializeToCodedStream(&coded);
+  }
+  return out;
+}
+
+void AppendPart(absl::string_view part, std::string& out) {
+  absl::StrAppend(&out, part.size(), ":", part);
+}
+
+}  // namespace
+
+std::string CanonicalForm(const google::protobuf::MessageLite& message,
+                          std::vector<std::string> given) {
+  std::sort(given.begin(), given.end());
+  given.erase(std::unique(given.begin(), given.end()), given.end());
+  std::string out;
+  AppendPart(Serialize(message), out);
+  for (const std::string& one : given) {
+    // What a short form leaves out.
+    if (!absl::EndsWith(one, ".who") && !absl::EndsWith(one, ".name")) AppendPart(one, out);
+  }
+  return out;
+}
+
+std::string RulesHash(const v1::Config& message, const Findings& findings,
+                      const std::string& policy) {
+  v1::Config rules;
+  *rules.mutable_issuers() = message.issuers();
+  *rules.mutable_callers() = message.callers();
+  std::string all;
+  std::vector<std::string> given = findings.GivenUnder("issuers[");
+  for (std::string& one : findings.GivenUnder("callers[")) given.push_back(std::move(one));
+  AppendPart(CanonicalForm(rules, std::move(given)), all);
+  AppendPart(policy, all);
+  const auto hash = jose::Sha256(all);
+  return absl::BytesToHexString(
+      absl::string_view(reinterpret_cast<const char*>(hash.data()), hash.size() / 2));
+}
+
+}  // namespace gatehouse::config
