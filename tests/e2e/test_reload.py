@@ -3,9 +3,11 @@
 import json
 import os
 import re
+import secrets
 import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import grpc
 import pytest
@@ -212,6 +214,53 @@ def test_a_callers_token_file_is_read_again_when_it_changes(make_server, issuer,
         client = one.client(server.grpc)
         assert_allowed(client.verify(issuer.token()))
         client.close()
+
+
+def test_a_caller_who_is_taken_out_along_with_the_token_file_is_refused(
+    make_server, issuer, tmp_path
+):
+    stays, goes = Caller(tmp_path, "stays"), Caller(tmp_path, "goes")
+    server = make_server(
+        [issuer.config_with_file(tmp_path)], callers=[stays.config, goes.config]
+    ).wait_until_ready()
+    client = goes.client(server.grpc)
+    assert_allowed(client.verify(issuer.token()))
+    goes.token_file.unlink()
+    wait_until(lambda: count(server, "refused") == 1, "the missing token file to be refused")
+    assert "goes.token" in server.log
+    assert_allowed(client.verify(issuer.token()))
+    put(server, callers=[stays.config])
+    wait_until(lambda: count(server, "ok") == 1, "the caller to be taken out")
+    assert status_of(lambda: client.verify(issuer.token())) == grpc.StatusCode.UNAUTHENTICATED
+    client.close()
+
+
+def test_a_policy_moves_from_a_file_to_a_folder(make_server, issuer, tmp_path):
+    server = make_server(
+        [issuer.config_with_file(tmp_path)], policy={"path": "policy.yaml"}, start=False
+    )
+    (server.folder / "policy.yaml").write_text(yaml.safe_dump(OWNER))
+    server.create_database().start().wait_until_ready()
+    (server.folder / "policies").mkdir()
+    (server.folder / "policies" / "one.yaml").write_text(yaml.safe_dump(SUPPORT))
+    put(server, policy={"path": "policies"})
+    (server.folder / "policy.yaml").unlink()
+    wait_until(lambda: count(server, "ok") == 1, "the folder to be read")
+    assert_allowed(server.client.authorize(issuer.token(roles=["support"]), "task/1", "bob"))
+
+
+def test_a_secret_file_that_is_replaced_ends_the_old_secrets_tokens(
+    make_server, issuer, tmp_path
+):
+    server = make_server([issuer.config_with_file(tmp_path)]).wait_until_ready()
+    token = issuer.token()
+    assert_allowed(server.client.verify(token))
+    file = Path(settings_of(server)["issuers"][0]["keys"]["secret_file"])
+    new = file.with_suffix(".new")
+    new.write_text(secrets.token_urlsafe(48))
+    os.replace(new, file)
+    wait_until(lambda: count(server, "ok") == 1, "the new secret to be read")
+    assert_denied(server.client.verify(token), "TOKEN_INVALID")
 
 
 def test_issuers_come_and_go(governed, issuer, tmp_path):

@@ -125,6 +125,33 @@ TEST_F(ReloaderTest, ACallersTokenFileIsWatchedToo) {
   EXPECT_EQ(server_.reloads(), 1U);
 }
 
+TEST_F(ReloaderTest, SecretsAndCasOfIssuersAreWatchedToo) {
+  for (const char* const name : {"new.secret", "old.secret", "ca.pem"}) Put(name, "1");
+  Put("gatehouse.yaml", R"(
+issuers:
+  - issuer: https://url.example
+    audiences: [api]
+    algorithms: [EdDSA]
+    keys: {jwks_url: "https://url.example/jwks", ca_file: ca.pem}
+    may_assert: {roles: [any], scopes: [any], tenants: [any]}
+  - issuer: https://secret.example
+    audiences: [api]
+    algorithms: [HS256]
+    keys: {secret_file: new.secret, previous_secret_file: old.secret}
+    may_assert: {roles: [any], scopes: [any], tenants: [any]}
+revocations: {sqlite: {path: gatehouse.db}}
+)");
+  Look(2);
+  ASSERT_EQ(server_.reloads(), 1U);
+  ASSERT_TRUE(server_.last().ok()) << server_.last().status();
+  size_t reloads = 1;
+  for (const char* const name : {"new.secret", "old.secret", "ca.pem"}) {
+    Put(name, "2");
+    Look(2);
+    EXPECT_EQ(server_.reloads(), ++reloads) << name;
+  }
+}
+
 TEST_F(ReloaderTest, WhatIsAskedForIsDoneAtOnceAndNotAgainForTheSameChange) {
   Put("gatehouse.yaml", Yaml("3h"));
   Look();
@@ -159,6 +186,38 @@ TEST_F(ReloaderTest, AFileThatIsMissingForAMomentIsNoReload) {
   Put("gatehouse.yaml", Yaml("2h"));
   Look(2);
   EXPECT_EQ(server_.last()->issuers[0].rules.max_token_lifetime, absl::Hours(2));
+}
+
+TEST_F(ReloaderTest, WhileTheConfigurationIsMissingNoOtherChangeIsReloaded) {
+  std::filesystem::rename(Path(), folder_ / "away");
+  Look(2);
+  Put("api.token", "u3Xk8Rz1Vt6Nq9Ws4Ym7Bc2Hp5Jd0FgL");
+  Look(10);
+  EXPECT_EQ(server_.reloads(), 0U);
+  std::filesystem::rename(folder_ / "away", Path());
+  Look(2);
+  EXPECT_EQ(server_.reloads(), 1U);
+}
+
+TEST_F(ReloaderTest, AFileThatIsNoLongerNamedMayGoWithItsName) {
+  Put("web.token", "u3Xk8Rz1Vt6Nq9Ws4Ym7Bc2Hp5Jd0FgL");
+  Put("gatehouse.yaml", Yaml("1h") + "  - {name: web, token_file: web.token, may: [verify]}\n");
+  Look(2);
+  ASSERT_EQ(server_.reloads(), 1U);
+  Put("gatehouse.yaml", Yaml("1h"));
+  std::filesystem::remove(folder_ / "web.token");
+  Look(2);
+  ASSERT_EQ(server_.reloads(), 2U);
+  EXPECT_EQ(server_.last()->callers.size(), 1U);
+}
+
+TEST_F(ReloaderTest, ANamedFileThatIsMissingIsAReloadForTheServerToRefuse) {
+  std::filesystem::remove(folder_ / "api.token");
+  Look(2);
+  EXPECT_EQ(server_.reloads(), 1U);
+  Put("api.token", "u3Xk8Rz1Vt6Nq9Ws4Ym7Bc2Hp5Jd0FgL");
+  Look(2);
+  EXPECT_EQ(server_.reloads(), 2U);
 }
 
 TEST_F(ReloaderTest, AskingForAFileThatIsMissingIsRefused) {
