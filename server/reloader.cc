@@ -98,7 +98,7 @@ void Reloader::Look() {
     case FileWatch::Look::kChanging:
       return;
     case FileWatch::Look::kSame:
-      if (!load_.ok() && ++looks_since_ >= kLooksBetweenTries) TryAgain();
+      if (!status_.ok() && ++looks_since_ >= kLooksBetweenTries) TryAgain();
       return;
   }
 }
@@ -106,14 +106,12 @@ void Reloader::Look() {
 void Reloader::Reload() {
   told_gone_ = false;
   looks_since_ = 0;
-  const auto config = LoadWatched(path_, watch_);
-  load_ = config.status();
-  server_.Reload(config).IgnoreError();  // it has told and counted it
+  status_ = server_.Reload(LoadWatched(path_, watch_));
 }
 
 void Reloader::TryAgain() {
   looks_since_ = 0;
-  if (config::LoadConfig(path_).status() != load_) Reload();
+  status_ = server_.Retry(LoadWatched(path_, watch_), status_);
 }
 
 void Reloader::TellGone() {

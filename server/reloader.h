@@ -21,7 +21,7 @@ absl::StatusOr<config::Config> LoadWatched(const std::string& path, FileWatch& w
 // `watch` looks at: it looks every second, and lets a file be until two looks agree. While
 // `path` itself is missing nothing is reloaded, which is told once; another file that is
 // missing is a change like any other, and the server's to refuse. A configuration
-// that could not be read is tried again every few seconds, since a file that it names may
+// that was refused is tried again every few seconds, since a file that it names may
 // have come meanwhile; it is told again only when there is something else to tell.
 class Reloader {
  public:
@@ -50,7 +50,7 @@ class Reloader {
   // For the thread.
   FileWatch watch_;
   bool told_gone_ = false;
-  absl::Status load_;  // of the last time
+  absl::Status status_;  // of the last time
   int looks_since_ = 0;
 
   Mutex mu_;

@@ -67,8 +67,14 @@ class RunningServer final : public Server {
   }
 
   absl::Status Reload(const absl::StatusOr<config::Config>& config) override GH_EXCLUDES(mu_) {
+    return Retry(config, absl::OkStatus());
+  }
+
+  absl::Status Retry(const absl::StatusOr<config::Config>& config,
+                     const absl::Status& told) override GH_EXCLUDES(mu_) {
     MutexLock lock(mu_);
-    const absl::Status status = config.ok() ? PutInForce(*config) : config.status();
+    absl::Status status = config.ok() ? PutInForce(*config) : config.status();
+    if (!status.ok() && status == told) return status;
     metrics_->CountReload(status.ok(), clock_.Now());
     if (!status.ok()) TellRefused(status);
     return status;

@@ -42,6 +42,11 @@ class Server {
   // the metrics say what came of it. Thread-safe. Not after Shutdown.
   virtual absl::Status Reload(const absl::StatusOr<config::Config>& config) = 0;
 
+  // As Reload, once more after one that gave `told`: the same error is told and counted
+  // no second time.
+  virtual absl::Status Retry(const absl::StatusOr<config::Config>& config,
+                             const absl::Status& told) = 0;
+
   // Destroys what reloads have replaced and no call holds any more; now and then, on a
   // thread that may wait for a fetch to be broken off. Thread-safe. Not after Shutdown.
   virtual void FreeReplaced() = 0;

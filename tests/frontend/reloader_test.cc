@@ -22,10 +22,19 @@ using ::testing::HasSubstr;
 class FakeServer final : public Server {
  public:
   absl::Status Reload(const absl::StatusOr<config::Config>& config) override {
+    return Retry(config, absl::OkStatus());
+  }
+  absl::Status Retry(const absl::StatusOr<config::Config>& config,
+                     const absl::Status& told) override {
     MutexLock lock(mu_);
+    absl::Status status = config.ok() ? refusal_ : config.status();
+    if (!status.ok() && status == told) {
+      ++quiet_;
+      return status;
+    }
     reloads_.push_back(config);
     changed_.NotifyAll();
-    return config.status();
+    return status;
   }
   void FreeReplaced() override {}
   void Shutdown(absl::Duration /*grace*/) override {}
@@ -40,6 +49,15 @@ class FakeServer final : public Server {
     MutexLock lock(mu_);
     return reloads_.back();
   }
+  // What it says of each that could be read.
+  void set_refusal(const absl::Status& refusal) {
+    MutexLock lock(mu_);
+    refusal_ = refusal;
+  }
+  size_t quiet() const {
+    MutexLock lock(mu_);
+    return quiet_;
+  }
   void Await(size_t reloads) const {
     MutexLock lock(mu_);
     while (reloads_.size() < reloads) changed_.Wait(mu_);
@@ -48,6 +66,8 @@ class FakeServer final : public Server {
  private:
   mutable Mutex mu_;
   mutable CondVar changed_;
+  absl::Status refusal_ GH_GUARDED_BY(mu_);
+  size_t quiet_ GH_GUARDED_BY(mu_) = 0;
   std::vector<absl::StatusOr<config::Config>> reloads_ GH_GUARDED_BY(mu_);
 };
 
@@ -174,6 +194,24 @@ TEST_F(ReloaderTest, ABadFileIsHandedOnOnceAndItsMendingToo) {
   Look(2);
   ASSERT_EQ(server_.reloads(), 2U);
   EXPECT_TRUE(server_.last().ok());
+}
+
+TEST_F(ReloaderTest, WhatTheServerRefusedIsTriedAgainUntilItIsTaken) {
+  server_.set_refusal(absl::NotFoundError("gatehouse.yaml:6: jwks.json: there is no such file"));
+  Put("gatehouse.yaml", Yaml("2h"));
+  Look(2);
+  ASSERT_EQ(server_.reloads(), 1U);
+  Look(12);
+  EXPECT_EQ(server_.reloads(), 1U);
+  EXPECT_EQ(server_.quiet(), 2U);
+  server_.set_refusal(absl::InvalidArgumentError("jwks.json: is no JWK Set"));
+  Look(5);
+  EXPECT_EQ(server_.reloads(), 2U);
+  server_.set_refusal(absl::OkStatus());
+  Look(5);
+  EXPECT_EQ(server_.reloads(), 3U);
+  Look(20);
+  EXPECT_EQ(server_.reloads(), 3U);
 }
 
 TEST_F(ReloaderTest, AFileThatIsMissingForAMomentIsNoReload) {
