@@ -98,7 +98,7 @@ void Reloader::Look() {
     case FileWatch::Look::kChanging:
       return;
     case FileWatch::Look::kSame:
-      if (!status_.ok() && ++looks_since_ >= kLooksBetweenTries) TryAgain();
+      if (!status_.ok() && watch_.Found(path_) && ++looks_since_ >= kLooksBetweenTries) TryAgain();
       return;
   }
 }

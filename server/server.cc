@@ -80,7 +80,7 @@ class RunningServer final : public Server {
     return status;
   }
 
-  void FreeReplaced() override { rulesets_->FreeRetired(); }
+  size_t FreeReplaced() override { return rulesets_->FreeRetired(); }
 
   void Shutdown(absl::Duration grace) override {
     readiness_->Stop();
@@ -119,6 +119,7 @@ class RunningServer final : public Server {
     GH_RETURN_IF_ERROR(CheckFixed(config));
     GH_ASSIGN_OR_RETURN(RulesBuilder::Built built, builder_.Build(config));
     rulesets_->Replace(std::move(built.rules));
+    grpc_->Refresh();
     for (const std::string& warning : Warnings(config)) log::Warning(warning);
     log::Info("configuration reloaded",
               {{"changed", built.changed.empty() ? "nothing" : absl::StrJoin(built.changed, ", ")},

@@ -36,7 +36,7 @@ class FakeServer final : public Server {
     changed_.NotifyAll();
     return status;
   }
-  void FreeReplaced() override {}
+  size_t FreeReplaced() override { return 0; }
   void Shutdown(absl::Duration /*grace*/) override {}
   int grpc_port() const override { return 0; }
   int http_port() const override { return 0; }
@@ -235,6 +235,17 @@ TEST_F(ReloaderTest, WhileTheConfigurationIsMissingNoOtherChangeIsReloaded) {
   std::filesystem::rename(folder_ / "away", Path());
   Look(2);
   EXPECT_EQ(server_.reloads(), 1U);
+}
+
+TEST_F(ReloaderTest, ARefusedOneIsNotTriedAgainWhileItIsMissing) {
+  Put("gatehouse.yaml", "issuers: 7\n");
+  Look(2);
+  std::filesystem::remove(Path());
+  Look(30);
+  EXPECT_EQ(server_.reloads(), 1U);
+  Put("gatehouse.yaml", Yaml("1h"));
+  Look(2);
+  EXPECT_EQ(server_.reloads(), 2U);
 }
 
 TEST_F(ReloaderTest, AFileThatIsNoLongerNamedMayGoWithItsName) {

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <thread>
 #include <utility>
 
@@ -147,6 +148,20 @@ TEST_F(ServerReloadTest, AConfigurationThatCouldNotBeReadChangesNothing) {
   EXPECT_EQ(server_->Reload(absl::InvalidArgumentError("gatehouse.yaml:1: no")).code(),
             absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(CodeOf(Token()), v1::CODE_OK);
+}
+
+TEST_F(ServerReloadTest, WhatWasReplacedIsLetGoByThreadsThatNoCallComesTo) {
+  Start();
+  for (int reloads = 0; reloads < 3; ++reloads) {
+    EXPECT_EQ(CodeOf(Token()), v1::CODE_OK);
+    config_.keep += absl::Hours(1);
+    ASSERT_TRUE(server_->Reload(config_).ok());
+    const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (server_->FreeReplaced() > 0 && std::chrono::steady_clock::now() < patience) {
+      std::this_thread::yield();
+    }
+    EXPECT_EQ(server_->FreeReplaced(), 0U);
+  }
 }
 
 TEST_F(ServerReloadTest, ARetryTakesWhatHasComeAndTellsTheSameMistakeOnce) {
