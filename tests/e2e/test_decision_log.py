@@ -171,7 +171,7 @@ def test_log_that_is_pointed_at_the_database_leaves_it_locked(logging, hmac_issu
     database = good["revocations"]["sqlite"]["path"]
     link = server.folder / "link"
     link.symlink_to(server.folder / database)
-    refused = 'gatehouse_config_reloads_total{result="error"}'
+    refused = 'gatehouse_config_reloads_total{result="refused"}'
     for path in (database, f"{database}-wal", "link", "gatehouse.yaml"):
         before = metric(server, refused)
         log = {**good["decision_log"], "path": path}
@@ -194,7 +194,7 @@ def test_without_facts_nothing_can_be_replayed(logging, hmac_issuer):
     server.stop()
     assert "secret-owner" not in (server.folder / "decisions.jsonl").read_text()
     replayed = replay(server)
-    assert replayed.returncode == 0
+    assert replayed.returncode == 2
     assert "0 decisions replayed" in replayed.stdout
     assert "1 cannot be replayed: 1 without facts" in replayed.stdout
 
