@@ -75,8 +75,8 @@ LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS
   SELECT gatehouse.claims() IS NOT NULL
 $gatehouse$;
 
--- A claim that is a text, a number or a boolean; else NULL.
-CREATE OR REPLACE FUNCTION gatehouse.claim_json(VARIADIC path text[]) RETURNS json
+-- A claim of any kind; NULL if it is absent, null or an empty text.
+CREATE OR REPLACE FUNCTION gatehouse.any_claim(VARIADIC path text[]) RETURNS json
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $gatehouse$
 DECLARE
   found json := gatehouse.claims();
@@ -88,24 +88,26 @@ BEGIN
     END IF;
     found := found -> name;
   END LOOP;
-  IF json_typeof(found) = 'string' THEN
-    IF found #>> '{}' = '' OR octet_length(found #>> '{}') > 1024
-       OR (found #>> '{}') COLLATE "C" ~ '[\u0001-\u001f\u007f-\u009f]' THEN
-      RETURN NULL;
-    END IF;
-    RETURN found;
+  IF json_typeof(found) = 'null' OR (json_typeof(found) = 'string' AND found #>> '{}' = '') THEN
+    RETURN NULL;
   END IF;
-  IF json_typeof(found) IN ('number', 'boolean') THEN
-    RETURN found;
-  END IF;
-  RETURN NULL;
+  RETURN found;
 END $gatehouse$;
+
+-- A claim that is a text, a number or a boolean; else NULL.
+CREATE OR REPLACE FUNCTION gatehouse.claim_json(VARIADIC path text[]) RETURNS json
+LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $gatehouse$
+  SELECT CASE json_typeof(one) WHEN 'number' THEN one WHEN 'boolean' THEN one
+         WHEN 'string' THEN CASE WHEN octet_length(one #>> '{}') <= 1024
+           AND (one #>> '{}') COLLATE "C" !~ '[\u0001-\u001f\u007f-\u009f]' THEN one END END
+  FROM (SELECT gatehouse.any_claim(VARIADIC path)) AS claim (one)
+$gatehouse$;
 
 -- NULL where no claims are given: that one is absent must not be believed then.
 CREATE OR REPLACE FUNCTION gatehouse.has_claim(VARIADIC path text[]) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $gatehouse$
   SELECT CASE WHEN gatehouse.knows_claims()
-         THEN gatehouse.claim_json(VARIADIC path) IS NOT NULL END
+         THEN gatehouse.any_claim(VARIADIC path) IS NOT NULL END
 $gatehouse$;
 
 -- As text. A number that is not plainly an integer has several forms: NULL.

@@ -89,7 +89,7 @@ TEST_F(DecisionLogTest, ALineSaysWhoWhatAndByWhichRule) {
       R"("action":"read","verdict":"allow","code":"OK","rule":"allow[0] owner","micros":7,)"
       R"("cache_hit":true,"owner":"ada","resource_tenant":"acme","relations":{"editor":["u1","u2"]},)"
       R"("attributes":{"locked":"no"},"tenant":"acme","roles":["user"],)"
-      R"("scopes":["openid","task:read"],"claims":{"team":"blue","/a/b":""}})"
+      R"("scopes":["openid","task:read"],"claims":{"team":"blue","/a/b":"","act":{}}})"
       "\n");
   EXPECT_EQ(counters_.written, 1);
 }

@@ -56,7 +56,11 @@ Maybe Holds(const Condition& c, const Principal& who, const Row& row) {
   }
   const std::string value =
       c.of == Condition::Of::kClaim ? ClaimOf(who, c.name) : AttributeOf(row, c.name);
-  if (c.kind == Kind::kPresent) return !value.empty();
+  if (c.kind == Kind::kPresent) {
+    return !value.empty() || (c.of == Condition::Of::kClaim &&
+                              std::count(who.opaque_claims.begin(), who.opaque_claims.end(),
+                                         absl::string_view(c.name)) > 0);
+  }
   if (value.empty()) return std::nullopt;
   double number = 0;
   switch (c.kind) {

@@ -149,8 +149,16 @@ Principal RandomPolicies::NextPrincipal() {
   if (!OneIn(4)) out.tenant = Text(Tenants());
   while (OneIn(2)) out.roles.push_back(OneOf(RoleNames()));
   while (OneIn(2)) out.scopes.push_back(OneIn(2) ? "read" : "write");
-  if (!OneIn(3)) out.claims.emplace_back("department", Text(OneIn(2) ? Statuses() : Numbers()));
-  if (OneIn(3)) out.claims.emplace_back("/a/b", Text(Statuses()));
+  if (OneIn(6)) {
+    out.opaque_claims.emplace_back("department");
+  } else if (!OneIn(3)) {
+    out.claims.emplace_back("department", Text(OneIn(2) ? Statuses() : Numbers()));
+  }
+  if (OneIn(8)) {
+    out.opaque_claims.emplace_back("/a/b");
+  } else if (OneIn(3)) {
+    out.claims.emplace_back("/a/b", Text(Statuses()));
+  }
   return out;
 }
 
