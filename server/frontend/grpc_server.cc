@@ -28,7 +28,7 @@ using RawService = Rpc::WithRawMethod_Verify<
     Rpc::WithRawMethod_Authorize<Rpc::WithRawMethod_BatchAuthorize<Rpc::WithRawMethod_Filter<
         Rpc::WithRawMethod_Revoke<Rpc::WithRawMethod_ListRevocations<Rpc::Service>>>>>>;
 
-// A token has 8 KiB at most, and each other field 4 KiB.
+// A token has 8 KiB at most, and each other field 4 KiB. Questions may be kept whole.
 constexpr int kMaxRequestBytes = 128 * 1024;
 
 // What all connections' buffers are to take: gRPC reads a whole message before anybody
