@@ -176,7 +176,7 @@ class RlsPropertyTest : public PostgresFixture {
 
   absl::StatusOr<bool> AgreesAboutNewRow(const Policy& policy, const Principal& who, Row row,
                                          Counts& counts) {
-    row.id = "new";
+    row.id = "1000";
     GH_RETURN_IF_ERROR(connection_->Run("BEGIN"));
     GH_RETURN_IF_ERROR(rows_->Relate({row}));
     GH_RETURN_IF_ERROR(connection_->Run("SET LOCAL ROLE backend"));
@@ -220,6 +220,11 @@ TEST_F(RlsPropertyTest, PoliciesThatAreBrokenOnPurposeAreFound) {
   };
   const std::vector<Engine> engines = {
       {"text is compared as the column likes", 2, {{" COLLATE \"C\"", ""}}},
+      {"ids are compared as the column likes",
+       1,
+       {{"CAST(gatehouse_r.\"task\" AS text) COLLATE \"C\" = "
+         "CAST(\"tasks\".\"id\" AS text) COLLATE \"C\"",
+         "gatehouse_r.\"task\" = \"tasks\".\"id\""}}},
       {"NULL is false where it denies", 0, {{" IS FALSE)", " IS NOT TRUE)"}}},
       {"NULL is false under not", 0, {{"(NOT ", "(TRUE IS DISTINCT FROM "}}},
       {"the issuer is not looked at",
