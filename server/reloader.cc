@@ -1,9 +1,9 @@
 #include "server/reloader.h"
 
 #include <utility>
+#include <variant>
 #include <vector>
 
-#include "absl/strings/str_join.h"
 #include "server/base/log.h"
 
 namespace gatehouse {
@@ -12,10 +12,24 @@ namespace {
 constexpr int64_t kBetweenLooksNanos = 1'000'000'000;
 constexpr int kLooksBetweenTries = 5;
 
+// The files of an issuer's keys that a reload reads. A JWKS file's own source looks at it.
+void AddKeyFiles(const config::Keys& keys, std::vector<std::string>& paths) {
+  const auto add = [&paths](const config::SecretPlace& secret) {
+    if (secret.kind == config::SecretPlace::Kind::kFile) paths.push_back(secret.name);
+  };
+  if (const auto* const url = std::get_if<config::KeysUrl>(&keys); url != nullptr) {
+    if (url->ca_file.has_value()) paths.push_back(*url->ca_file);
+  } else if (const auto* const secret = std::get_if<config::KeysSecret>(&keys); secret != nullptr) {
+    add(secret->current);
+    if (secret->previous.has_value()) add(*secret->previous);
+  }
+}
+
 std::vector<std::string> PathsOf(const std::string& path, const config::Config& config) {
   std::vector<std::string> paths = config.policy_paths;
   paths.push_back(path);
   for (const config::Caller& caller : config.callers) paths.push_back(caller.token_file);
+  for (const config::Issuer& issuer : config.issuers) AddKeyFiles(issuer.keys, paths);
   return paths;
 }
 
@@ -80,37 +94,30 @@ Reloader::Due Reloader::Await() {
 void Reloader::Look() {
   switch (watch_.LookAgain()) {
     case FileWatch::Look::kChanged:
-      return Reload();
-    case FileWatch::Look::kGone:
-      return TellGone();
+      return watch_.Found(path_) ? Reload() : TellGone();
     case FileWatch::Look::kChanging:
       return;
     case FileWatch::Look::kSame:
-      told_gone_.clear();
-      if (!load_.ok() && ++looks_since_ >= kLooksBetweenTries) TryAgain();
+      if (!status_.ok() && watch_.Found(path_) && ++looks_since_ >= kLooksBetweenTries) TryAgain();
       return;
   }
 }
 
 void Reloader::Reload() {
-  told_gone_.clear();
+  told_gone_ = false;
   looks_since_ = 0;
-  const auto config = LoadWatched(path_, watch_);
-  load_ = config.status();
-  server_.Reload(config).IgnoreError();  // it has told and counted it
+  status_ = server_.Reload(LoadWatched(path_, watch_));
 }
 
 void Reloader::TryAgain() {
   looks_since_ = 0;
-  if (config::LoadConfig(path_).status() != load_) Reload();
+  status_ = server_.Retry(LoadWatched(path_, watch_), status_);
 }
 
 void Reloader::TellGone() {
-  const std::string gone = absl::StrJoin(watch_.gone(), ", ");
-  if (gone == told_gone_) return;
-  told_gone_ = gone;
-  log::Warning("a file of the configuration is missing; what it said stays in force",
-               {{"files", gone}});
+  if (told_gone_) return;
+  told_gone_ = true;
+  log::Warning("the configuration file is missing; what it said stays in force", {{"file", path_}});
 }
 
 }  // namespace gatehouse

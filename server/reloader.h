@@ -13,14 +13,15 @@
 namespace gatehouse {
 
 // As config::LoadConfig. `watch` looks at `path` already; when this was read, it looks at
-// the files and folders of the policy and the callers' token files too, and at nothing
-// else.
+// the files and folders of the policy, the callers' token files, and the issuers' secret
+// and CA files too, and at nothing else.
 absl::StatusOr<config::Config> LoadWatched(const std::string& path, FileWatch& watch);
 
 // Reloads a server's configuration when it is asked to, and when a file has changed that
-// `watch` looks at: it looks every second, and lets a file be until two looks agree. A
-// file that is missing is no reason to reload; it is told once. A configuration
-// that could not be read is tried again every few seconds, since a file that it names may
+// `watch` looks at: it looks every second, and lets a file be until two looks agree. While
+// `path` itself is missing nothing is reloaded, which is told once; another file that is
+// missing is a change like any other, and the server's to refuse. A configuration
+// that was refused is tried again every few seconds, since a file that it names may
 // have come meanwhile; it is told again only when there is something else to tell.
 class Reloader {
  public:
@@ -48,8 +49,8 @@ class Reloader {
   const Clock& clock_;
   // For the thread.
   FileWatch watch_;
-  std::string told_gone_;
-  absl::Status load_;  // of the last time
+  bool told_gone_ = false;
+  absl::Status status_;  // of the last time
   int looks_since_ = 0;
 
   Mutex mu_;

@@ -140,6 +140,7 @@ std::vector<std::string> RulesBuilder::WhatChanged(const Last& next) const {
 absl::StatusOr<RulesBuilder::Built> RulesBuilder::Build(const config::Config& config) {
   GH_RETURN_IF_ERROR(CheckKeys(config));
   GH_ASSIGN_OR_RETURN(policy::Policy policy, PolicyOf(config));
+  GH_ASSIGN_OR_RETURN(auto shadow, ShadowOf(config, clock_));
   GH_ASSIGN_OR_RETURN(frontend::CallerTable callers, frontend::CallerTable::Load(config.callers));
   Last next{.config = config, .sources = {}, .rules = nullptr};
   const std::string folder = FolderOf(config.sqlite_path);
@@ -150,7 +151,6 @@ absl::StatusOr<RulesBuilder::Built> RulesBuilder::Build(const config::Config& co
     issuers.push_back({issuer.rules, source.source});
     next.sources.push_back(std::move(source));
   }
-  GH_ASSIGN_OR_RETURN(auto shadow, ShadowOf(config, clock_));
   GH_ASSIGN_OR_RETURN(auto decision_log, DecisionLogOf(config));
   // The last that can fail: numbers are never taken back.
   GH_RETURN_IF_ERROR(callers.NumberBy(numbers_));

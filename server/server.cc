@@ -99,14 +99,20 @@ class RunningServer final : public Server {
   }
 
   absl::Status Reload(const absl::StatusOr<config::Config>& config) override GH_EXCLUDES(mu_) {
+    return Retry(config, absl::OkStatus());
+  }
+
+  absl::Status Retry(const absl::StatusOr<config::Config>& config,
+                     const absl::Status& told) override GH_EXCLUDES(mu_) {
     MutexLock lock(mu_);
-    const absl::Status status = config.ok() ? PutInForce(*config) : config.status();
+    absl::Status status = config.ok() ? PutInForce(*config) : config.status();
+    if (!status.ok() && status == told) return status;
     metrics_->CountReload(status.ok(), clock_.Now());
     if (!status.ok()) TellRefused(status);
     return status;
   }
 
-  void FreeReplaced() override { rulesets_->FreeRetired(); }
+  size_t FreeReplaced() override { return rulesets_->FreeRetired(); }
 
   void Shutdown(absl::Duration grace) override {
     readiness_->Stop();
@@ -156,6 +162,7 @@ class RunningServer final : public Server {
     GH_RETURN_IF_ERROR(CheckFixed(config));
     GH_ASSIGN_OR_RETURN(RulesBuilder::Built built, builder_.Build(config));
     rulesets_->Replace(std::move(built.rules));
+    grpc_->Refresh();
     feed_.Nudge();
     for (const std::string& warning : Warnings(config)) log::Warning(warning);
     log::Info("configuration reloaded",

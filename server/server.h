@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -42,9 +43,15 @@ class Server {
   // the metrics say what came of it. Thread-safe. Not after Shutdown.
   virtual absl::Status Reload(const absl::StatusOr<config::Config>& config) = 0;
 
+  // As Reload, once more after one that gave `told`: the same error is told and counted
+  // no second time.
+  virtual absl::Status Retry(const absl::StatusOr<config::Config>& config,
+                             const absl::Status& told) = 0;
+
   // Destroys what reloads have replaced and no call holds any more; now and then, on a
-  // thread that may wait for a fetch to be broken off. Thread-safe. Not after Shutdown.
-  virtual void FreeReplaced() = 0;
+  // thread that may wait for a fetch to be broken off. Gives back how many are left.
+  // Thread-safe. Not after Shutdown.
+  virtual size_t FreeReplaced() = 0;
 
   // Not ready; what is in flight ends within `grace`; then the store closes. Must be
   // called once, before destruction.

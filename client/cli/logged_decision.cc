@@ -54,6 +54,21 @@ bool ReadPairs(const JsonObject& object, absl::string_view name,
   });
 }
 
+// A claim that cannot be compared is an object in the line.
+bool ReadClaims(const JsonObject& object, config::PolicyUser& out) {
+  out.claims.clear();
+  out.opaque_claims.clear();
+  return ReadMembers(object, "claims", [&](std::string key, const JsonValue& value) {
+    if (value.is_object()) {
+      out.opaque_claims.push_back(std::move(key));
+      return true;
+    }
+    const auto text = jose::StringOf(value);
+    if (text.has_value()) out.claims.emplace_back(std::move(key), *text);
+    return text.has_value();
+  });
+}
+
 bool ReadFacts(const JsonObject& object, config::PolicyTest& out) {
   out.relations.clear();
   const auto relation = [&](std::string key, const JsonValue& value) {
@@ -65,7 +80,7 @@ bool ReadFacts(const JsonObject& object, config::PolicyTest& out) {
          ReadPairs(object, "attributes", out.attributes) &&
          ReadText(object, "subject", out.who.subject) &&
          ReadText(object, "tenant", out.who.tenant) && ReadTexts(object, "roles", out.who.roles) &&
-         ReadTexts(object, "scopes", out.who.scopes) && ReadPairs(object, "claims", out.who.claims);
+         ReadTexts(object, "scopes", out.who.scopes) && ReadClaims(object, out.who);
 }
 
 }  // namespace
@@ -127,7 +142,9 @@ bool DecisionReader::KnowsItsClaims(const config::PolicyTest& asked) const {
   const auto tested =
       claims_.find({asked.resource.substr(0, asked.resource.find('/')), asked.action});
   if (tested == claims_.end()) return true;
+  const std::vector<std::string>& opaque = asked.who.opaque_claims;
   return std::all_of(tested->second.begin(), tested->second.end(), [&](const std::string& name) {
+    if (std::find(opaque.begin(), opaque.end(), name) != opaque.end()) return true;
     return std::any_of(asked.who.claims.begin(), asked.who.claims.end(),
                        [&](const auto& claim) { return claim.first == name; });
   });

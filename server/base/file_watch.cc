@@ -44,13 +44,8 @@ bool FileWatch::Follow(std::vector<std::string> paths) {
 
 FileWatch::Look FileWatch::LookAgain() {
   Picture now = Take();
-  gone_.clear();
-  for (const auto& [path, found] : now) {
-    if (IsGone(path, found)) gone_.push_back(path);
-  }
   const bool twice = now == last_;
   last_ = std::move(now);
-  if (!gone_.empty()) return Look::kGone;
   if (last_ == known_) return Look::kSame;
   if (!twice) return Look::kChanging;
   known_ = last_;
@@ -58,12 +53,13 @@ FileWatch::Look FileWatch::LookAgain() {
 }
 
 void FileWatch::Settle() {
-  Picture now = Take();
-  for (auto& [path, found] : now) {
-    if (IsGone(path, found)) found = known_[path];
-  }
-  known_ = std::move(now);
+  known_ = Take();
   last_ = known_;
+}
+
+bool FileWatch::Found(const std::string& path) const {
+  const auto found = last_.find(path);
+  return found != last_.end() && !found->second.empty();
 }
 
 FileWatch::Picture FileWatch::Take() const {
@@ -72,8 +68,8 @@ FileWatch::Picture FileWatch::Take() const {
   return picture;
 }
 
-FileWatch::Found FileWatch::Find(const std::string& path) {
-  Found out;
+FileWatch::Files FileWatch::Find(const std::string& path) {
+  Files out;
   struct stat found{};
   if (stat(path.c_str(), &found) != 0) return out;
   if (!S_ISDIR(found.st_mode)) {
@@ -92,12 +88,6 @@ FileWatch::Found FileWatch::Find(const std::string& path) {
     out[name] = StampOf(found);
   }
   return out;
-}
-
-bool FileWatch::IsGone(const std::string& path, const Found& now) const {
-  if (!now.empty() || known_.at(path).empty()) return false;
-  const std::string folder = std::filesystem::path(path).parent_path().string();
-  return !std::binary_search(paths_.begin(), paths_.end(), folder);
 }
 
 }  // namespace gatehouse

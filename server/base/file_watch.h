@@ -11,14 +11,14 @@ namespace gatehouse {
 
 // Notices that files have changed, by looking at them now and then: at what a path
 // leads to in the end, so that symbolic links which are turned elsewhere count. Of a
-// folder, its files but for hidden ones. Reads none of them. For one thread.
+// folder, its files but for hidden ones. What comes or goes has changed. Reads none of
+// them. For one thread.
 class FileWatch {
  public:
   enum class Look {
     kSame,      // as when the last change was told of
     kChanging,  // different, and different from the last look: perhaps half-written still
     kChanged,   // different, and twice in a row the same: told once
-    kGone,      // one of the paths is missing that was there: nothing is told until it is back
   };
 
   // What is there now counts as known.
@@ -34,8 +34,8 @@ class FileWatch {
   // What is there now counts as known: for whoever is about to read it all.
   void Settle();
 
-  // After kGone: what is missing.
-  const std::vector<std::string>& gone() const { return gone_; }
+  // Whether the last look found anything at `path`.
+  bool Found(const std::string& path) const;
 
  private:
   // Device, inode, size, and the times of the last change of content and of status, in
@@ -43,19 +43,16 @@ class FileWatch {
   using Stamp = std::tuple<uint64_t, uint64_t, int64_t, int64_t, int64_t>;
   // Of one watched path: the file, or the folder (what it is alone) and its files.
   // Empty: there is nothing.
-  using Found = std::map<std::string, Stamp>;
+  using Files = std::map<std::string, Stamp>;
   // By watched path.
-  using Picture = std::map<std::string, Found>;
+  using Picture = std::map<std::string, Files>;
 
-  static Found Find(const std::string& path);
+  static Files Find(const std::string& path);
   Picture Take() const;
-  // Missing though it was there, and no file of a folder that is watched: those may go.
-  bool IsGone(const std::string& path, const Found& now) const;
 
   std::vector<std::string> paths_;
   Picture known_;
   Picture last_;
-  std::vector<std::string> gone_;
 };
 
 }  // namespace gatehouse

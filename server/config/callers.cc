@@ -12,7 +12,7 @@
 #include "server/base/log.h"
 #include "server/config/endpoint.h"
 #include "server/config/issuer.h"
-#include "server/config/suggestion.h"
+#include "server/base/suggestion.h"
 #include "server/keys/url.h"
 
 namespace gatehouse::config {

@@ -12,6 +12,7 @@
 #include "server/config/decision_log.h"
 #include "server/config/findings.h"
 #include "server/config/issuer.h"
+#include "server/config/kept_files.h"
 #include "server/config/may_assert.h"
 #include "server/config/policy.h"
 #include "server/config/rules_hash.h"
@@ -132,6 +133,11 @@ absl::StatusOr<Config> ParseConfig(absl::string_view yaml, const std::string& na
   }
   ReadRevocations(message, folder, config, findings);
   config.keep = keep.value_or(kDefaultKeep);
+  if (!message.decision_log().path().empty()) {
+    config.decision_log->kept = KeptFilesOf(config, name);
+    const absl::Status own = CheckOwnFiles(*config.decision_log);
+    if (!own.ok()) findings.Wrong("decision_log.path", own.message());
+  }
   GH_RETURN_IF_ERROR(findings.ToStatus());
   config.rules = RulesHash(message, findings, config.rules);
   return config;

@@ -109,6 +109,14 @@ struct ShadowPolicy {
   bool operator==(const ShadowPolicy& other) const = default;
 };
 
+// A file that is no decision log's, and what it is: "the database".
+struct KeptFile {
+  std::string path;
+  std::string what;
+
+  bool operator==(const KeptFile& other) const = default;
+};
+
 // As the message of this name.
 struct DecisionLog {
   std::string path = {};
@@ -118,6 +126,8 @@ struct DecisionLog {
   int allowed_percent = 1;
   int denials_per_second = 100;
   bool without_facts = false;
+  // What must never be opened to be written to: to close the database would even unlock it.
+  std::vector<KeptFile> kept = {};
 
   bool operator==(const DecisionLog& other) const = default;
 };

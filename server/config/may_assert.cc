@@ -44,6 +44,8 @@ class Reader {
     const std::string& name = names[i];
     if (name.empty()) {
       findings_.Wrong(inner, "must not be empty");
+    } else if (name == "*") {
+      findings_.Wrong(inner, "there is no *; for whatever the token says write any");
     } else if (name == kAny || name == kNone) {
       findings_.Wrong(inner, absl::StrCat(name, " must stand alone"));
     } else if (const auto before = std::find(names.begin(), names.end(), name);

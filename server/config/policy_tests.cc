@@ -94,6 +94,7 @@ policy::Principal PolicyUser::ToPrincipal() const {
   out.roles.assign(roles.begin(), roles.end());
   out.scopes.assign(scopes.begin(), scopes.end());
   out.claims.assign(claims.begin(), claims.end());
+  out.opaque_claims.assign(opaque_claims.begin(), opaque_claims.end());
   return out;
 }
 

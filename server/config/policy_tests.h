@@ -20,6 +20,8 @@ struct PolicyUser {
   std::vector<std::string> roles;
   std::vector<std::string> scopes;
   std::vector<std::pair<std::string, std::string>> claims;
+  // Those that are there and cannot be compared.
+  std::vector<std::string> opaque_claims;
 
   // Leaves out the roles and scopes that an issuer may not assert, as the server does. An
   // error if it may not speak for the tenant: the server refuses such a token.

@@ -12,7 +12,7 @@
 #include "gatehouse/config/v1/config.pb.h"
 #include "server/base/log.h"
 #include "server/base/text.h"
-#include "server/config/suggestion.h"
+#include "server/base/suggestion.h"
 
 namespace gatehouse::config {
 namespace {

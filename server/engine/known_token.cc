@@ -108,6 +108,11 @@ class Writer {
   char* next_;
 };
 
+template <typename T>
+size_t HeapBytes(const std::vector<T>& list) {
+  return list.capacity() > 0 ? HeapBytes(static_cast<const void*>(list.data())) : 0;
+}
+
 size_t HeapBytes(const policy::Principal::Names& names) {
   return names.capacity() > 1 ? HeapBytes(static_cast<const void*>(names.data())) : 0;
 }
@@ -137,10 +142,8 @@ std::shared_ptr<const KnownToken> MakeKnownToken(
   known->not_before = jwt.claims().not_before.value_or(absl::InfinitePast());
   known->audiences = audiences;
   known->heap_bytes = room.heap_bytes + HeapBytes(known->principal.roles) +
-                      HeapBytes(known->principal.scopes) +
-                      (known->principal.claims.capacity() > 0
-                           ? HeapBytes(static_cast<const void*>(known->principal.claims.data()))
-                           : 0);
+                      HeapBytes(known->principal.scopes) + HeapBytes(known->principal.claims) +
+                      HeapBytes(known->principal.opaque_claims);
   return known;
 }
 

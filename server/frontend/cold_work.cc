@@ -5,7 +5,7 @@
 namespace gatehouse::frontend {
 namespace {
 
-constexpr size_t kBounded = 2;
+constexpr size_t kBounded = 3;
 constexpr size_t kLanes = 2 * kBounded;
 
 }  // namespace
@@ -17,11 +17,17 @@ std::deque<ColdItem*>& ColdWork::ItemsOf(LaneOf& lane, size_t caller) {
   return lane.by_caller[caller];
 }
 
+ColdWork::Limits ColdWork::LimitsOf(Lane lane) const {
+  if (lane != Lane::kLargeQuestions) return limits_;
+  return {.per_caller = limits_.per_caller / 4, .in_all = limits_.in_all / 4};
+}
+
 ColdItem* ColdWork::Push(Lane lane, size_t caller, ColdItem& item) {
   LaneOf& place = Of(lane);
-  if (ItemsOf(place, caller).size() >= limits_.per_caller) return &item;
+  const Limits limits = LimitsOf(lane);
+  if (ItemsOf(place, caller).size() >= limits.per_caller) return &item;
   Add(place, caller, item);
-  return place.size > limits_.in_all ? TakeNewestOfFullest(place) : nullptr;
+  return place.size > limits.in_all ? TakeNewestOfFullest(place) : nullptr;
 }
 
 void ColdWork::PushAgain(Lane lane, size_t caller, ColdItem& item) {

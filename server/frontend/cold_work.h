@@ -13,13 +13,13 @@ class ColdItem {};
 // no signature checked: bounded, with a fair share for each caller. Callers are known
 // by small numbers. For one thread; owns no item.
 //
-// Revocations have a lane of their own, which a flood of questions does not fill, and
-// each lane has its own bounds. Lanes take turns, in a lane callers take turns, and a
-// caller's items are taken in their order.
+// Revocations have a lane of their own, which a flood of questions does not fill; so
+// have questions that take much memory; and each lane has its own bounds. Lanes take
+// turns, in a lane callers take turns, and a caller's items are taken in their order.
 class ColdWork {
  public:
-  enum class Lane { kQuestions, kRevocations };
-  // Of a lane.
+  enum class Lane { kQuestions, kRevocations, kLargeQuestions };
+  // Of a lane; that of large questions holds a quarter.
   struct Limits {
     size_t per_caller = 256;
     size_t in_all = 1024;
@@ -55,6 +55,7 @@ class ColdWork {
   static void Add(LaneOf& lane, size_t caller, ColdItem& item);
   static ColdItem* Take(LaneOf& lane);
   static ColdItem* TakeNewestOfFullest(LaneOf& lane);
+  Limits LimitsOf(Lane lane) const;
   LaneOf& Of(Lane lane) { return lanes_[static_cast<size_t>(lane)]; }
 
   const Limits limits_;

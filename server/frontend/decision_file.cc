@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/base/status_macros.h"
+#include "server/config/kept_files.h"
 
 namespace gatehouse::frontend {
 namespace {
@@ -25,8 +26,23 @@ absl::Status NoFile(absl::string_view path) {
   return absl::FailedPreconditionError(absl::StrCat(path, ": is not a file"));
 }
 
-// A pipe would block whoever opens it.
-bool MayBeOpened(mode_t mode) { return S_ISREG(mode) || S_ISCHR(mode); }
+// To be asked before anything is opened.
+absl::Status IsOfNobodyElse(const DecisionFile::Options& options) {
+  const config::KeptFile* const other = config::FindSame(options.path, options.kept);
+  if (other == nullptr) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat(options.path, ": is ", other->what, ", and is left alone"));
+}
+
+// Whether what `fd` holds may be appended to.
+absl::Status BeginsAsLog(absl::string_view path, int fd) {
+  char first = 0;
+  const ssize_t n = pread(fd, &first, 1, 0);
+  if (n < 0) return Failed(path, "cannot be read", errno);
+  if (n == 0 || first == '{') return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat(path, ": is no decision log: it does not begin with {"));
+}
 
 // The whole lines at the start of `lines` that fit into `room` bytes.
 size_t LinesWithin(absl::string_view lines, int64_t room) {
@@ -44,12 +60,18 @@ absl::StatusOr<DecisionFile> DecisionFile::Open(Options options) {
   return file;
 }
 
-absl::Status DecisionFile::Check(const std::string& path) {
+absl::Status DecisionFile::Check(const Options& options) {
+  const std::string& path = options.path;
+  GH_RETURN_IF_ERROR(IsOfNobodyElse(options));
   struct stat found{};
   if (stat(path.c_str(), &found) == 0) {
-    if (!MayBeOpened(found.st_mode)) return NoFile(path);
-    if (access(path.c_str(), W_OK) != 0) return Failed(path, "cannot be written", errno);
-    return absl::OkStatus();
+    if (!S_ISREG(found.st_mode)) return NoFile(path);
+    if (access(path.c_str(), R_OK | W_OK) != 0) return Failed(path, "cannot be written", errno);
+    const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0) return Failed(path, "cannot be opened", errno);
+    absl::Status begin = BeginsAsLog(path, fd);
+    close(fd);
+    return begin;
   }
   if (errno != ENOENT) return Failed(path, "cannot be opened", errno);
   const std::string parent = std::filesystem::path(path).parent_path().string();
@@ -67,7 +89,6 @@ absl::Status DecisionFile::Check(const std::string& path) {
 DecisionFile::DecisionFile(DecisionFile&& other) noexcept
     : options_(other.options_),
       fd_(std::exchange(other.fd_, -1)),
-      is_regular_(other.is_regular_),
       device_(other.device_),
       inode_(other.inode_),
       size_(other.size_),
@@ -83,20 +104,24 @@ void DecisionFile::Close() {
 absl::Status DecisionFile::OpenFile() {
   Close();
   const std::string& path = options_.path;
+  GH_RETURN_IF_ERROR(IsOfNobodyElse(options_));
   struct stat found{};
-  if (stat(path.c_str(), &found) == 0 && !MayBeOpened(found.st_mode)) return NoFile(path);
+  if (stat(path.c_str(), &found) == 0 && !S_ISREG(found.st_mode)) return NoFile(path);
   constexpr int kFlags = O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
   const int fd = open(path.c_str(), kFlags, S_IRUSR | S_IWUSR);
   if (fd < 0) return Failed(path, "cannot be opened", errno);
   fd_ = fd;
-  if (fstat(fd_, &found) != 0 || !MayBeOpened(found.st_mode)) {
+  if (fstat(fd_, &found) != 0 || !S_ISREG(found.st_mode)) {
     Close();
     return NoFile(path);
   }
-  is_regular_ = S_ISREG(found.st_mode);
+  if (absl::Status begin = BeginsAsLog(path, fd_); !begin.ok()) {
+    Close();
+    return begin;
+  }
   device_ = found.st_dev;
   inode_ = found.st_ino;
-  size_ = is_regular_ ? found.st_size : 0;
+  size_ = found.st_size;
   char last = '\n';
   if (size_ > 0 && pread(fd_, &last, 1, size_ - 1) != 1) {
     Close();
@@ -108,7 +133,6 @@ absl::Status DecisionFile::OpenFile() {
 
 absl::Status DecisionFile::FollowPath() {
   if (fd_ < 0) return OpenFile();
-  if (!is_regular_) return absl::OkStatus();
   struct stat found{};
   const bool is_there =
       stat(options_.path.c_str(), &found) == 0 && found.st_dev == device_ && found.st_ino == inode_;
@@ -162,7 +186,7 @@ absl::Status DecisionFile::Append(absl::string_view lines, int64_t& written) {
       GH_RETURN_IF_ERROR(Write("\n", taken));
       cut_off_ = false;
     }
-    size_t fitting = is_regular_ ? LinesWithin(lines, options_.max_bytes - size_) : lines.size();
+    size_t fitting = LinesWithin(lines, options_.max_bytes - size_);
     if (fitting == 0 && size_ > 0) {
       GH_RETURN_IF_ERROR(Rotate());
       fitting = LinesWithin(lines, options_.max_bytes);

@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "server/config/config.h"
 
 namespace gatehouse::frontend {
 
@@ -19,16 +21,18 @@ class DecisionFile {
   struct Options {
     std::string path;
     int64_t max_bytes = 0;
-    int keep_files = 0;  // 0: what is full is dropped
+    int keep_files = 0;                       // 0: what is full is dropped
+    std::vector<config::KeptFile> kept = {};  // never opened
   };
 
   // Opens the file, makes it if it is missing (for its owner alone), and ends a last
   // line that a crash has cut off.
-  //   FAILED_PRECONDITION  it cannot be: the system's reason, or it is no file
+  //   FAILED_PRECONDITION  it cannot be: the system's reason, or it is no regular file, one
+  //                        of `kept`, or a file that begins with no line of a log
   static absl::StatusOr<DecisionFile> Open(Options options);
 
   // What Open would need, without making or changing anything.
-  static absl::Status Check(const std::string& path);
+  static absl::Status Check(const Options& options);
 
   DecisionFile(DecisionFile&& other) noexcept;
   DecisionFile& operator=(DecisionFile&&) = delete;
@@ -52,7 +56,6 @@ class DecisionFile {
 
   const Options options_;
   int fd_ = -1;
-  bool is_regular_ = false;
   dev_t device_ = 0;
   ino_t inode_ = 0;
   int64_t size_ = 0;

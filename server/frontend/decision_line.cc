@@ -64,7 +64,7 @@ void WriteResourceFacts(JsonWriter& json, const policy::Question& question) {
 }
 
 // Of the claims every one that a policy tests, so that a reader knows which of them the
-// token lacked, and which nobody looked for.
+// token lacked, and which nobody looked for. One that cannot be compared is an empty object.
 void WritePrincipalFacts(JsonWriter& json, const engine::KnownToken& token) {
   const policy::Principal& principal = token.principal;
   json.Member("tenant", principal.tenant);
@@ -73,7 +73,13 @@ void WritePrincipalFacts(JsonWriter& json, const engine::KnownToken& token) {
   json.Key("claims");
   json.BeginObject();
   for (const jose::ClaimPath& path : token.rules().more_claims) {
-    json.Member(path.text(), principal.Claim(path.text()));
+    if (principal.IsOpaque(path.text())) {
+      json.Key(path.text());
+      json.BeginObject();
+      json.EndObject();
+    } else {
+      json.Member(path.text(), principal.Claim(path.text()));
+    }
   }
   json.EndObject();
 }

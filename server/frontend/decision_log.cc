@@ -27,8 +27,10 @@ absl::StatusOr<std::unique_ptr<DecisionLog>> DecisionLog::Open(const config::Dec
                                                                DecisionLogCounters& counters,
                                                                const Clock& clock,
                                                                size_t queue_bytes) {
-  auto file = DecisionFile::Open(
-      {.path = options.path, .max_bytes = options.max_bytes, .keep_files = options.keep_files});
+  auto file = DecisionFile::Open({.path = options.path,
+                                  .max_bytes = options.max_bytes,
+                                  .keep_files = options.keep_files,
+                                  .kept = options.kept});
   if (!file.ok()) return At(options.place, file.status());
   std::unique_ptr<DecisionLog> log(
       new DecisionLog(options, *std::move(file), counters, clock, queue_bytes));
@@ -37,7 +39,7 @@ absl::StatusOr<std::unique_ptr<DecisionLog>> DecisionLog::Open(const config::Dec
 }
 
 absl::Status DecisionLog::Check(const config::DecisionLog& options) {
-  return At(options.place, DecisionFile::Check(options.path));
+  return At(options.place, DecisionFile::Check({.path = options.path, .kept = options.kept}));
 }
 
 DecisionLog::DecisionLog(const config::DecisionLog& options, DecisionFile file,

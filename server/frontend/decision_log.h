@@ -75,6 +75,7 @@ class DecisionLog {
   // Whether it was opened for the same, wherever that stands in the configuration.
   bool IsFor(config::DecisionLog options) const {
     options.place = options_.place;
+    options.kept = options_.kept;
     return options == options_;
   }
 

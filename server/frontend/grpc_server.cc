@@ -1,5 +1,6 @@
 #include "server/frontend/grpc_server.h"
 
+#include <grpcpp/alarm.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/resource_quota.h>
 
@@ -30,7 +31,7 @@ using RawService = Rpc::WithRawMethod_Verify<
             Rpc::WithRawMethod_ImportRevocations<Rpc::WithRawMethod_BackupRevocations<
                 Rpc::WithRawMethod_Watch<Rpc::Service>>>>>>>>>>;
 
-// A token has 8 KiB at most, and each other field 4 KiB.
+// A token has 8 KiB at most, and each other field 4 KiB. Questions may be kept whole.
 constexpr int kMaxRequestBytes = 128 * 1024;
 
 // What all connections' buffers are to take: gRPC reads a whole message before anybody
@@ -45,6 +46,33 @@ constexpr int kHandshakeMillis = 5'000;
 // Calls of one method that a queue holds ready. More than come between two looks at
 // the queue are of no use, and each event costs a search among them.
 constexpr int kReady = 32;
+
+// Has a serving thread look for another ruleset, whether or not a call comes to it.
+class RulesNews final : public QueueEvent {
+ public:
+  // `in_flight` counts this while it is on its way, as it counts calls.
+  RulesNews(Worker& worker, std::atomic<int64_t>& in_flight)
+      : worker_(worker), in_flight_(in_flight) {}
+
+  // Thread-safe.
+  void Send() {
+    if (sent_.exchange(true)) return;  // that one will find the newest too
+    in_flight_.fetch_add(1, std::memory_order_relaxed);
+    alarm_.Set(worker_.queue, std::chrono::system_clock::now(), tag());
+  }
+
+  void OnEvent(bool /*ok*/) override {
+    sent_ = false;
+    worker_.rules.Current();
+    if (in_flight_.fetch_sub(1, std::memory_order_acq_rel) == 1) in_flight_.notify_all();
+  }
+
+ private:
+  Worker& worker_;
+  std::atomic<int64_t>& in_flight_;
+  std::atomic<bool> sent_ = false;
+  grpc::Alarm alarm_;
+};
 
 class CompletionQueueServer final : public GrpcServer {
  public:
@@ -92,6 +120,10 @@ class CompletionQueueServer final : public GrpcServer {
   }
 
   void Forget(const std::string& issuer) override { builtin_.Forget(issuer); }
+
+  void Refresh() override {
+    for (RulesNews& news : news_) news.Send();
+  }
 
   void Shutdown(absl::Duration grace) override {
     // For good: whatever is said later is not heard.
@@ -196,6 +228,7 @@ class CompletionQueueServer final : public GrpcServer {
                      void* tag) { raw_.RequestWatch(context, stream, its_queue, its_queue, tag); }))
           ->Start();
       builtin_.Start(*queue);
+      news_.emplace_back(worker, in_flight_);
       threads_.emplace_back([&worker] { Serve(worker); });
     }
   }
@@ -213,6 +246,7 @@ class CompletionQueueServer final : public GrpcServer {
   std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues_;
   std::unique_ptr<grpc::Server> server_;
   std::deque<Worker> workers_;
+  std::deque<RulesNews> news_;
   std::vector<std::unique_ptr<CallPool>> pools_;
   std::vector<std::unique_ptr<WatchHub>> hubs_;
   std::vector<std::thread> threads_;

@@ -38,6 +38,10 @@ class GrpcServer {
   // There is no such issuer any more. Thread-safe.
   virtual void Forget(const std::string& issuer) = 0;
 
+  // There is another ruleset: each serving thread lets go of the one before, soon and also
+  // when no call comes to it. Thread-safe. Not after Shutdown.
+  virtual void Refresh() = 0;
+
   // Says NOT_SERVING, takes no new calls, lets those in flight end within `grace`,
   // cancels the rest, and joins all threads. Must be called once, before destruction. The store
   // and the key sources must still be alive.

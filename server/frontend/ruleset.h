@@ -40,9 +40,9 @@ struct Ruleset {
 // never by whoever lets go of it last: that joins the threads of key sources.
 class Rulesets {
  public:
-  // What a serving thread asks, for each call, without a lock or anything shared with
-  // other threads until there is another ruleset. For one thread; what it gives may be
-  // let go on any.
+  // What a serving thread asks for each call, without a lock or anything shared until
+  // there is another ruleset. Holds the one that it gave last until it is asked again.
+  // For one thread; what it gives may be let go on any.
   class Reader {
    public:
     // `rulesets` outlives it, and what it gave.

@@ -10,9 +10,6 @@ using engine::KeyNews;
 
 namespace {
 
-// What a call may hold on to while it waits: a token and a question are far smaller.
-constexpr size_t kMaxKeptBytes = size_t{64} * 1024;
-
 // Until when a call may wait for keys: long enough before its deadline that its client
 // still hears that the keys are away. A deadline comes rounded up, by 1 % at most.
 std::chrono::system_clock::time_point EndOfWait(std::chrono::system_clock::time_point deadline) {
@@ -159,16 +156,34 @@ void UnaryCall::MakeRoom() {
   pool_.TopUp();
 }
 
-bool UnaryCall::CanBeKept() {
-  if (request_.Length() <= kMaxKeptBytes) return true;
+// A batch and a question with many facts may be as long as a message may be: refused
+// for their length, they could never be answered for a token that is new. A revocation
+// is a token and a sentence.
+size_t UnaryCall::MaxKeptBytes(ColdWork::Lane lane) {
+  switch (lane) {
+    case ColdWork::Lane::kRevocations:
+      return size_t{32} * 1024;
+    case ColdWork::Lane::kQuestions:
+      return size_t{64} * 1024;
+    case ColdWork::Lane::kLargeQuestions:
+      break;
+  }
+  return size_t{128} * 1024;
+}
+
+bool UnaryCall::CanBeKept(ColdWork::Lane& lane) {
+  using Lane = ColdWork::Lane;
+  const size_t length = request_.Length();
+  if (lane == Lane::kQuestions && length > MaxKeptBytes(lane)) lane = Lane::kLargeQuestions;
+  if (length <= MaxKeptBytes(lane)) return true;
   worker().metrics->CountRefusal(Refusal::kOverload);
   Fail({grpc::StatusCode::RESOURCE_EXHAUSTED,
-        "a request over 64 KiB cannot wait for its turn, or for the issuer's keys"});
+        "a revocation over 32 KiB cannot wait for its turn, or for the issuer's keys"});
   return false;
 }
 
 void UnaryCall::GoCold(ColdWork::Lane lane) {
-  if (!CanBeKept()) return;
+  if (!CanBeKept(lane)) return;
   MakeRoom();
   state_ = State::kCold;
   ColdWork& cold = worker().cold;
@@ -193,7 +208,7 @@ void UnaryCall::RunCold() {
 }
 
 void UnaryCall::WaitForKeys(keys::KeySource& source, ColdWork::Lane lane) {
-  if (!CanBeKept()) return;
+  if (!CanBeKept(lane)) return;
   MakeRoom();
   state_ = State::kWaiting;
   wait_ = std::make_shared<Wait>();

@@ -28,13 +28,16 @@ namespace gatehouse::frontend {
 // Those who wait for keys, on all threads. Together they are fewer than one source of
 // keys has places for, so that it never has to choose among callers itself; and half of
 // a pool's places at most, so that there is always room for tokens that are known.
-// Revocations are not crowded out by questions.
+// Revocations are not crowded out by questions. Requests of each kind are kept up to
+// UnaryCall::MaxKeptBytes: 352 MiB in all.
 struct KeyWaits {
   FairWaits& Of(ColdWork::Lane lane) {
-    return lane == ColdWork::Lane::kRevocations ? revocations : questions;
+    if (lane == ColdWork::Lane::kRevocations) return revocations;
+    return lane == ColdWork::Lane::kLargeQuestions ? large_questions : questions;
   }
 
-  FairWaits questions{4096};
+  FairWaits questions{3584};
+  FairWaits large_questions{512};
   FairWaits revocations{2048};
 };
 
@@ -110,6 +113,8 @@ class UnaryCall final : public QueueEvent, public ColdItem {
   // Holds no thread, and another call is accepted in its place. Ends the handler.
   void WaitForRevision(revocation::ChangeFeed& feed, int64_t revision, Shares& waits);
   bool waited_for_revision() const { return waited_for_revision_; }
+  // How long a request of a lane may be and still wait.
+  static size_t MaxKeptBytes(ColdWork::Lane lane);
 
   // For the queue's thread, when it is this call's turn.
   void RunCold();
@@ -139,7 +144,8 @@ class UnaryCall final : public QueueEvent, public ColdItem {
   // thread.
   void MakeRoom();
   // False if the request takes too much memory to be kept; the call is then refused.
-  bool CanBeKept();
+  // Moves a question that takes much to the lane of those.
+  bool CanBeKept(ColdWork::Lane& lane);
   void End(grpc::StatusCode status);
 
   CallPool& pool_;

@@ -228,16 +228,14 @@ void ReadMoreClaims(const JsonObject& object, const std::vector<ClaimPath>& path
     LookUp(object, absl::MakeSpan(&wanted, 1));
     if (!wanted.value.has_value()) continue;
     const JsonValue& value = *wanted.value;
-    std::string text;
-    if (const std::optional<absl::string_view> one = StringOf(value); one.has_value()) {
-      if (HasControlCharacter(*one) || one->size() > kMaxIdBytes) continue;
-      text = std::string(*one);
+    const std::optional<absl::string_view> text = StringOf(value);
+    if (text.has_value() && !HasControlCharacter(*text) && text->size() <= kMaxIdBytes) {
+      claims.more.emplace_back(path.text(), *text);
     } else if (value.is_bool() || value.is_number()) {
-      text = simdjson::minify(value);
+      claims.more.emplace_back(path.text(), simdjson::minify(value));
     } else {
-      continue;
+      claims.opaque.push_back(path.text());
     }
-    claims.more.emplace_back(path.text(), std::move(text));
   }
 }
 

@@ -14,7 +14,7 @@ namespace gatehouse::jose {
 // jti, email, cnf.
 absl::Status ReadRegisteredClaims(const JsonObject& object, Claims& claims);
 
-// Fills `claims.more`. `paths` outlive the claims.
+// Fills `claims.more` and `claims.opaque`. `paths` outlive the claims.
 void ReadMoreClaims(const JsonObject& object, const std::vector<ClaimPath>& paths, Claims& claims);
 
 // The claims that the issuer's configuration names.

@@ -91,9 +91,12 @@ struct Claims : TokenTimes {
   // How many roles and scopes the token has beside these, which its issuer may not assert.
   size_t not_believed = 0;
   // IssuerRules::more_claims that hold a text, a number or a truth value, as text
-  // without control characters, by the name in the rules. Those that are absent, null,
-  // too long or of another type are left out.
+  // without control characters, by the name in the rules. Those that are absent or null
+  // are left out.
   std::vector<std::pair<absl::string_view, std::string>> more;
+  // Those that are there and cannot be compared: of another type, too long, or with a
+  // control character.
+  std::vector<absl::string_view> opaque;
   std::string json;  // the whole claims set, as it stands in the token
 };
 

@@ -102,6 +102,8 @@ EasyHandle MakeRequest(const FetchRequest& request, const HeaderList& headers, T
   if (!request.ca_file.empty()) {
     option(CURLOPT_CAINFO, request.ca_file.c_str());
     option(CURLOPT_CAPATH, static_cast<const char*>(nullptr));
+    // Otherwise a file that was replaced would count for another day.
+    option(CURLOPT_CA_CACHE_TIMEOUT, 0L);
   }
   if (headers != nullptr) option(CURLOPT_HTTPHEADER, headers.get());
   option(CURLOPT_USERAGENT, "gatehouse/" GATEHOUSE_VERSION);

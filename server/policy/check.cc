@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "server/base/log.h"
+#include "server/base/suggestion.h"
 #include "server/base/text.h"
 #include "server/policy/check_conditions.h"
 #include "server/policy/check_table.h"
@@ -50,8 +51,9 @@ class Checker {
     if (policy_.resources.size() > kMaxResources) Mistake("resources", "are more than 4096");
     std::set<std::string> types;
     for (const Resource& resource : policy_.resources) CheckResource(resource, types);
+    WarnOfRolesThatStandOnce();
     for (const std::string& role : known_roles_) {
-      if (used_roles_.count(role) == 0) {
+      if (used_roles_.count(role) == 0 && stand_once_.count(role) == 0) {
         Warn(absl::StrCat("roles.", Segment(role)),
              "no rule names this role or one that it includes");
       }
@@ -72,29 +74,52 @@ class Checker {
     return wrong.empty();
   }
 
+  // Of a role, resource type or action, each of which stands for itself alone.
+  bool CheckOwnName(const std::string& path, absl::string_view name) {
+    if (name != "*") return CheckName(path, name);
+    Mistake(path, "there is no *; write each");
+    return false;
+  }
+
   void CheckRoles() {
     std::set<std::string> declared;
     for (const Role& role : policy_.roles) {
       const std::string path = absl::StrCat("roles.", Segment(role.name));
-      CheckName(path, role.name);
+      CheckOwnName(path, role.name);
       if (!declared.insert(role.name).second) Mistake(path, "is there twice");
       known_roles_.insert(role.name);
       std::set<std::string> seen;
       for (size_t i = 0; i < role.includes.size(); ++i) {
         const std::string inner = absl::StrCat(path, ".includes[", i, "]");
-        if (CheckName(inner, role.includes[i]) && !seen.insert(role.includes[i]).second) {
+        if (CheckOwnName(inner, role.includes[i]) && !seen.insert(role.includes[i]).second) {
           Mistake(inner, "is there twice");
         }
         known_roles_.insert(role.includes[i]);
+        included_at_[role.includes[i]].push_back(inner);
         includes_[role.name].push_back(role.includes[i]);
       }
     }
+    for (const std::string& role : declared) included_at_.erase(role);
     if (known_roles_.size() > kMaxRoles) Mistake("roles", "are more than 1024");
     for (const Role& role : policy_.roles) {
       if (Includes(role.name, role.name)) {
         Mistake(absl::StrCat("roles.", Segment(role.name)),
                 "includes itself, directly or through others");
       }
+    }
+  }
+
+  // Rules alone may name an included role, but one that nothing else does is a slip.
+  void WarnOfRolesThatStandOnce() {
+    for (const auto& [role, places] : included_at_) {
+      if (places.size() != 1 || named_roles_.count(role) > 0) continue;
+      stand_once_.insert(role);
+      std::vector<std::string> others(known_roles_.begin(), known_roles_.end());
+      others.erase(std::find(others.begin(), others.end(), role));
+      const std::string meant = Nearest(role, others);
+      Warn(places.front(),
+           absl::StrCat("the role ", Quoted(role), " is written nowhere else",
+                        meant.empty() ? "" : absl::StrCat("; did you mean ", Quoted(meant), "?")));
     }
   }
 
@@ -116,7 +141,7 @@ class Checker {
 
   void CheckResource(const Resource& resource, std::set<std::string>& types) {
     const std::string path = absl::StrCat("resources.", Segment(resource.type));
-    if (CheckName(path, resource.type) && resource.type.find('/') != std::string::npos) {
+    if (CheckOwnName(path, resource.type) && resource.type.find('/') != std::string::npos) {
       Mistake(path, "a resource type holds no slash: a resource is type/id");
     }
     if (!types.insert(resource.type).second) Mistake(path, "is there twice");
@@ -128,15 +153,20 @@ class Checker {
     if (resource.actions.size() > kMaxActions) Mistake(path + ".actions", "are more than 256");
     std::set<std::string> names;
     open_to_all_.clear();
+    open_to_tenant_.clear();
     for (const Action& action : resource.actions) {
       const std::string inner = absl::StrCat(path, ".actions.", Segment(action.name));
-      CheckName(inner, action.name);
+      CheckOwnName(inner, action.name);
       if (!names.insert(action.name).second) Mistake(inner, "is there twice");
       CheckAction(action, resource.tenancy, inner);
     }
     if (!open_to_all_.empty()) {
       Warn(path, absl::StrCat("is open to everybody who has a token: ",
                               absl::StrJoin(open_to_all_, ", ")));
+    }
+    if (!open_to_tenant_.empty()) {
+      Warn(path, absl::StrCat("is open to everybody of its tenant: ",
+                              absl::StrJoin(open_to_tenant_, ", ")));
     }
   }
 
@@ -202,14 +232,20 @@ class Checker {
         Warn(inner, "allows everybody, so that the other rules of allow say nothing");
       }
     }
-    if (!by_one_rule && !of_one_tenant && !action.is_public && ways.size() > 1 &&
-        IsAlwaysTrue({.kind = Condition::Kind::kAny, .inner = std::move(ways)})) {
+    const bool by_several = !by_one_rule && ways.size() > 1 &&
+                            IsAlwaysTrue({.kind = Condition::Kind::kAny, .inner = std::move(ways)});
+    if (action.is_public && (of_one_tenant || (!by_one_rule && !by_several))) {
+      Warn(path + ".public",
+           "is not needed: its rules do not allow everybody who has a token; leave it out");
+    }
+    if (by_several && !of_one_tenant && !action.is_public) {
       Mistake(path + ".allow",
               "its rules together allow everybody who has a token; if that is meant, say public: "
               "true");
     }
-    if (by_one_rule && !of_one_tenant && action.is_public && action.deny.empty()) {
-      open_to_all_.push_back(log::Escape(action.name, 64));
+    if (!(by_one_rule || by_several) || !action.deny.empty()) return;
+    if (of_one_tenant || action.is_public) {
+      (of_one_tenant ? open_to_tenant_ : open_to_all_).push_back(log::Escape(action.name, 64));
     }
   }
 
@@ -247,7 +283,11 @@ class Checker {
 
   void CheckWho(const Who& who, const std::string& path) {
     if (who.kind == Who::Kind::kOwner || who.kind == Who::Kind::kAuthenticated) return;
-    if (!CheckName(path, who.name) || who.kind != Who::Kind::kRole) return;
+    if (who.kind != Who::Kind::kRole) {
+      CheckName(path, who.name);
+      return;
+    }
+    if (!CheckOwnName(path, who.name)) return;
     if (known_roles_.count(who.name) == 0) {
       Mistake(path, absl::StrCat("the role ", Quoted(who.name),
                                  " is not among policy.roles; write it there, if only as \"",
@@ -291,10 +331,15 @@ class Checker {
   const Definition& policy_;
   const std::vector<std::string>& issuers_;
   std::set<std::string> known_roles_;
+  // The roles that stand in includes only, or in rules too, and where they are included.
+  std::map<std::string, std::vector<std::string>> included_at_;
+  std::set<std::string> stand_once_;   // of these, in one `includes` and nowhere else
   std::set<std::string> named_roles_;  // by a rule
   std::set<std::string> used_roles_;   // these, and those that include them
   std::map<std::string, std::vector<std::string>> includes_;
-  std::vector<std::string> open_to_all_;  // the actions of the resource that is looked at
+  // Actions of the resource that is looked at.
+  std::vector<std::string> open_to_all_;
+  std::vector<std::string> open_to_tenant_;
   Findings out_;
 };
 
@@ -305,20 +350,28 @@ void AddClaims(const Condition& condition, std::set<std::string>& out) {
   if (condition.kind == Condition::Kind::kEqualsClaim) out.insert(condition.values.front());
 }
 
+void AddClaims(const Action& action, std::set<std::string>& out) {
+  for (const std::vector<Rule>* rules : {&action.allow, &action.deny}) {
+    for (const Rule& rule : *rules) {
+      for (const Condition& condition : rule.when) AddClaims(condition, out);
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> ClaimsOf(const Definition& policy) {
   std::set<std::string> out;
   for (const Resource& resource : policy.resources) {
-    for (const Action& action : resource.actions) {
-      for (const std::vector<Rule>* rules : {&action.allow, &action.deny}) {
-        for (const Rule& rule : *rules) {
-          for (const Condition& condition : rule.when) AddClaims(condition, out);
-        }
-      }
-    }
+    for (const Action& action : resource.actions) AddClaims(action, out);
   }
   return {out.begin(), out.end()};
+}
+
+bool TestsClaims(const Action& action) {
+  std::set<std::string> claims;
+  AddClaims(action, claims);
+  return !claims.empty();
 }
 
 Findings Check(const Definition& policy, const std::vector<std::string>& issuers) {

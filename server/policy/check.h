@@ -16,6 +16,7 @@ inline constexpr size_t kMaxConditionDepth = 16;
 
 // The names and paths of the claims that conditions test, each once, in order.
 std::vector<std::string> ClaimsOf(const Definition& policy);
+bool TestsClaims(const Action& action);
 
 // Something about a policy, and where: "resources.task.actions.read.allow[0]".
 struct Finding {

@@ -1,6 +1,7 @@
 #include "server/policy/check_conditions.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <set>
 #include <string>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/string_view.h"
 #include "server/policy/truth.h"
 
 namespace gatehouse::policy {
@@ -18,6 +20,13 @@ using Value = std::pair<Condition::Of, std::string>;
 
 // Of one condition.
 constexpr size_t kMaxWorlds = 1024;
+
+// What every token has, as a text or a number. Not `aud`, which may be a list.
+bool IsAlwaysThere(const Value& value) {
+  constexpr std::array<absl::string_view, 6> kNames = {"sub", "/sub", "iss", "/iss", "exp", "/exp"};
+  return value.first == Condition::Of::kClaim &&
+         std::find(kNames.begin(), kNames.end(), value.second) != kNames.end();
+}
 
 // The texts that each value of the condition is compared with.
 using Constants = std::map<Value, std::set<std::string>>;
@@ -91,7 +100,8 @@ class Worlds {
     for (const Known& known : values_) {
       if (known.constants == &constants) return known;
     }
-    values_.push_back({&constants, Choose(constants.size() + 2)});
+    const size_t first = IsAlwaysThere(value) ? 1 : 0;
+    values_.push_back({&constants, first + Choose(constants.size() + 2 - first)});
     return values_.back();
   }
 

@@ -11,7 +11,7 @@ namespace {
 
 using Kind = Condition::Kind;
 
-// Empty if it is absent.
+// Empty if it is absent or cannot be compared.
 absl::string_view ValueOf(const Condition& condition, const Principal& principal,
                           const Question& question) {
   if (condition.of == Condition::Of::kClaim) return principal.Claim(condition.name);
@@ -40,7 +40,10 @@ Truth CompareNumber(const Condition& condition, absl::string_view value) {
 
 Truth Compare(const Condition& condition, const Principal& principal, const Question& question) {
   const absl::string_view value = ValueOf(condition, principal, question);
-  if (condition.kind == Kind::kPresent) return ToTruth(!value.empty());
+  if (condition.kind == Kind::kPresent) {
+    return ToTruth(!value.empty() ||
+                   (condition.of == Condition::Of::kClaim && principal.IsOpaque(condition.name)));
+  }
   if (value.empty()) return Truth::kUnknown;
   switch (condition.kind) {
     case Kind::kEquals:

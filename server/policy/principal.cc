@@ -17,6 +17,7 @@ Principal PrincipalOf(const jose::VerifiedJwt& jwt) {
       .issue_time = claims.issue_time,
       .expire_time = claims.expire_time,
       .claims = {claims.more.begin(), claims.more.end()},
+      .opaque_claims = claims.opaque,
   };
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -30,8 +31,14 @@ struct Principal {
   absl::Time expire_time;
   // The other claims that the policy asks for, by the name or path that it uses.
   std::vector<std::pair<absl::string_view, absl::string_view>> claims = {};
+  // Those of them that are there and cannot be compared, as an object.
+  std::vector<absl::string_view> opaque_claims = {};
 
-  // Empty if it is absent.
+  bool IsOpaque(absl::string_view name) const {
+    return std::find(opaque_claims.begin(), opaque_claims.end(), name) != opaque_claims.end();
+  }
+
+  // Empty if it is absent or cannot be compared.
   absl::string_view Claim(absl::string_view name) const {
     for (const auto& [key, value] : claims) {
       if (key == name) return value;

@@ -26,8 +26,10 @@ constexpr absl::string_view kHeader =
 --   SELECT set_config('gatehouse.principal', $1, true)
 -- where $1 is the JSON text
 --   {"issuer": "", "subject": "", "tenant": "", "roles": [], "scopes": [], "claims": {}}
--- and "claims" are the token's, as Gatehouse gives them on request. Every member is
--- needed (a tenant may be null). What is missing, empty or malformed selects no row.
+-- or protobuf's JSON of what Verify said of it. Issuer and subject must be there; without
+-- a tenant, roles or scopes there are none of them. "claims" are the token's, as an object
+-- or as its text, which Verify gives on request (with_claims); where rules test claims,
+-- without any there is no row. What is malformed selects no row.
 --
 -- What this does not hold:
 -- * Superusers and roles with BYPASSRLS pass: the backend must be neither.
@@ -142,7 +144,7 @@ absl::StatusOr<std::string> RowLevelSecurity(const Definition& policy,
   const CompiledRoles roles = CompileRoles(policy.roles);
   std::string out(kHeader);
   if (const std::vector<std::string> claims = ClaimsOf(policy); !claims.empty()) {
-    absl::StrAppend(&out, "-- Claims that the policy tests, and that must be given: ",
+    absl::StrAppend(&out, "-- Claims that the policy tests, so that claims must be given: ",
                     log::Escape(absl::StrJoin(claims, ", "), 4096), "\n");
   }
   absl::StrAppend(&out, "\n", RlsFunctions());

@@ -13,20 +13,26 @@ CREATE OR REPLACE FUNCTION gatehouse.principal() RETURNS json
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $gatehouse$
 DECLARE
   given json;
+  claims json;
 BEGIN
   given := current_setting('gatehouse.principal', true)::json;
   PERFORM given::text::jsonb;
+  claims := given -> 'claims';
+  IF json_typeof(claims) = 'string' THEN  -- the text of an object, as Verify gives it
+    claims := nullif(given ->> 'claims', '')::json;
+    PERFORM claims::text::jsonb;
+  END IF;
   IF json_typeof(given) = 'object'
      AND json_typeof(given -> 'issuer') = 'string' AND given ->> 'issuer' <> ''
      AND json_typeof(given -> 'subject') = 'string' AND given ->> 'subject' <> ''
      AND coalesce(json_typeof(given -> 'tenant'), 'null') IN ('string', 'null')
-     AND json_typeof(given -> 'roles') = 'array'
+     AND coalesce(json_typeof(given -> 'roles'), 'array') = 'array'
      AND NOT EXISTS (SELECT FROM json_array_elements(given -> 'roles') AS one
                      WHERE json_typeof(one) <> 'string')
-     AND json_typeof(given -> 'scopes') = 'array'
+     AND coalesce(json_typeof(given -> 'scopes'), 'array') = 'array'
      AND NOT EXISTS (SELECT FROM json_array_elements(given -> 'scopes') AS one
                      WHERE json_typeof(one) <> 'string')
-     AND json_typeof(given -> 'claims') = 'object' THEN
+     AND coalesce(json_typeof(claims), 'object') = 'object' THEN
     RETURN given;
   END IF;
   RETURN NULL;
@@ -56,11 +62,24 @@ LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS
                  WHERE one COLLATE "C" = ANY (names))
 $gatehouse$;
 
--- A claim that is a text, a number or a boolean; else NULL.
-CREATE OR REPLACE FUNCTION gatehouse.claim_json(VARIADIC path text[]) RETURNS json
+-- NULL where they are left out.
+CREATE OR REPLACE FUNCTION gatehouse.claims() RETURNS json
+LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $gatehouse$
+  SELECT CASE json_typeof(who -> 'claims') WHEN 'object' THEN who -> 'claims'
+         ELSE nullif(who ->> 'claims', '')::json END
+  FROM (SELECT gatehouse.principal()) AS given (who)
+$gatehouse$;
+
+CREATE OR REPLACE FUNCTION gatehouse.knows_claims() RETURNS boolean
+LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $gatehouse$
+  SELECT gatehouse.claims() IS NOT NULL
+$gatehouse$;
+
+-- A claim of any kind; NULL if it is absent, null or an empty text.
+CREATE OR REPLACE FUNCTION gatehouse.any_claim(VARIADIC path text[]) RETURNS json
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $gatehouse$
 DECLARE
-  found json := gatehouse.principal() -> 'claims';
+  found json := gatehouse.claims();
   name text;
 BEGIN
   FOREACH name IN ARRAY path LOOP
@@ -69,22 +88,26 @@ BEGIN
     END IF;
     found := found -> name;
   END LOOP;
-  IF json_typeof(found) = 'string' THEN
-    IF found #>> '{}' = '' OR octet_length(found #>> '{}') > 1024
-       OR (found #>> '{}') COLLATE "C" ~ '[\u0001-\u001f\u007f-\u009f]' THEN
-      RETURN NULL;
-    END IF;
-    RETURN found;
+  IF json_typeof(found) = 'null' OR (json_typeof(found) = 'string' AND found #>> '{}' = '') THEN
+    RETURN NULL;
   END IF;
-  IF json_typeof(found) IN ('number', 'boolean') THEN
-    RETURN found;
-  END IF;
-  RETURN NULL;
+  RETURN found;
 END $gatehouse$;
 
+-- A claim that is a text, a number or a boolean; else NULL.
+CREATE OR REPLACE FUNCTION gatehouse.claim_json(VARIADIC path text[]) RETURNS json
+LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $gatehouse$
+  SELECT CASE json_typeof(one) WHEN 'number' THEN one WHEN 'boolean' THEN one
+         WHEN 'string' THEN CASE WHEN octet_length(one #>> '{}') <= 1024
+           AND (one #>> '{}') COLLATE "C" !~ '[\u0001-\u001f\u007f-\u009f]' THEN one END END
+  FROM (SELECT gatehouse.any_claim(VARIADIC path)) AS claim (one)
+$gatehouse$;
+
+-- NULL where no claims are given: that one is absent must not be believed then.
 CREATE OR REPLACE FUNCTION gatehouse.has_claim(VARIADIC path text[]) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp AS $gatehouse$
-  SELECT gatehouse.claim_json(VARIADIC path) IS NOT NULL
+  SELECT CASE WHEN gatehouse.knows_claims()
+         THEN gatehouse.any_claim(VARIADIC path) IS NOT NULL END
 $gatehouse$;
 
 -- As text. A number that is not plainly an integer has several forms: NULL.

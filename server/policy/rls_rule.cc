@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "server/base/status_macros.h"
 #include "server/jose/claim_path.h"
+#include "server/policy/check.h"
 #include "server/policy/sql_column.h"
 #include "server/policy/sql_literal.h"
 
@@ -181,6 +182,8 @@ absl::StatusOr<std::string> RlsCondition(const Resource& resource, const Action&
   const RuleWriter writer(*resource.table, roles);
   GH_ASSIGN_OR_RETURN(const std::string known, Array(issuers));
   std::vector<std::string> all = {Call("is_from", known)};
+  // Left out, a claim would look absent.
+  if (TestsClaims(action)) all.push_back(Call("knows_claims", ""));
   if (resource.tenancy != Tenancy::kNone) {
     GH_ASSIGN_OR_RETURN(std::string tenancy, writer.Write(resource.tenancy));
     all.push_back(std::move(tenancy));

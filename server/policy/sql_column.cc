@@ -62,12 +62,12 @@ absl::StatusOr<std::string> SqlColumns::Related(const std::string& relation,
   // Must not hide the table's own name.
   const absl::string_view alias =
       UnqualifiedTable() == "gatehouse_r" ? "gatehouse_s" : "gatehouse_r";
+  const auto joined = [&](const std::string& column) {
+    return Bytes(absl::StrCat(alias, ".\"", column, "\""));
+  };
   return absl::StrCat("EXISTS (SELECT 1 FROM ", QuotedTable(join.table), " AS ", alias, " WHERE ",
-                      alias, ".\"", join.resource, "\" = ", Qualified(table_.id), " AND CAST(",
-                      alias, ".\"", join.subject,
-                      dialect_ == Dialect::kPostgres ? "\" AS text) COLLATE \"C\" = "
-                                                     : "\" AS TEXT) COLLATE BINARY = ",
-                      subject, ")");
+                      joined(join.resource), " = ", Bytes(Qualified(table_.id)), " AND ",
+                      joined(join.subject), " = ", subject, ")");
 }
 
 std::string SqlColumns::BeginsWith(absl::string_view text, absl::string_view prefix,
@@ -86,9 +86,14 @@ absl::StatusOr<const Column*> SqlColumns::Find(const std::string& attribute) con
 
 std::string SqlColumns::TextOf(const Column& column) const {
   if (dialect_ == Dialect::kPostgres) {
-    return absl::StrCat("NULLIF(CAST(", Qualified(column.name), " AS text) COLLATE \"C\", '')");
+    return absl::StrCat("NULLIF(", Bytes(Qualified(column.name)), ", '')");
   }
   return absl::StrCat("NULLIF(CAST(", Qualified(column.name), " AS TEXT), '') COLLATE BINARY");
+}
+
+std::string SqlColumns::Bytes(const std::string& column) const {
+  return dialect_ == Dialect::kPostgres ? absl::StrCat("CAST(", column, " AS text) COLLATE \"C\"")
+                                        : absl::StrCat("CAST(", column, " AS TEXT) COLLATE BINARY");
 }
 
 std::string SqlColumns::Qualified(absl::string_view column) const {

@@ -24,6 +24,7 @@ class SqlColumns {
   // NULL beyond the range that the engine compares in.
   absl::StatusOr<std::string> Number(const std::string& attribute) const;
   // Whether the relation's join table has a row for this row and `subject`, which is SQL.
+  // The ids are compared byte by byte too: "a" is not "A", "1" not "01".
   absl::StatusOr<std::string> Related(const std::string& relation, absl::string_view subject) const;
 
   // `text` and `prefix` are SQL, the latter of so many characters.
@@ -32,6 +33,8 @@ class SqlColumns {
  private:
   absl::StatusOr<const Column*> Find(const std::string& attribute) const;
   std::string TextOf(const Column& column) const;
+  // `column` as text that compares byte by byte.
+  std::string Bytes(const std::string& column) const;
   std::string Qualified(absl::string_view column) const;
   absl::string_view UnqualifiedTable() const;
 

@@ -1,6 +1,5 @@
 #include "server/base/file_watch.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -12,8 +11,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Look = FileWatch::Look;
-using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 
 class FileWatchTest : public ::testing::Test {
  protected:
@@ -89,18 +86,27 @@ TEST_F(FileWatchTest, ALinkThatIsTurnedElsewhereIsAChange) {
   ExpectChangedOnce(all);
 }
 
-TEST_F(FileWatchTest, AFileThatVanishesIsMissedUntilItIsBack) {
+TEST_F(FileWatchTest, AFileThatVanishesIsAChangeAndHidesNoOther) {
   FileWatch watch({Write("a", "1"), Write("b", "1")});
+  EXPECT_TRUE(watch.Found(Path("a")));
   fs::remove(Path("a"));
-  EXPECT_EQ(watch.LookAgain(), Look::kGone);
-  EXPECT_THAT(watch.gone(), ElementsAre(Path("a")));
+  ExpectChangedOnce(watch);
+  EXPECT_FALSE(watch.Found(Path("a")));
+  EXPECT_TRUE(watch.Found(Path("b")));
   Replace("b", "2");
-  EXPECT_EQ(watch.LookAgain(), Look::kGone);
-  watch.Settle();
-  EXPECT_EQ(watch.LookAgain(), Look::kGone);
+  ExpectChangedOnce(watch);
   Write("a", "1");
   ExpectChangedOnce(watch);
-  EXPECT_THAT(watch.gone(), IsEmpty());
+  EXPECT_TRUE(watch.Found(Path("a")));
+  EXPECT_FALSE(watch.Found(Path("c")));
+}
+
+TEST_F(FileWatchTest, AFileThatIsMissingForALookIsBeingReplaced) {
+  FileWatch watch({Write("a", "1")});
+  fs::remove(Path("a"));
+  EXPECT_EQ(watch.LookAgain(), Look::kChanging);
+  Write("a", "2");
+  ExpectChangedOnce(watch);
 }
 
 TEST_F(FileWatchTest, AFileThatAppearsIsAChange) {

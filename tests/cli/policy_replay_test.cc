@@ -133,7 +133,7 @@ TEST_F(PolicyReplayTest, WhatCannotBeDecidedAgainIsCountedByReason) {
 TEST_F(PolicyReplayTest, AClaimThatTheTokenLackedIsKnown) {
   const auto close = [](absl::string_view team) {
     return With({{R"("action":"read")", R"("action":"close")"},
-                 {R"("claims":{})", absl::StrCat(R"("claims":{"team":")", team, "\"}")}});
+                 {R"("claims":{})", absl::StrCat(R"("claims":{"team":)", team, "}")}});
   };
   EXPECT_THAT(Replay(close("blue")).out, HasSubstr("1 decisions replayed: 1 unchanged"));
   EXPECT_THAT(Replay(close("")).out, HasSubstr("0 unchanged, 0 would be allowed, 1 would be"));

@@ -73,7 +73,7 @@ CREATE POLICY gatehouse_select ON "app"."tasks" FOR SELECT
     (SELECT gatehouse.is_from(ARRAY['https://issuer.example']::text[]))
     AND ((TRUE AND ((SELECT gatehouse.claim('a', 'b')) COLLATE "C" IN ('it''s'))) IS FALSE)
     AND (((NULLIF(CAST("tasks"."owner_id" AS text) COLLATE "C", '') = (SELECT gatehouse.subject())))
-      OR (EXISTS (SELECT 1 FROM "task_editors" AS gatehouse_r WHERE gatehouse_r."task_id" = "tasks"."id" AND CAST(gatehouse_r."user_id" AS text) COLLATE "C" = (SELECT gatehouse.subject())))));
+      OR (EXISTS (SELECT 1 FROM "task_editors" AS gatehouse_r WHERE CAST(gatehouse_r."task_id" AS text) COLLATE "C" = CAST("tasks"."id" AS text) COLLATE "C" AND CAST(gatehouse_r."user_id" AS text) COLLATE "C" = (SELECT gatehouse.subject())))));
 -- task: close
 CREATE POLICY gatehouse_delete ON "app"."tasks" FOR DELETE
   USING (

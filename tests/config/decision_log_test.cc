@@ -1,14 +1,17 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "server/config/config.h"
+#include "tests/revocation/temp_folder.h"
 
 namespace gatehouse::config {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
@@ -51,6 +54,91 @@ TEST(DecisionLogConfigTest, ZeroIsNotTheDefault) {
   EXPECT_EQ(log.allowed_percent, 0);
   EXPECT_EQ(log.denials_per_second, 0);
   EXPECT_TRUE(log.without_facts);
+}
+
+// The log at `path` in the folder of a configuration that names a file of each kind.
+std::string RefusedOf(const revocation::TempFolder& folder, const std::string& path) {
+  const auto config = ParseConfig(absl::StrCat(R"(issuers:
+  - issuer: https://one.example
+    audiences: [api]
+    algorithms: [EdDSA]
+    keys: {jwks_url: "https://one.example/jwks", ca_file: ca.pem}
+    may_assert: {roles: any, scopes: any, tenants: any}
+    development: {private_key_file: dev.pem}
+  - issuer: https://two.example
+    audiences: [api]
+    algorithms: [HS256]
+    keys: {secret_file: now.secret, previous_secret_file: old.secret}
+    may_assert: {roles: any, scopes: any, tenants: any}
+  - issuer: https://three.example
+    audiences: [api]
+    algorithms: [EdDSA]
+    keys: {jwks_file: jwks.json}
+    may_assert: {roles: any, scopes: any, tenants: any}
+callers: [{name: api, token_file: api.token, may: [verify]}]
+policy: {path: policies}
+shadow: {policy: {path: try.yaml}}
+revocations: {sqlite: {path: a.db}}
+decision_log: {keep_files: 3, path: )",
+                                               path, "}\n"),
+                                  folder.File("g.yaml"));
+  return config.ok() ? "" : std::string(config.status().message());
+}
+
+class LogAmongFiles : public ::testing::Test {
+ protected:
+  LogAmongFiles() {
+    const std::string policy =
+        "resources: {task: {issuers: [https://one.example], actions: {read: {allow: [owner]}}}}\n";
+    std::filesystem::create_directory(folder_.File("policies"));
+    revocation::TempFolder::WriteFile(folder_.File("policies/p.yaml"), policy);
+    revocation::TempFolder::WriteFile(folder_.File("try.yaml"), policy);
+  }
+  const revocation::TempFolder folder_;
+};
+
+TEST_F(LogAmongFiles, MayHaveAFileOfItsOwn) {
+  revocation::TempFolder::WriteFile(folder_.File("d"), "{}\n");
+  revocation::TempFolder::WriteFile(folder_.File("d.1"), "{}\n");
+  for (const char* path : {"d", "a.db.log", "policies/d.jsonl"}) {
+    EXPECT_EQ(RefusedOf(folder_, path), "") << path;
+  }
+}
+
+TEST_F(LogAmongFiles, MayBeNoFileThatIsKeptForElse) {
+  for (const bool there : {false, true}) {
+    for (const char* path :
+         {"a.db", "a.db-wal", "a.db-shm", "a.db-journal", "./a.db", "policies/../a.db", "g.yaml",
+          "policies", "policies/p.yaml", "policies/new.yml", "try.yaml", "api.token", "ca.pem",
+          "dev.pem", "now.secret", "old.secret", "jwks.json"}) {
+      EXPECT_THAT(RefusedOf(folder_, path), AllOf(HasSubstr("g.yaml:22: decision_log.path: "),
+                                                  HasSubstr("decisions need a file of their own")))
+          << path << there;
+    }
+    if (there) break;
+    for (const char* name : {"a.db", "a.db-wal", "api.token", "ca.pem", "jwks.json"}) {
+      revocation::TempFolder::WriteFile(folder_.File(name), "{}");
+    }
+  }
+}
+
+TEST_F(LogAmongFiles, MayBeNoLinkToOne) {
+  std::filesystem::create_symlink("a.db", folder_.File("soft"));
+  EXPECT_THAT(RefusedOf(folder_, "soft"), HasSubstr("soft is the database;"));
+  revocation::TempFolder::WriteFile(folder_.File("a.db"), "{");
+  std::filesystem::create_hard_link(folder_.File("a.db"), folder_.File("hard"));
+  EXPECT_THAT(RefusedOf(folder_, "soft"), HasSubstr("soft is the database;"));
+  EXPECT_THAT(RefusedOf(folder_, "hard"), HasSubstr("hard is the database;"));
+}
+
+TEST_F(LogAmongFiles, IsNotRenamedOverOneNorOntoItself) {
+  std::filesystem::create_symlink("a.db", folder_.File("d.3"));
+  EXPECT_THAT(RefusedOf(folder_, "d"), HasSubstr("d.3 is the database;"));
+  std::filesystem::rename(folder_.File("d.3"), folder_.File("d.4"));
+  EXPECT_EQ(RefusedOf(folder_, "d"), "");
+  revocation::TempFolder::WriteFile(folder_.File("d"), "{}\n");
+  std::filesystem::create_hard_link(folder_.File("d"), folder_.File("d.1"));
+  EXPECT_THAT(RefusedOf(folder_, "d"), HasSubstr("d.1 is the same file as "));
 }
 
 TEST(ShadowConfigTest, IsReadAsThePolicyIsAndItsClaimsAreKept) {

@@ -92,6 +92,8 @@ TEST(MayAssertConfig, WhatIsNoListOfNamesIsRefused) {
   EXPECT_THAT(message("[any, none]"), HasSubstr(place + "[0]: any must stand alone"));
   EXPECT_EQ(message("[admin, user, admin]"), place + "[2]: \"admin\" is listed twice");
   EXPECT_EQ(message("[\"\"]"), place + "[0]: must not be empty");
+  EXPECT_EQ(message("[admin, \"*\"]"),
+            place + "[1]: there is no *; for whatever the token says write any");
   EXPECT_EQ(message("\"\""), place + "[0]: must not be empty");
   EXPECT_THAT(message("[\"a\\nb\"]"), HasSubstr(place + "[0]: holds a control character"));
   EXPECT_THAT(message("\"a\\x7Fb\""), HasSubstr(place + ": holds a control character"));

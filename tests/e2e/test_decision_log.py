@@ -1,8 +1,10 @@
 """Decisions written down, and decided again under another policy."""
 
 import json
+import os
 import random
 import re
+import signal
 import subprocess
 
 import grpc
@@ -111,8 +113,10 @@ def test_denials_beyond_the_rate_are_counted_and_told(logging, hmac_issuer):
     assert sum(line.get("lost", 0) for line in lines) == 990
 
 
-def test_full_disk_changes_no_answer_and_is_counted(logging, hmac_issuer):
-    server = logging(path="/dev/full")
+def test_file_that_cannot_grow_changes_no_answer_and_is_counted(logging, hmac_issuer, tmp_path):
+    (tmp_path / "full").write_text("{}\n" * 349_525)  # one MiB, less a byte
+    (tmp_path / "full.1" / "in the way").mkdir(parents=True)
+    server = logging(path=str(tmp_path / "full"), max_mib=1, keep_files=1)
     token = hmac_issuer.token()
     for n in range(20):
         assert_allowed(server.client.authorize(token, f"task/{n}", "ada"))
@@ -160,13 +164,37 @@ def test_path_that_cannot_be_is_refused_with_its_place(make_server, hmac_issuer,
     assert list((server.folder / "missing").iterdir()) == [], "--check makes nothing"
 
 
+def test_log_that_is_pointed_at_the_database_leaves_it_locked(logging, hmac_issuer):
+    server = logging()
+    token = hmac_issuer.token()
+    good = yaml.safe_load(server.config.read_text())
+    database = good["revocations"]["sqlite"]["path"]
+    link = server.folder / "link"
+    link.symlink_to(server.folder / database)
+    refused = 'gatehouse_config_reloads_total{result="refused"}'
+    for path in (database, f"{database}-wal", "link", "gatehouse.yaml"):
+        before = metric(server, refused)
+        log = {**good["decision_log"], "path": path}
+        server.config.write_text(yaml.safe_dump({**good, "decision_log": log}))
+        os.kill(server.pid, signal.SIGHUP)
+        wait_until(lambda: metric(server, refused) > before, f"{path} to be refused")
+        checked = run("--check", server.config)
+        assert checked.returncode == 1
+        assert re.search(r"gatehouse.yaml:\d+: decision_log.path: .* is ", checked.stderr)
+    second = server.folder / "second.yaml"
+    second.write_text(yaml.safe_dump({**good, "decision_log": {"path": "other.jsonl"}}))
+    started = run("--config", second)
+    assert started.returncode == 1 and database in started.stderr, started.stderr
+    assert_allowed(server.client.authorize(token, "task/1", "ada"))
+
+
 def test_without_facts_nothing_can_be_replayed(logging, hmac_issuer):
     server = logging(without_facts=True)
     server.client.authorize(hmac_issuer.token(), "task/1", "secret-owner")
     server.stop()
     assert "secret-owner" not in (server.folder / "decisions.jsonl").read_text()
     replayed = replay(server)
-    assert replayed.returncode == 0
+    assert replayed.returncode == 2
     assert "0 decisions replayed" in replayed.stdout
     assert "1 cannot be replayed: 1 without facts" in replayed.stdout
 

@@ -2,12 +2,16 @@
 the calls that replace a backend's own checks parse, ask, and fail closed.
 
 A yaml block that begins with `policy:` is a policy, one that begins with `tests:` is about
-the policy before it; other blocks are fragments or other programs' files.
+the policy before it. In policy.md, all others are fragments that continue the first policy:
+one that is indented its `resources:`, the rest the whole file. In migration.md, others are
+other programs' files.
 """
 
 import asyncio
 import dataclasses
+import json
 import os
+import shlex
 import subprocess
 import sys
 import types
@@ -18,14 +22,16 @@ import yaml
 from support.places import E2E, NODE, REPOSITORY, program
 from support.readme import Fence, fences_of
 
+README = REPOSITORY / "README.md"
 DOCS = [REPOSITORY / "docs" / name for name in ("migration.md", "policy.md")]
-MIGRATION = DOCS[0]
+MIGRATION, POLICY = DOCS
 CONFIG = """\
 issuers:
   - issuer: https://demo.gatehouse.example
     audiences: [demo]
     algorithms: [EdDSA]
     keys: {jwks_file: jwks.json}
+    claims: {tenant: org}
 revocations: {sqlite: {path: gatehouse.db}}
 """
 STRIP = """\
@@ -54,6 +60,29 @@ def documented(text: str) -> list[Documented]:
                 raise ValueError(f"line {fence.line}: tests of no policy")
             found[-1].tests.append(fence)
     return found
+
+
+def together(base, further):
+    """`further` laid over `base`: mappings are joined, all else is replaced."""
+    if not (isinstance(base, dict) and isinstance(further, dict)):
+        return further
+    return {**base, **{key: together(base.get(key), value) for key, value in further.items()}}
+
+
+def continued(text: str) -> dict:
+    """The first policy of a document with all that its fragments add."""
+    whole = yaml.safe_load(CONFIG)
+    issuer = whole["issuers"][0]
+    for fence in fences_of(text):
+        if fence.info[:1] != ["yaml"] or fence.lines[0].startswith("tests:"):
+            continue
+        part = yaml.safe_load(fence.source)
+        if fence.lines[0].startswith(" "):
+            part = {"policy": {"resources": part}}
+        whole = together(whole, part)
+    # What the page leaves out, since it is about policies.
+    whole["issuers"] = [{**issuer, **each} for each in whole["issuers"]]
+    return whole
 
 
 def sources(language: str) -> list[Fence]:
@@ -92,6 +121,52 @@ def test_each_policy_is_good_and_each_of_its_tests_holds(doc, tmp_path):
             table.write_text(tests.source)
             tested = gatehouse("policy", "test", table, "--config", config)
             assert tested.returncode == 0, said(doc, tests, tested)
+
+
+def test_fragments_of_the_policys_page_are_good_together(tmp_path):
+    whole = continued(POLICY.read_text())
+    table = whole["policy"]["resources"]["task"]["table"]
+    assert {"owner", "relations", "commands"} <= set(table), "a fragment about it was not found"
+    assert len(whole["issuers"]) > 1 and "shadow" in whole and "decision_log" in whole
+    (tmp_path / whole["shadow"]["policy"]["path"]).write_text(json.dumps(whole["policy"]))
+    config = tmp_path / "gatehouse.yaml"
+    config.write_text(json.dumps(whole))
+    checked = gatehouse("policy", "check", "--config", config)
+    assert checked.returncode == 0, checked.stderr
+    assert "warning:" not in checked.stdout, checked.stdout
+    written = gatehouse("policy", "rls", "--config", config)
+    assert written.returncode == 0, written.stderr
+    for command in table["commands"]:
+        assert f"CREATE POLICY gatehouse_{command} ON" in written.stdout
+
+
+def test_question_that_the_policys_page_explains_is_allowed(tmp_path):
+    page = POLICY.read_text()
+    shell = "".join(fence.source for fence in fences_of(page) if fence.info == ["sh"])
+    commands = [
+        shlex.split(line, comments=True) for line in shell.replace("\\\n", " ").splitlines()
+    ]
+    asked = [each[1:] for each in commands if each[1:3] == ["policy", "explain"]]
+    config = configuration(tmp_path, documented(page)[0].policy)
+    assert asked
+    for question in asked:
+        done = gatehouse(*question, "--config", config)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_policy_of_the_readme_is_good_with_its_configuration(tmp_path):
+    found = {
+        fence.lines[0].split(":")[0]: fence.source
+        for fence in fences_of(README.read_text())
+        if fence.info == ["yaml"]
+    }
+    config = tmp_path / "gatehouse.yaml"
+    config.write_text(found["listen"] + found["policy"])
+    checked = gatehouse("policy", "check", "--config", config)
+    assert checked.returncode == 0, checked.stderr
+    assert "warning:" not in checked.stdout, checked.stdout
+    asked = ["--subject", "ada", "--resource", "task/1", "--owner", "ada", "--action", "delete"]
+    assert gatehouse("policy", "explain", *asked, "--config", config).returncode == 0
 
 
 def test_each_policy_of_the_migration_notes_has_its_tests():

@@ -102,6 +102,25 @@ def test_conditions_compare_with_claims_also_when_the_token_is_remembered(ask):
     assert_denied(ask("assign", claims=nobody), "INSUFFICIENT_PERMISSIONS")
 
 
+@pytest.mark.parametrize("act", [{"sub": "mallory"}, ["x"], [], "x" * 1025, "o\u0007pen"])
+def test_claim_that_no_rule_can_compare_is_present(make_server, hmac_issuer, tmp_path, act):
+    rules = {
+        "read": {"allow": ["owner"], "deny": [{"when": [{"claim": "act", "present": True}]}]},
+        "close": {"allow": [{"who": "owner", "when": [{"claim": "act", "present": False}]}]},
+        "assign": {"allow": ["owner"], "deny": [{"when": [{"claim": "act", "equals": "x"}]}]},
+    }
+    policy = {"resources": {"task": {"tenant": "none", "actions": rules}}}
+    client = make_server([hmac_issuer.config_with_file(tmp_path)], policy=policy)
+    client = client.wait_until_ready().client
+    plain, acting = hmac_issuer.token(), hmac_issuer.token(act=act)
+    for action in rules:
+        for _ in range(2):
+            reply = client.authorize(acting, "task/1", "ada", action)
+            assert_denied(reply, "INSUFFICIENT_PERMISSIONS")
+    for action in ("read", "close"):
+        assert_allowed(client.authorize(plain, "task/1", "ada", action))
+
+
 def test_unknown_type_or_action_is_denied(ask):
     assert_allowed(ask("read", resource="page/1", owner=""))
     assert_denied(ask("write", resource="page/1", owner="ada"), "INSUFFICIENT_PERMISSIONS")

@@ -1,9 +1,6 @@
 """A new configuration under a running server: all of it at once, or nothing."""
 
 import json
-import os
-import re
-import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,55 +11,22 @@ from gatehouse.v1 import authorization_service_pb2 as messages
 from support.callers import Caller
 from support.client import assert_allowed, assert_denied, code, status_of
 from support.issuers import Issuer
+from support.reloads import (
+    OWNER,
+    SUPPORT,
+    count,
+    gauge,
+    hang_up,
+    policy_of,
+    put,
+    reload,
+    settings_of,
+    write,
+)
 from support.waiting import wait_until
 
 CALLS = 64
 RELOADS = 50
-
-
-def policy_of(who: str, **action) -> dict:
-    return {"resources": {"task": {"actions": {"read": {"allow": [who], **action}}}}}
-
-
-OWNER = policy_of("owner")
-SUPPORT = policy_of("role:support") | {"roles": {"support": {}}}
-
-
-def count(server, result: str) -> int:
-    text = server.get("/metrics")[1]
-    return int(re.search(rf'gatehouse_config_reloads_total{{result="{result}"}} (\d+)', text)[1])
-
-
-def gauge(server, name: str) -> float:
-    return float(re.search(rf"^gatehouse_config_{name} (\S+)$", server.get("/metrics")[1], re.M)[1])
-
-
-def write(server, text: str):
-    """Replaces the file at once, as an editor or a deployment does."""
-    new = server.folder / "new.yaml"
-    new.write_text(text)
-    os.replace(new, server.config)
-
-
-def settings_of(server) -> dict:
-    return yaml.safe_load(server.config.read_text())
-
-
-def put(server, **changes):
-    settings = {**settings_of(server), **changes}
-    write(server, yaml.safe_dump({k: v for k, v in settings.items() if v is not None}))
-
-
-def hang_up(server, result: str = "ok"):
-    """SIGHUP, and what came of it."""
-    before = count(server, result)
-    os.kill(server.pid, signal.SIGHUP)
-    wait_until(lambda: count(server, result) > before, f"a reload that is {result}")
-
-
-def reload(server, **changes):
-    put(server, **changes)
-    hang_up(server)
 
 
 def believed(issuer: dict) -> dict:
@@ -98,27 +62,6 @@ def test_a_policy_is_replaced_when_the_file_is(governed, issuer):
     put(governed, policy=SUPPORT)
     wait_until(lambda: count(governed, "ok") == 1, "the changed file to be read")
     assert_allowed(governed.client.authorize(token, "task/1", "bob"))
-
-
-def test_a_link_that_is_turned_to_another_file_is_a_change(make_server, issuer, tmp_path):
-    # As Kubernetes mounts a ConfigMap: gatehouse.yaml -> ..data/gatehouse.yaml
-    server = make_server([issuer.config_with_file(tmp_path)], policy=OWNER, start=False)
-    settings = settings_of(server)
-    settings["revocations"]["sqlite"]["path"] = str(server.database)
-    for name, policy in (("..1", OWNER), ("..2", SUPPORT)):
-        (server.folder / name).mkdir()
-        text = yaml.safe_dump({**settings, "policy": policy})
-        (server.folder / name / "gatehouse.yaml").write_text(text)
-    (server.folder / "..data").symlink_to("..1")
-    server.config.unlink()
-    server.config.symlink_to("..data/gatehouse.yaml")
-    server.create_database().start().wait_until_ready()
-    token = issuer.token(roles=["support"])
-    assert_denied(server.client.authorize(token, "task/1", "bob"), "INSUFFICIENT_PERMISSIONS")
-    (server.folder / "..next").symlink_to("..2")
-    os.replace(server.folder / "..next", server.folder / "..data")
-    wait_until(lambda: count(server, "ok") == 1, "the link's new file to be read")
-    assert_allowed(server.client.authorize(token, "task/1", "bob"))
 
 
 BAD = {
@@ -161,22 +104,6 @@ def test_a_bad_file_leaves_the_old_one_in_force_until_it_is_mended(governed, iss
     )
 
 
-def test_a_file_that_is_missing_for_a_while_is_told_once_and_changes_nothing(governed, issuer):
-    away = governed.folder / "away.yaml"
-    os.rename(governed.config, away)
-    wait_until(lambda: "is missing" in governed.log, "the missing file to be told")
-    assert_allowed(governed.client.authorize(issuer.token(), "task/1", "ada"))
-    os.rename(away, governed.config)
-    put(governed, policy=SUPPORT)
-    token = issuer.token(roles=["support"])
-    wait_until(
-        lambda: governed.client.authorize(token, "task/1", "bob").decision.code == code("OK"),
-        "the file that is back to be read",
-    )
-    assert governed.log.count("is missing") == 1
-    assert count(governed, "refused") == 0
-
-
 def test_callers_come_and_go_at_once_and_keep_their_counts(make_server, issuer, tmp_path):
     first, second = Caller(tmp_path, "first"), Caller(tmp_path, "second")
     server = make_server([issuer.config_with_file(tmp_path)], callers=[first.config])
@@ -199,19 +126,6 @@ def test_callers_come_and_go_at_once_and_keep_their_counts(make_server, issuer, 
     assert status_of(lambda: new.verify(issuer.token())) == grpc.StatusCode.PERMISSION_DENIED
     old.close()
     new.close()
-
-
-def test_a_callers_token_file_is_read_again_when_it_changes(make_server, issuer, tmp_path):
-    caller, other = Caller(tmp_path, "api"), Caller(tmp_path, "spare")
-    server = make_server([issuer.config_with_file(tmp_path)], callers=[caller.config])
-    server.wait_until_ready()
-    with caller.token_file.open("a") as file:
-        file.write(other.token + "\n")
-    wait_until(lambda: count(server, "ok") == 1, "the changed token file to be read")
-    for one in (caller, other):
-        client = one.client(server.grpc)
-        assert_allowed(client.verify(issuer.token()))
-        client.close()
 
 
 def test_issuers_come_and_go(governed, issuer, tmp_path):

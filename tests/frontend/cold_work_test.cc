@@ -118,6 +118,17 @@ TEST_F(ColdWorkTest, RevocationsHaveALaneThatQuestionsDoNotFill) {
   EXPECT_FALSE(Push(work, 0, Lane::kRevocations)) << "which is bounded too";
 }
 
+TEST_F(ColdWorkTest, LargeQuestionsHaveALaneOfAQuarter) {
+  ColdWork work({.per_caller = 8, .in_all = 12});
+  for (int i = 0; i < 20; ++i) Push(work, 0);
+  EXPECT_TRUE(Push(work, 0, Lane::kLargeQuestions));
+  EXPECT_TRUE(Push(work, 0, Lane::kLargeQuestions));
+  EXPECT_FALSE(Push(work, 0, Lane::kLargeQuestions)) << "its share";
+  EXPECT_TRUE(Push(work, 1, Lane::kLargeQuestions));
+  EXPECT_FALSE(Push(work, 2, Lane::kLargeQuestions)) << "for which another goes";
+  EXPECT_EQ(OwnerOf(refused_), 0U);
+}
+
 TEST_F(ColdWorkTest, LanesTakeTurns) {
   ColdWork work;
   for (int i = 0; i < 3; ++i) Push(work, 0);                      // 0 to 2

@@ -30,7 +30,8 @@ class AdasToken {
  public:
   AdasToken() {
     issuer_.rules.issuer = "https://issuer.example";
-    issuer_.rules.more_claims = {jose::ClaimPath("team"), jose::ClaimPath("/a/b")};
+    issuer_.rules.more_claims = {jose::ClaimPath("team"), jose::ClaimPath("/a/b"),
+                                 jose::ClaimPath("act")};
     auto token = std::make_shared<engine::KnownToken>();
     token->principal.issuer = issuer_.rules.issuer;
     token->principal.subject = "ada";
@@ -38,6 +39,7 @@ class AdasToken {
     token->principal.roles = {"user"};
     token->principal.scopes = {"openid", "task:read"};
     token->principal.claims = {{"team", "blue"}};
+    token->principal.opaque_claims = {"act"};
     token->identity = {0xde, 0xad, 0xbe, 0xef, 0x55};
     token->issuer = &issuer_;
     examined_.code = policy::Code::kOk;

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "tests/revocation/temp_folder.h"
 
@@ -37,11 +38,11 @@ class DecisionFileTest : public ::testing::Test {
 TEST_F(DecisionFileTest, IsMadeForItsOwnerAloneAndAppendedTo) {
   {
     DecisionFile file = Open();
-    EXPECT_EQ(Append(file, "one\ntwo\n"), 2);
+    EXPECT_EQ(Append(file, "{1}\n{2}\n"), 2);
   }
   DecisionFile file = Open();
-  EXPECT_EQ(Append(file, "three\n"), 1);
-  EXPECT_THAT(folder_.Contents(), ElementsAre(Pair("d", "one\ntwo\nthree\n")));
+  EXPECT_EQ(Append(file, "{3}\n"), 1);
+  EXPECT_THAT(folder_.Contents(), ElementsAre(Pair("d", "{1}\n{2}\n{3}\n")));
   struct stat found{};
   ASSERT_EQ(stat(path_.c_str(), &found), 0);
   EXPECT_EQ(found.st_mode & 0777, 0600);
@@ -136,20 +137,62 @@ TEST_F(DecisionFileTest, AFailedRotationLosesNoOldFile) {
 
 TEST_F(DecisionFileTest, WhatIsNoFileIsRefused) {
   ASSERT_EQ(mkfifo(folder_.File("pipe").c_str(), 0600), 0);
-  for (const std::string& path : {folder_.path(), folder_.File("pipe")}) {
-    for (const absl::Status& status :
-         {DecisionFile::Open({.path = path, .max_bytes = 1}).status(), DecisionFile::Check(path)}) {
+  for (const std::string& path : {folder_.path(), folder_.File("pipe"), std::string("/dev/full")}) {
+    for (const absl::Status& status : {DecisionFile::Open({.path = path, .max_bytes = 1}).status(),
+                                       DecisionFile::Check({.path = path})}) {
       EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
       EXPECT_EQ(status.message(), path + ": is not a file");
     }
   }
 }
 
+TEST_F(DecisionFileTest, AFileThatBeginsOtherwiseIsRefusedAndLeftAsItIs) {
+  revocation::TempFolder::WriteFile(path_, "listen:\n");
+  for (const absl::Status& status : {DecisionFile::Open({.path = path_, .max_bytes = 1}).status(),
+                                     DecisionFile::Check({.path = path_})}) {
+    EXPECT_EQ(status.message(), path_ + ": is no decision log: it does not begin with {");
+  }
+  EXPECT_THAT(folder_.Contents(), ElementsAre(Pair("d", "listen:\n")));
+}
+
+TEST_F(DecisionFileTest, AFileThatIsKeptForElseIsRefusedUnderEachOfItsNames) {
+  const std::string database = folder_.File("a.db");
+  revocation::TempFolder::WriteFile(database, "{");
+  std::filesystem::create_symlink("a.db", folder_.File("soft"));
+  std::filesystem::create_hard_link(database, folder_.File("hard"));
+  std::filesystem::create_symlink("a.db-wal", folder_.File("soft-wal"));
+  const std::vector<config::KeptFile> kept = {{database, "the database"},
+                                              {database + "-wal", "the database"}};
+  for (const char* name : {"a.db", "soft", "hard", "./a.db", "soft-wal"}) {
+    const std::string path = folder_.File(name);
+    for (const absl::Status& status :
+         {DecisionFile::Open({.path = path, .max_bytes = 1, .kept = kept}).status(),
+          DecisionFile::Check({.path = path, .kept = kept})}) {
+      EXPECT_EQ(status.message(), path + ": is the database, and is left alone");
+    }
+  }
+  EXPECT_FALSE(std::filesystem::exists(database + "-wal"));
+}
+
+TEST_F(DecisionFileTest, ALinkThatIsTurnedToTheDatabaseIsNotFollowed) {
+  const std::string database = folder_.File("a.db");
+  revocation::TempFolder::WriteFile(database, "{");
+  auto file = DecisionFile::Open(
+      {.path = path_, .max_bytes = 1000, .keep_files = 2, .kept = {{database, "the database"}}});
+  ASSERT_TRUE(file.ok()) << file.status();
+  std::filesystem::remove(path_);
+  std::filesystem::create_symlink("a.db", path_);
+  int64_t written = 0;
+  EXPECT_THAT(std::string(file->Append("{}\n", written).message()), HasSubstr("is the database"));
+  EXPECT_EQ(written, 0);
+  EXPECT_EQ(revocation::TempFolder::ReadFile(database), "{");
+}
+
 TEST_F(DecisionFileTest, CheckMakesNothingAndWantsAFolder) {
-  EXPECT_EQ(DecisionFile::Check(path_), absl::OkStatus());
+  EXPECT_EQ(DecisionFile::Check({.path = path_}), absl::OkStatus());
   EXPECT_TRUE(folder_.Contents().empty());
   const std::string missing = folder_.File("no/d");
-  EXPECT_THAT(std::string(DecisionFile::Check(missing).message()),
+  EXPECT_THAT(std::string(DecisionFile::Check({.path = missing}).message()),
               HasSubstr(folder_.File("no") + ": the folder: No such file"));
   EXPECT_FALSE(DecisionFile::Open({.path = missing, .max_bytes = 1}).ok());
 }

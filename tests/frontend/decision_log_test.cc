@@ -89,7 +89,7 @@ TEST_F(DecisionLogTest, ALineSaysWhoWhatAndByWhichRule) {
       R"("action":"read","verdict":"allow","code":"OK","rule":"allow[0] owner","micros":7,)"
       R"("cache_hit":true,"owner":"ada","resource_tenant":"acme","relations":{"editor":["u1","u2"]},)"
       R"("attributes":{"locked":"no"},"tenant":"acme","roles":["user"],)"
-      R"("scopes":["openid","task:read"],"claims":{"team":"blue","/a/b":""}})"
+      R"("scopes":["openid","task:read"],"claims":{"team":"blue","/a/b":"","act":{}}})"
       "\n");
   EXPECT_EQ(counters_.written, 1);
 }
@@ -206,8 +206,11 @@ TEST_F(DecisionLogTest, WhatCouldNotBeWrittenIsToldWhenWritingGoesAgain) {
   EXPECT_EQ(counters_.written, 1);
 }
 
-TEST_F(DecisionLogTest, AFullDiskHoldsNobodyUp) {
-  options_.path = "/dev/full";
+TEST_F(DecisionLogTest, AFileThatCannotGrowHoldsNobodyUp) {
+  revocation::TempFolder::WriteFile(options_.path, "{}\n");
+  std::filesystem::create_directories(options_.path + ".1/in the way");
+  options_.max_bytes = 3;
+  options_.keep_files = 1;
   {
     const auto log = Open();
     for (int i = 0; i < 50; ++i) Record(*log);
@@ -237,6 +240,7 @@ TEST_F(DecisionLogTest, IsForTheSameSettingsWhereverTheyStand) {
   const auto log = Open();
   config::DecisionLog other = options_;
   other.place = "g.yaml:8: decision_log.path";
+  other.kept = {{"a.db", "the database"}};
   EXPECT_TRUE(log->IsFor(other));
   other.denials_per_second += 1;
   EXPECT_FALSE(log->IsFor(other));

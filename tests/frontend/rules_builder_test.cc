@@ -185,6 +185,32 @@ TEST_F(RulesBuilderTest, OtherAudiencesOfCallersForgetTheTokens) {
   EXPECT_THAT(second.changed, ElementsAre("callers"));
 }
 
+TEST_F(RulesBuilderTest, WhateverChangesIsSaidAndKeepsTheTokens) {
+  Build();
+  const auto changed = [this] {
+    const RulesBuilder::Built built = Build();
+    EXPECT_TRUE(built.keeps_tokens);
+    return built.changed;
+  };
+  config_.keep = absl::Hours(800);
+  EXPECT_THAT(changed(), ElementsAre("revocations.keep"));
+  config_.shadow = config::ShadowPolicy{.policy = Everybody(), .percent = 100};
+  EXPECT_THAT(changed(), ElementsAre("shadow"));
+  config_.shadow->percent = 7;
+  EXPECT_THAT(changed(), ElementsAre("shadow"));
+  config_.decision_log = config::DecisionLog{.path = folder_ / "decisions.jsonl"};
+  EXPECT_THAT(changed(), ElementsAre("decision_log"));
+  config_.decision_log->place = "g.yaml:30";
+  EXPECT_THAT(changed(), IsEmpty());
+  config_.decision_log->allowed_percent = 2;
+  EXPECT_THAT(changed(), ElementsAre("decision_log"));
+  config_.callers[0].may.push_back(config::Right::kRevoke);
+  EXPECT_THAT(changed(), ElementsAre("callers"));
+  config_.shadow.reset();
+  config_.decision_log.reset();
+  EXPECT_THAT(changed(), ElementsAre("shadow", "decision_log"));
+}
+
 TEST_F(RulesBuilderTest, WhatIsRefusedLeavesTheLastOneTheOneInForce) {
   const RulesBuilder::Built first = Build();
   const config::Config good = config_;

@@ -1,7 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <thread>
+#include <utility>
 
 #include "tests/frontend/server_fixture.h"
 #include "tests/keys/jwks_server.h"
@@ -11,6 +13,8 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Pair;
 
 class ServerReloadTest : public ServerTest {
  protected:
@@ -148,6 +152,39 @@ TEST_F(ServerReloadTest, AConfigurationThatCouldNotBeReadChangesNothing) {
   EXPECT_EQ(server_->Reload(absl::InvalidArgumentError("gatehouse.yaml:1: no")).code(),
             absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(CodeOf(Token()), v1::CODE_OK);
+}
+
+TEST_F(ServerReloadTest, WhatWasReplacedIsLetGoByThreadsThatNoCallComesTo) {
+  Start();
+  for (int reloads = 0; reloads < 3; ++reloads) {
+    EXPECT_EQ(CodeOf(Token()), v1::CODE_OK);
+    config_.keep += absl::Hours(1);
+    ASSERT_TRUE(server_->Reload(config_).ok());
+    const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (server_->FreeReplaced() > 0 && std::chrono::steady_clock::now() < patience) {
+      std::this_thread::yield();
+    }
+    EXPECT_EQ(server_->FreeReplaced(), 0U);
+  }
+}
+
+TEST_F(ServerReloadTest, ARetryTakesWhatHasComeAndTellsTheSameMistakeOnce) {
+  Start();
+  config::Config next = config_;
+  next.policy = Everybody();
+  next.issuers[0].keys = config::KeysFile{.path = folder_ / "later.json"};
+  const absl::Status told = server_->Reload(next);
+  EXPECT_EQ(told.code(), absl::StatusCode::kNotFound);
+  const auto tell = [&](const absl::Status& before) {
+    testing::internal::CaptureStderr();
+    const absl::Status status = server_->Retry(next, before);
+    return std::make_pair(status, testing::internal::GetCapturedStderr());
+  };
+  EXPECT_THAT(tell(told), Pair(told, IsEmpty()));
+  EXPECT_THAT(tell(absl::NotFoundError("another")), Pair(told, HasSubstr("later.json")));
+  Put("later.json", maker_.Jwks());
+  EXPECT_THAT(tell(told), Pair(absl::OkStatus(), HasSubstr("configuration reloaded")));
+  EXPECT_EQ(Authorize("bob").decision().code(), v1::CODE_OK);
 }
 
 }  // namespace

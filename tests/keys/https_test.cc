@@ -160,6 +160,18 @@ TEST_F(CaFileTest, AHostThatItDoesNotVouchForIsNot) {
   EXPECT_FALSE(server.GotARequest());
 }
 
+TEST_F(CaFileTest, AFileThatWasReplacedCountsFromTheNextFetchOn) {
+  TlsServer before;
+  TlsServer after;
+  HttpFetcher fetcher;
+  const auto fetch = [&](const TlsServer& server, const std::string& pem) {
+    return fetcher.Get({.url = server.Url(), .limits = kLimits, .known = {}, .ca_file = Write(pem)})
+        .status();
+  };
+  EXPECT_TRUE(fetch(before, before.Pem()).ok());
+  EXPECT_TRUE(fetch(after, after.Pem()).ok());
+}
+
 TEST_F(CaFileTest, AFileThatIsNoneIsFoundBeforeItIsUsed) {
   const TlsServer server;
   const std::string pem = server.Pem();

@@ -70,6 +70,16 @@ INSTANTIATE_TEST_SUITE_P(
              "roles.admin", "includes itself"},
         Case{"UnknownRole", [](Definition& p) { Read(p).allow[1].who.name = "suport"; },
              "resources.task.actions.read.allow[1]", "not among policy.roles"},
+        Case{"RoleStar", [](Definition& p) { p.roles.push_back({.name = "*"}); }, "roles.*",
+             "there is no *; write each"},
+        Case{"IncludesStar", [](Definition& p) { p.roles[0].includes = {"*"}; },
+             "roles.admin.includes[0]", "there is no *; write each"},
+        Case{"RuleForStar", [](Definition& p) { Read(p).allow[1].who.name = "*"; },
+             "resources.task.actions.read.allow[1]", "there is no *; write each"},
+        Case{"TypeStar", [](Definition& p) { p.resources[0].type = "*"; }, "resources.*",
+             "there is no *; write each"},
+        Case{"ActionStar", [](Definition& p) { Read(p).name = "*"; }, "resources.task.actions.*",
+             "there is no *; write each"},
         Case{"NoAction", [](Definition& p) { p.resources[0].actions.clear(); },
              "resources.task.actions", "at least one action"},
         Case{"NoRule", [](Definition& p) { Read(p).allow.clear(); },
@@ -97,6 +107,15 @@ INSTANTIATE_TEST_SUITE_P(
                                 {.who = {Who::Kind::kAuthenticated}, .when = {Not(Present())}}};
              },
              "resources.task.actions.read.allow", "together allow everybody"},
+        Case{"EverybodyByAClaimThatEachTokenHas",
+             [](Definition& p) {
+               p.resources[0].tenancy = Tenancy::kNone;
+               Read(p).allow = {{.who = {Who::Kind::kAuthenticated},
+                                 .when = {{.kind = Condition::Kind::kPresent,
+                                           .of = Condition::Of::kClaim,
+                                           .name = "sub"}}}};
+             },
+             "resources.task.actions.read.allow[0]", "conditions that always hold"},
         Case{"RolesInACircleOfThree",
              [](Definition& p) {
                p.roles.push_back({.name = "support", .includes = {"user"}});
@@ -171,6 +190,23 @@ Definition OfOneIssuer() {
   return policy;
 }
 
+TEST(PolicyCheckTest, WarnsOfARoleThatStandsInOneIncludesAndNowhereElse) {
+  Definition policy = OfOneIssuer();
+  policy.roles.push_back({.name = "boss", .includes = {"suport"}});
+  Read(policy).allow.push_back({.who = {Who::Kind::kRole, "boss"}});
+  EXPECT_EQ(WarningOf(policy),
+            "roles.boss.includes[0]: the role \"suport\" is written nowhere else; did you mean "
+            "\"support\"?");
+  policy.roles.back().includes = {"viewer"};
+  EXPECT_EQ(WarningOf(policy),
+            "roles.boss.includes[0]: the role \"viewer\" is written nowhere else");
+  policy.roles.push_back({.name = "viewer"});
+  EXPECT_EQ(WarningOf(policy), "roles.viewer: no rule names this role or one that it includes");
+  policy.roles.pop_back();
+  Read(policy).allow.push_back({.who = {Who::Kind::kRole, "viewer"}});
+  EXPECT_EQ(WarningOf(policy), "0");
+}
+
 TEST(PolicyCheckTest, WarnsOfARuleThatStandsTwice) {
   Definition policy = OfOneIssuer();
   EXPECT_EQ(WarningOf(policy), "0");
@@ -197,6 +233,34 @@ TEST(PolicyCheckTest, WarnsOfWhatIsOpenToEverybody) {
   policy.resources[0].actions[1].deny = {
       {.who = {Who::Kind::kAuthenticated}, .when = {Equals("secret")}}};
   EXPECT_EQ(WarningOf(policy), "0");
+}
+
+TEST(PolicyCheckTest, WarnsOfWhatIsOpenToEverybodyOfATenant) {
+  Definition policy = OfOneIssuer();
+  policy.resources[0].actions.push_back(
+      {.name = "list", .allow = {{.who = {Who::Kind::kAuthenticated}}}});
+  EXPECT_EQ(WarningOf(policy), "resources.task: is open to everybody of its tenant: list");
+  policy.resources[0].actions[1].allow = {
+      {.who = {Who::Kind::kAuthenticated}, .when = {Present()}},
+      {.who = {Who::Kind::kAuthenticated}, .when = {Not(Present())}}};
+  EXPECT_EQ(WarningOf(policy), "resources.task: is open to everybody of its tenant: list");
+  policy.resources[0].actions[1].allow.pop_back();
+  EXPECT_EQ(WarningOf(policy), "0");
+}
+
+TEST(PolicyCheckTest, WarnsOfPublicThatNobodyNeeds) {
+  Definition policy = OfOneIssuer();
+  const std::string warning =
+      "resources.task.actions.read.public: is not needed: its rules do not allow everybody who has "
+      "a token; leave it out";
+  Read(policy).is_public = true;
+  EXPECT_EQ(WarningOf(policy), warning);
+  policy.resources[0].tenancy = Tenancy::kNone;
+  EXPECT_EQ(WarningOf(policy), warning);
+  Read(policy).allow.push_back({.who = {Who::Kind::kAuthenticated}, .when = {Present()}});
+  EXPECT_EQ(WarningOf(policy), warning);
+  Read(policy).allow.push_back({.who = {Who::Kind::kAuthenticated}, .when = {Not(Present())}});
+  EXPECT_EQ(WarningOf(policy), "resources.task: is open to everybody who has a token: read");
 }
 
 TEST(PolicyCheckTest, WarnsOfConditionsThatContradictEachOther) {

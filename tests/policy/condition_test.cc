@@ -55,6 +55,22 @@ TEST(ConditionTest, AnAbsentOrEmptyValueIsUnknownToEveryComparison) {
   }
 }
 
+TEST(ConditionTest, AClaimThatCannotBeComparedIsPresentAndElseUnknown) {
+  Principal principal;
+  principal.opaque_claims = {"act"};
+  const auto truth = [&](Condition condition) {
+    condition.of = Condition::Of::kClaim;
+    condition.name = "act";
+    return Evaluate(condition, principal, {.resource = "t/1"});
+  };
+  EXPECT_EQ(truth(Text(Kind::kPresent, {})), Truth::kTrue);
+  EXPECT_EQ(truth(Text(Kind::kEquals, {"x"})), Truth::kUnknown);
+  EXPECT_EQ(truth(Text(Kind::kIn, {""})), Truth::kUnknown);
+  EXPECT_EQ(truth(Text(Kind::kPrefix, {""})), Truth::kUnknown);
+  EXPECT_EQ(truth(Text(Kind::kEqualsClaim, {"act"})), Truth::kUnknown);
+  EXPECT_EQ(truth(Number(Kind::kLess, 1)), Truth::kUnknown);
+}
+
 TEST(ConditionTest, OnlyPresentAlwaysKnows) {
   const Condition present = Text(Kind::kPresent, {});
   EXPECT_EQ(Without(present), Truth::kFalse);

@@ -92,6 +92,11 @@ TEST_F(PolicyPostgresTest, AnEngineThatIsBrokenOnPurposeIsFound) {
   };
   const std::vector<Engine> engines = {
       {"text is compared as the column likes", 2, {{" COLLATE \"C\"", ""}}},
+      {"ids are compared as the column likes",
+       1,
+       {{"CAST(gatehouse_r.\"task\" AS text) COLLATE \"C\" = "
+         "CAST(\"tasks\".\"id\" AS text) COLLATE \"C\"",
+         "gatehouse_r.\"task\" = \"tasks\".\"id\""}}},
       {"NULL is false where it denies", 0, {{" IS FALSE)", " IS NOT TRUE)"}}},
       {"NULL is false under not", 0, {{"(NOT ", "(TRUE IS DISTINCT FROM "}}},
       {"empty is a value", 0, {{"NULLIF(", "COALESCE("}}},

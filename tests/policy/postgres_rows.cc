@@ -44,6 +44,8 @@ const std::vector<ColumnTypes>& AllColumnTypes() {
        .tenant = "citext",
        .status = "citext",
        .level = "bigint",
+       .id = "citext",
+       .join_id = "citext",
        .levels = {"9007199254740993", "-9007199254740993", "9007199254740992", "9007199254740991",
                   "9007199254740994", "9223372036854775807", "-9223372036854775808"}},
       {.name = "no case and numeric",
@@ -51,6 +53,8 @@ const std::vector<ColumnTypes>& AllColumnTypes() {
        .tenant = "text COLLATE no_case",
        .status = "text COLLATE no_case",
        .level = "numeric",
+       .id = "text COLLATE no_case",
+       .join_id = "text COLLATE no_case",
        .level_type = Column::Type::kNumber,
        .levels = {"0.1", "0.10000000000000000001", "0.0999999999999999999999", "1.50", "NaN",
                   "9007199254740992.5", absl::StrCat("0.", none, "1"),
@@ -60,6 +64,8 @@ const std::vector<ColumnTypes>& AllColumnTypes() {
        .tenant = "text COLLATE \"und-x-icu\"",
        .status = "text COLLATE \"und-x-icu\"",
        .level = "double precision",
+       .id = "varchar COLLATE \"und-x-icu\"",
+       .join_id = "citext",
        .level_type = Column::Type::kNumber,
        .levels = {"0.1", "0.09999999999999999", "1e+300", "5e-324", "1.5", "NaN", "Infinity",
                   "-Infinity"}},
@@ -75,6 +81,7 @@ const std::vector<ColumnTypes>& AllColumnTypes() {
        .tenant = "varchar",
        .status = "text",
        .level = "integer",
+       .join_id = "bigint",
        .owners = {{"ada", "1"}, {"Ada", "10"}, {"bob", "-1"}, {"1", "1"}},
        .subjects = {{"ada", "1"}, {"Ada", "01"}, {"bob", "-1"}, {"%", "1.0"}}}};
   return *all;
@@ -82,16 +89,18 @@ const std::vector<ColumnTypes>& AllColumnTypes() {
 
 absl::StatusOr<std::unique_ptr<RowsInPostgres>> RowsInPostgres::Make(PostgresConnection& connection,
                                                                      const ColumnTypes& types) {
-  GH_RETURN_IF_ERROR(connection.Run(absl::StrCat(
-      "DROP TABLE IF EXISTS tasks, task_editor, task_viewer;"
-      "CREATE EXTENSION IF NOT EXISTS citext;"
-      "CREATE COLLATION IF NOT EXISTS no_case"
-      " (provider = icu, locale = 'und-u-ks-level2', deterministic = false);"
-      "CREATE TABLE tasks (id text PRIMARY KEY, owner_id ",
-      types.owner, ", org ", types.tenant, ", status ", types.status, ", level ", types.level,
-      ", touched boolean);"
-      "CREATE TABLE task_editor (task text, member ",
-      types.owner, "); CREATE TABLE task_viewer (task text, member ", types.owner, ")")));
+  GH_RETURN_IF_ERROR(connection.Run(
+      absl::StrCat("DROP TABLE IF EXISTS tasks, task_editor, task_viewer;"
+                   "CREATE EXTENSION IF NOT EXISTS citext;"
+                   "CREATE COLLATION IF NOT EXISTS no_case"
+                   " (provider = icu, locale = 'und-u-ks-level2', deterministic = false);"
+                   "CREATE TABLE tasks (id ",
+                   types.id, ", owner_id ", types.owner, ", org ", types.tenant, ", status ",
+                   types.status, ", level ", types.level,
+                   ", touched boolean);"
+                   "CREATE TABLE task_editor (task ",
+                   types.join_id, ", member ", types.owner, "); CREATE TABLE task_viewer (task ",
+                   types.join_id, ", member ", types.owner, ")")));
   return std::unique_ptr<RowsInPostgres>(new RowsInPostgres(connection, types));
 }
 
@@ -108,6 +117,7 @@ std::vector<Row> RowsInPostgres::NextRows(RandomPolicies& random, int count) {
     fit(row.owner);
     for (auto& [name, subjects] : row.relations) {
       for (std::string& subject : subjects) fit(subject);
+      if (types_.join_id == "bigint" && !IsPlainInteger(row.id)) subjects.clear();
     }
     const bool is_narrow = types_.level == "integer" || types_.level == "smallint";
     if (is_narrow && row.attributes[1].second.size() > 4) row.attributes[1].second = "";

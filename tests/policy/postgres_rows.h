@@ -23,6 +23,8 @@ struct ColumnTypes {
   std::string tenant;
   std::string status;
   std::string level;
+  std::string id = "text";
+  std::string join_id = "text";  // of the join tables' tasks
   Column::Type level_type = Column::Type::kInteger;
   // Further values of level, as the column writes them.
   std::vector<std::string> levels = {};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
 namespace gatehouse::policy {
@@ -28,6 +29,14 @@ const std::vector<std::string>& Numbers() {
   static const auto* const list = new std::vector<std::string>{
       "-1", "-1", "0", "0", "1", "1", "2", "2", "10", "10", "9007199254740992", "9007199254740993"};
   return *list;
+}
+// Ids that a database may take for one another, and then others.
+std::string IdOf(int number) {
+  static const auto* const near =
+      new std::vector<std::string>{"a", "A", "1", "01", "1.0", " 1", "2", "02", "b", "B"};
+  const auto place = static_cast<size_t>(number);
+  if (place < near->size()) return (*near)[place];
+  return absl::StrCat(number % 2 == 0 ? "" : "r", number);
 }
 // What a database may take for something else, or for the same: wildcards, quotes,
 // another case or form of Unicode, look-alikes, padding, and a long one.
@@ -149,13 +158,21 @@ Principal RandomPolicies::NextPrincipal() {
   if (!OneIn(4)) out.tenant = Text(Tenants());
   while (OneIn(2)) out.roles.push_back(OneOf(RoleNames()));
   while (OneIn(2)) out.scopes.push_back(OneIn(2) ? "read" : "write");
-  if (!OneIn(3)) out.claims.emplace_back("department", Text(OneIn(2) ? Statuses() : Numbers()));
-  if (OneIn(3)) out.claims.emplace_back("/a/b", Text(Statuses()));
+  if (OneIn(6)) {
+    out.opaque_claims.emplace_back("department");
+  } else if (!OneIn(3)) {
+    out.claims.emplace_back("department", Text(OneIn(2) ? Statuses() : Numbers()));
+  }
+  if (OneIn(8)) {
+    out.opaque_claims.emplace_back("/a/b");
+  } else if (OneIn(3)) {
+    out.claims.emplace_back("/a/b", Text(Statuses()));
+  }
   return out;
 }
 
 Row RandomPolicies::NextRow(int number) {
-  Row out{.id = absl::StrCat("r", number)};
+  Row out{.id = IdOf(number)};
   if (!OneIn(5)) out.owner = Text(Subjects());
   if (!OneIn(3)) out.tenant = Text(Tenants());
   out.attributes = {{"status", OneIn(4) ? "" : Text(Statuses())},
@@ -166,6 +183,11 @@ Row RandomPolicies::NextRow(int number) {
     out.relations.emplace_back(name, std::move(subjects));
   }
   return out;
+}
+
+bool IsPlainInteger(const std::string& id) {
+  int64_t number = 0;
+  return absl::SimpleAtoi(id, &number) && absl::StrCat(number) == id;
 }
 
 Table RandomPolicies::TableOfRows() {

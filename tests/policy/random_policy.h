@@ -25,6 +25,9 @@ struct Row {
   std::vector<std::pair<std::string, std::vector<std::string>>> relations = {};
 };
 
+// Whether a column of integers gives `id` back as it was.
+bool IsPlainInteger(const std::string& id);
+
 // Small worlds in which rules collide often. Seeded: the same each time.
 class RandomPolicies {
  public:

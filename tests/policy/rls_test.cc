@@ -208,14 +208,35 @@ TEST_F(RlsPostgresTest, EachMemberOfThePrincipalMustBeWhatItIs) {
         with(R"(["support"])", R"([["support"]])"),
         with(R"(["support"])", R"(["support","banned"])"),
         with(R"("roles":["support"],)", ""),
-        with(R"("scopes":[],)", ""),
+        with(R"(["support"])", "null"),
+        with(R"("scopes":[])", R"("scopes":null)"),
         with(R"("scopes":[])", R"("scopes":"a")"),
         with(R"("claims":{})", R"("claims":[])"),
-        with(R"(,"claims":{})", "")}) {
+        with(R"("claims":{})", R"("claims":null)"),
+        with(R"("claims":{})", R"("claims":1)"),
+        with(R"("claims":{})", R"("claims":"[]")"),
+        with(R"("claims":{})", R"("claims":"null")"),
+        with(R"("claims":{})", R"("claims":"{")"),
+        with(R"("claims":{})", R"("claims":"{\"a\":\"\\u0000\"}")")}) {
     EXPECT_EQ(CountFor(bad), 0) << bad;
   }
   EXPECT_EQ(CountFor(with("support", "admin")), 2);
   EXPECT_EQ(CountFor(with("support", "supporter")), 0);
+}
+
+TEST_F(RlsPostgresTest, ThePrincipalMayBeAsVerifySaysItInProtobufsJson) {
+  Do(ScriptOf(SmallPolicy()));
+  const std::string ada = R"({"issuer":"https://issuer.example","subject":"ada","tenant":"acme")";
+  EXPECT_EQ(CountFor(ada + R"(,"sessionId":"s","claims":""})"), 1);
+  EXPECT_EQ(CountFor(ada + "}"), 1);
+  EXPECT_EQ(CountFor(ada + R"(,"roles":["support"]})"), 2);
+  EXPECT_EQ(CountFor(ada + R"(,"scopes":["a"],"claims":"{\"sub\":\"ada\"}"})"), 1);
+  Definition policy = SmallPolicy();
+  policy.resources[0].tenancy = Tenancy::kOptional;
+  Do(ScriptOf(policy));
+  EXPECT_EQ(CountFor(R"({"issuer":"https://issuer.example","subject":"ada"})"), 0);
+  EXPECT_EQ(CountFor(R"({"issuer":"https://issuer.example","subject":"ada","roles":["admin"]})"),
+            2);
 }
 
 TEST_F(RlsPostgresTest, MayBeRunAgainAndTakesAwayWhatThePolicyNoLongerSays) {
@@ -274,9 +295,19 @@ TEST_F(RlsPostgresTest, ClaimsAreReadAsTheEngineReadsThem) {
   EXPECT_TRUE(Passes(present, R"({"n":1.50})"));
   EXPECT_TRUE(Passes(present, R"({"n":false})"));
   EXPECT_FALSE(Passes(present, R"({"n":""})"));
-  EXPECT_FALSE(Passes(present, R"({"n":"a\u0007"})"));
-  EXPECT_FALSE(Passes(present, absl::StrCat(R"({"n":")", std::string(1025, 'x'), "\"}")));
-  EXPECT_TRUE(Passes(present, absl::StrCat(R"({"n":")", std::string(1024, 'x'), "\"}")));
+  EXPECT_FALSE(Passes(present, R"({"n":null})"));
+  // What cannot be compared is there all the same.
+  const Condition begins = Claim(Kind::kPrefix, "n", {"x"});
+  const std::string longest = absl::StrCat(R"({"n":")", std::string(1024, 'x'), "\"}");
+  EXPECT_TRUE(Passes(present, longest));
+  EXPECT_TRUE(Passes(begins, longest));
+  for (const std::string& opaque :
+       {std::string(R"({"n":{"sub":"x"}})"), std::string(R"({"n":["x"]})"),
+        std::string(R"({"n":"x\u0007"})"),
+        absl::StrCat(R"({"n":")", std::string(1025, 'x'), "\"}")}) {
+    EXPECT_TRUE(Passes(present, opaque)) << opaque;
+    EXPECT_FALSE(Passes(begins, opaque)) << opaque;
+  }
 
   Condition above = Claim(Kind::kGreater, "n", {});
   above.number = 0.1;
@@ -287,6 +318,36 @@ TEST_F(RlsPostgresTest, ClaimsAreReadAsTheEngineReadsThem) {
                              "1e17", "\"1e999\"", "true", "\"1\\n\"", "1e-999"}) {
     EXPECT_FALSE(Passes(above, absl::StrCat(R"({"n":)", number, "}"))) << number;
   }
+}
+
+TEST_F(RlsPostgresTest, AClaimThatWasLeftOutIsNotTakenForAbsent) {
+  const Condition absent = {.kind = Condition::Kind::kNot,
+                            .inner = {Claim(Condition::Kind::kPresent, "guest", {})}};
+  EXPECT_TRUE(Passes(absent, "{}"));
+  EXPECT_TRUE(Passes(absent, R"("{}")"));
+  EXPECT_TRUE(Passes(absent, R"("{\"a\":1}")"));
+  EXPECT_FALSE(Passes(absent, R"("{\"guest\":1}")"));
+  EXPECT_FALSE(Passes(absent, R"("")"));
+
+  Definition policy = SmallPolicy();
+  policy.resources[0].actions[0].deny[0].when = {Claim(Condition::Kind::kPresent, "guest", {})};
+  Do(ScriptOf(policy));
+  const std::string ada = R"({"issuer":"https://issuer.example","subject":"ada","tenant":"acme")";
+  EXPECT_EQ(CountFor(ada + R"(,"claims":{}})"), 1);
+  EXPECT_EQ(CountFor(ada + R"(,"claims":""})"), 0);
+  EXPECT_EQ(CountFor(ada + "}"), 0);
+}
+
+TEST_F(RlsPostgresTest, ARowsOwnerSeesNoneWithoutClaimsWhereAnyRuleTestsOne) {
+  Definition policy = SmallPolicy();
+  policy.resources[0].actions[0].allow.push_back(
+      {{Who::Kind::kAuthenticated}, {Claim(Condition::Kind::kEquals, "staff", {"yes"})}});
+  const std::string script = ScriptOf(policy);
+  Do(script);
+  const std::string ada = R"({"issuer":"https://issuer.example","subject":"ada","tenant":"acme")";
+  EXPECT_EQ(CountFor(ada + R"(,"claims":"{}"})"), 1);
+  EXPECT_EQ(CountFor(ada + "}"), 0);
+  EXPECT_THAT(script, HasSubstr("so that claims must be given: staff"));
 }
 
 TEST_F(RlsPostgresTest, TheHeaderSaysWhatIsNotHeld) {

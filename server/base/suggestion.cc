@@ -1,11 +1,11 @@
-#include "server/config/suggestion.h"
+#include "server/base/suggestion.h"
 
 #include <algorithm>
 #include <numeric>
 
 #include "absl/strings/ascii.h"
 
-namespace gatehouse::config {
+namespace gatehouse {
 namespace {
 
 constexpr size_t kMaxWord = 64;
@@ -53,4 +53,4 @@ std::string Nearest(absl::string_view word, const std::vector<std::string>& know
   return nearest;
 }
 
-}  // namespace gatehouse::config
+}  // namespace gatehouse
