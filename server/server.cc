@@ -107,8 +107,8 @@ class RunningServer final : public Server {
     MutexLock lock(mu_);
     absl::Status status = config.ok() ? PutInForce(*config) : config.status();
     if (!status.ok() && status == told) return status;
-    metrics_->CountReload(status.ok(), clock_.Now());
     if (!status.ok()) TellRefused(status);
+    metrics_->CountReload(status.ok(), clock_.Now());
     return status;
   }
 
