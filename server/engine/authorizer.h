@@ -72,7 +72,8 @@ struct Examination {
   int64_t revision = 0;
   keys::KeySource* wait_for = nullptr;
   bool cache_hit = false;
-  // Why not, for the log: holds nothing of the token.
+  // Why not, for the log: holds nothing of the token. Of what the policy denies only
+  // where there is a trace: Policy::WhyDenied says it to whoever writes it down.
   std::string reason;
 };
 
