@@ -108,7 +108,7 @@ Examination Authorizer::Authorize(absl::string_view token, const policy::Policy&
   Examination out = Examine(token, ask);
   if (out.kind != Examination::Kind::kDecided || out.code != Code::kOk) return out;
   out.code = policy.Decide(out.token->principal, question);
-  if (out.code != Code::kOk) {
+  if (out.code != Code::kOk && ask.trace != nullptr) {
     out.reason = std::string(policy.WhyDenied(out.token->principal, question));
   }
   if (ask.trace != nullptr) {

@@ -76,7 +76,8 @@ struct Examination {
   absl::Time until = absl::InfiniteFuture();
   keys::KeySource* wait_for = nullptr;
   bool cache_hit = false;
-  // Why not, for the log: holds nothing of the token.
+  // Why not, for the log: holds nothing of the token. Of what the policy denies only
+  // where there is a trace: Policy::WhyDenied says it to whoever writes it down.
   std::string reason;
 };
 

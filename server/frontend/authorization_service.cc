@@ -205,7 +205,12 @@ void AuthorizationService::Answer(UnaryCall& call, const Examination& examined, 
     }
   }
   const absl::string_view method = form.method == Method::kVerify ? "Verify" : "Authorize";
-  if (examined.code != Code::kOk) denials_.Write(method, call.caller()->name, id, examined);
+  if (examined.code == Code::kInsufficientPermissions && form.question != nullptr) {
+    const DenialLog::ByPolicy denial{.policy = *call.rules().policy, .question = *form.question};
+    denials_.Write(method, call.caller()->name, id, examined, &denial);
+  } else if (examined.code != Code::kOk) {
+    denials_.Write(method, call.caller()->name, id, examined);
+  }
   if (AreDecisionsNoted(call.rules())) {
     NoteDecision(call, method, examined,
                  {.code = examined.code,
@@ -295,6 +300,7 @@ void AuthorizationService::BatchAuthorize(UnaryCall& call) {
   const bool is_good = examined.code == Code::kOk;
   Worker& worker = call.worker();
   BatchReply reply(static_cast<size_t>(request.checks_size()));
+  BatchDenials denials;
   // What is noted is noted when all checks were questions: only then were they answered.
   const auto answer_each = [&](const auto& also) -> absl::Status {
     for (int i = 0; i < request.checks_size(); ++i) {
@@ -307,6 +313,10 @@ void AuthorizationService::BatchAuthorize(UnaryCall& call) {
           is_good ? rules.policy->Decide(examined.token->principal, *question) : examined.code;
       const absl::string_view id = worker.ids.Next();
       reply.Add(code, id);
+      if (code == Code::kInsufficientPermissions && ++denials.count == 1) {
+        denials.first = i;
+        denials.first_id = std::string(id);
+      }
       also(code, id);
     }
     return absl::OkStatus();
@@ -320,11 +330,30 @@ void AuthorizationService::BatchAuthorize(UnaryCall& call) {
   if (!answered.ok()) return call.Fail(ToGrpc(answered));
   if (noted) answers.Note(call, request, examined, clock_);
   const absl::string_view id = worker.ids.Next();
-  if (!is_good) denials_.Write("BatchAuthorize", call.caller()->name, id, examined);
+  WriteDenials(call, request, examined, id, denials);
+  const auto denied = static_cast<uint64_t>(denials.count);
+  worker.metrics->CountChecks(Code::kInsufficientPermissions, denied);
+  worker.metrics->CountChecks(examined.code, static_cast<uint64_t>(request.checks_size()) - denied);
   worker.metrics->CountDecision(Method::kBatchAuthorize, examined.code, examined.cache_hit,
                                 clock_.SteadyNanos() - call.started_nanos());
   call.Finish(reply.Encode(examined.code, id, is_good ? examined.token->rendered : "",
                            StampOf(rules, examined, request.with_tags())));
+}
+
+void AuthorizationService::WriteDenials(UnaryCall& call, const v1::BatchAuthorizeRequest& request,
+                                        const Examination& examined, absl::string_view id,
+                                        const BatchDenials& denials) {
+  constexpr absl::string_view kMethod = "BatchAuthorize";
+  const std::string& caller = call.caller()->name;
+  if (examined.code != Code::kOk) return denials_.Write(kMethod, caller, id, examined);
+  if (denials.count == 0) return;
+  // Once more: the questions of a batch are not all kept.
+  QuestionReader reader;
+  const auto question = reader.Read(request.checks(denials.first));
+  if (!question.ok()) return;
+  const DenialLog::ByPolicy by_policy{
+      .policy = *call.rules().policy, .question = *question, .denials = denials.count};
+  denials_.Write(kMethod, caller, denials.first_id, examined, &by_policy);
 }
 
 void AuthorizationService::Filter(UnaryCall& call) {

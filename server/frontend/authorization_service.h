@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "gatehouse/v1/authorization_service.pb.h"
 #include "server/base/clock.h"
 #include "server/engine/authorizer.h"
 #include "server/frontend/denial_log.h"
@@ -15,6 +16,13 @@
 #include "server/revocation/store.h"
 
 namespace gatehouse::frontend {
+
+// What the policy denied of a batch for a good token.
+struct BatchDenials {
+  int64_t count = 0;
+  int first = 0;         // of the checks
+  std::string first_id;  // of its decision
+};
 
 // gatehouse.v1.AuthorizationService: translate in, call the engine or the store,
 // translate out. Each method ends its call as UnaryCall asks. Thread-safe.
@@ -82,6 +90,10 @@ class AuthorizationService {
   void DenyRight(UnaryCall& call, config::Right right);
   // Logs it.
   grpc::Status RightDenied(const Caller& caller, config::Right right);
+  // The log's line on a batch.
+  void WriteDenials(UnaryCall& call, const v1::BatchAuthorizeRequest& request,
+                    const engine::Examination& examined, absl::string_view id,
+                    const BatchDenials& denials);
   void Append(UnaryCall& call, revocation::NewFact fact);
   // Logs that `event` happened to `fact`, or had before.
   void Note(const UnaryCall& call, absl::string_view event, const revocation::Fact& fact,

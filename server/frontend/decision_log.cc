@@ -14,6 +14,8 @@ namespace {
 
 constexpr int kCountBits = 24;
 constexpr int64_t kNanosInASecond = 1'000'000'000;
+// How long a loss may stay untold where nothing else is written.
+constexpr int64_t kTellNanos = kNanosInASecond;
 constexpr int64_t kComplaintNanos = 60 * kNanosInASecond;
 
 absl::Status At(absl::string_view place, const absl::Status& status) {
@@ -110,13 +112,20 @@ void DecisionLog::Run() {
     {
       MutexLock lock(mu_);
       in_hand_ = 0;
-      while (queue_.empty() && !stopping_) changed_.Wait(mu_);
-      if (queue_.empty()) break;
+      const int64_t until = clock_.SteadyNanos() + kTellNanos;
+      while (queue_.empty() && !stopping_ && clock_.SteadyNanos() < until) {
+        clock_.WaitUntil(mu_, changed_, until);
+      }
+      if (queue_.empty() && stopping_) break;
       lines.clear();
       std::swap(lines, queue_);
       in_hand_ = lines.size();
     }
-    Append(lines);
+    if (lines.empty()) {
+      TellLosses();
+    } else {
+      Append(lines);
+    }
   }
   TellLosses();
 }

@@ -56,7 +56,8 @@ struct Decided {
 // Decisions as lines of JSON in a file, docs/policy.md says which fields. Serving
 // threads call Record, which never waits for the disk: a thread of this log's own
 // writes. What cannot be written is counted, and told in the file by a line
-// {"time":...,"lost":N,...} as soon as something can. Holds no token. Thread-safe.
+// {"time":...,"lost":N,...} within a second of when something can. Holds no token.
+// Thread-safe.
 class DecisionLog {
  public:
   static constexpr size_t kQueueBytes = size_t{4} * 1024 * 1024;

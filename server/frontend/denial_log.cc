@@ -33,9 +33,11 @@ bool DenialLog::Admit(absl::string_view reason, int64_t& left_out) {
 }
 
 void DenialLog::Write(absl::string_view method, absl::string_view caller, absl::string_view id,
-                      const engine::Examination& examined) {
+                      const engine::Examination& examined, const ByPolicy* by_policy) {
   int64_t left_out = 0;
-  if (!Admit(examined.reason, left_out)) return;
+  if (!Admit(by_policy != nullptr ? "the policy" : absl::string_view(examined.reason), left_out)) {
+    return;
+  }
   std::string token = "unknown";
   std::string issuer = "unknown";
   const auto name = [&](const uint8_t* identity, absl::string_view of) {
@@ -48,12 +50,26 @@ void DenialLog::Write(absl::string_view method, absl::string_view caller, absl::
     name(examined.identity->data(),
          examined.issuer != nullptr ? examined.issuer->rules.issuer : "unknown");
   }
+  if (by_policy == nullptr) {
+    return log::Info("denied", {{"method", method},
+                                {"caller", caller},
+                                {"code", RowOf(examined.code).name},
+                                {"reason", examined.reason},
+                                {"token", token},
+                                {"issuer", issuer},
+                                {"decision", id},
+                                {"left_out", left_out}});
+  }
+  const policy::Question& question = by_policy->question;
   log::Info("denied", {{"method", method},
                        {"caller", caller},
-                       {"code", RowOf(examined.code).name},
-                       {"reason", examined.reason},
+                       {"code", RowOf(policy::Code::kInsufficientPermissions).name},
+                       {"reason", by_policy->policy.WhyDenied(examined.token->principal, question)},
                        {"token", token},
                        {"issuer", issuer},
+                       {"resource", question.resource},
+                       {"action", question.action},
+                       {"denials", by_policy->denials},
                        {"decision", id},
                        {"left_out", left_out}});
 }

@@ -8,6 +8,7 @@
 #include "server/base/clock.h"
 #include "server/base/mutex.h"
 #include "server/engine/authorizer.h"
+#include "server/policy/policy.h"
 
 namespace gatehouse::frontend {
 
@@ -16,14 +17,23 @@ namespace gatehouse::frontend {
 // disk and hide no other reason. Thread-safe.
 class DenialLog {
  public:
+  // What a policy denied: of a batch the first, and how many were.
+  struct ByPolicy {
+    const policy::Policy& policy;
+    const policy::Question& question;
+    int64_t denials = 1;
+  };
+
   static constexpr int kPerSecond = 5;
   static constexpr size_t kMaxReasons = 256;
 
   explicit DenialLog(const Clock& clock) : clock_(clock) {}
 
-  // `examined` was decided and is not kOk. `caller` has asked.
+  // `examined` was decided and is not kOk, or its token is good and `by_policy` is not
+  // null. `caller` has asked. All that policies deny counts as one reason: which it was
+  // is worked out for what is written alone.
   void Write(absl::string_view method, absl::string_view caller, absl::string_view id,
-             const engine::Examination& examined);
+             const engine::Examination& examined, const ByPolicy* by_policy = nullptr);
 
   // Whether a line for `reason` may be written now; `left_out` is then how many
   // were not since the last one.

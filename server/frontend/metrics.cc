@@ -97,11 +97,14 @@ void AddKeySets(const engine::Authorizer& authorizer, std::vector<MetricFamily>&
 }
 
 void AddDecisionLog(const DecisionLogCounters& counters, std::vector<MetricFamily>& out) {
-  out.push_back(Single("gatehouse_decision_log_written_total", "Lines in the decision log.",
-                       MetricType::Counter, static_cast<double>(counters.written)));
-  MetricFamily lost = Family("gatehouse_decision_log_lost_total",
-                             "Decisions that were to be written down and were not, by reason.",
-                             MetricType::Counter);
+  out.push_back(Single("gatehouse_decision_log_written_total",
+                       "Decisions written to the decision log.", MetricType::Counter,
+                       static_cast<double>(counters.written)));
+  MetricFamily lost =
+      Family("gatehouse_decision_log_lost_total",
+             "Decisions that the decision log was to hold and does not: over the rate of "
+             "denials, over what the queue holds, or the file failed.",
+             MetricType::Counter);
   for (size_t i = 0; i < counters.lost.size(); ++i) {
     AddValue(lost, static_cast<double>(counters.lost[i]),
              {{"reason", std::string(kLostDecisionNames[i])}});
@@ -190,6 +193,7 @@ std::vector<MetricFamily> Metrics::Collect() const {
     };
     for (const auto& thread : threads_) {
       for (size_t m = 0; m < kMethods; ++m) add(sum.decisions_[m], thread->decisions_[m]);
+      add(sum.checks_, thread->checks_);
       add(sum.failures_, thread->failures_);
       add(sum.refusals_, thread->refusals_);
       add(sum.shadow_, thread->shadow_);
@@ -204,7 +208,9 @@ std::vector<MetricFamily> Metrics::Collect() const {
 
   std::vector<MetricFamily> out;
   MetricFamily decisions =
-      Family("gatehouse_decisions_total", "Decisions made, by public code.", MetricType::Counter);
+      Family("gatehouse_decisions_total",
+             "Calls that were decided, by public code; a batch once, by its token's.",
+             MetricType::Counter);
   for (const Method method :
        {Method::kVerify, Method::kAuthorize, Method::kBatchAuthorize, Method::kFilter}) {
     for (size_t c = 0; c < policy::kCodes; ++c) {
@@ -215,6 +221,15 @@ std::vector<MetricFamily> Metrics::Collect() const {
     }
   }
   out.push_back(std::move(decisions));
+
+  MetricFamily checks = Family("gatehouse_batch_checks_total",
+                               "Checks in calls of BatchAuthorize, each by its own public code.",
+                               MetricType::Counter);
+  for (size_t c = 0; c < policy::kCodes; ++c) {
+    AddValue(checks, static_cast<double>(sum.checks_[c]),
+             {{"code", std::string(RowOf(static_cast<policy::Code>(c)).name)}});
+  }
+  out.push_back(std::move(checks));
 
   MetricFamily failures =
       Family("gatehouse_undecided_total", "Calls that ended with a gRPC status other than OK.",

@@ -57,6 +57,10 @@ class alignas(64) ThreadMetrics {
   ThreadMetrics() : calls_(CallerNumbers::kCapacity + 1) {}
 
   void CountDecision(Method method, policy::Code code, bool cache_hit, int64_t nanos);
+  // Of a batch.
+  void CountChecks(policy::Code code, uint64_t checks) {
+    Add(checks_[static_cast<size_t>(code)], checks);
+  }
   // No decision was made: any gRPC status but OK.
   void CountFailure(Method method);
   // A call has ended, of the caller of this number; kUnknownCaller for none.
@@ -77,6 +81,7 @@ class alignas(64) ThreadMetrics {
   }
 
   std::array<std::array<Counter, policy::kCodes>, kMethods> decisions_{};
+  std::array<Counter, policy::kCodes> checks_{};
   std::array<Counter, kMethods> failures_{};
   std::array<Counter, kRefusals> refusals_{};
   std::array<Counter, kShadowOutcomes> shadow_{};

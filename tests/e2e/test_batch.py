@@ -1,5 +1,7 @@
 """Many questions about one token."""
 
+import re
+
 import grpc
 import pytest
 from gatehouse.v1 import authorization_service_pb2 as messages
@@ -70,3 +72,20 @@ def test_more_than_a_thousand_checks_are_refused(server, hmac_issuer):
     with pytest.raises(grpc.RpcError) as caught:
         ask(server, hmac_issuer.token(), [{"resource": "t/1"}] * 1001)
     assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_each_check_is_counted_by_its_own_code(server, hmac_issuer):
+    def counts() -> dict[str, int]:
+        family = "gatehouse_batch_checks_total"
+        pairs = re.findall(rf'^{family}{{code="(\w+)"}} (\d+)$', server.get("/metrics")[1], re.MULTILINE)
+        return {code: int(count) for code, count in pairs}
+
+    before = counts()
+    owners = ["ada", "bob", "bob"]
+    ask(server, hmac_issuer.token(), [{"resource": "task/1", "owner": owner} for owner in owners])
+    ask(server, "a.b.c", [{"resource": "task/1", "owner": "ada"}] * 4)
+    added = {code: count - before[code] for code, count in counts().items()}
+    assert added == {
+        "OK": 1, "INSUFFICIENT_PERMISSIONS": 2, "TOKEN_INVALID": 4,
+        "TOKEN_MISSING": 0, "TOKEN_EXPIRED": 0, "TOKEN_REVOKED": 0,
+    }  # fmt: skip

@@ -125,6 +125,8 @@ TEST_F(TraceTest, PolicyIsTheLastStepOfAuthorize) {
   EXPECT_EQ(trace_.back().name, "policy");
   EXPECT_FALSE(trace_.back().passed);
   EXPECT_EQ(Last(), "the subject is not the owner");
+  EXPECT_EQ(Authorize(Token(), {"task/1", "bob", "read", ""}, {}).reason, "")
+      << "worked out for nobody";
   Authorize("x", {"task/1", "ada", "read", ""}, ask);
   EXPECT_EQ(trace_.back().name, "form");
 }

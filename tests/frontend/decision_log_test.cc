@@ -160,6 +160,23 @@ TEST_F(DecisionLogTest, DenialsOfASecondStopAtTheRateAndTheRestIsTold) {
   EXPECT_EQ(told, 1000);
 }
 
+TEST_F(DecisionLogTest, LossesAreToldWithinASecondThoughNothingElseComes) {
+  options_.denials_per_second = 0;
+  const auto log = Open();
+  for (int i = 0; i < 5; ++i) Record(*log);
+  while (Lines().empty()) {
+    clock_.AwaitIdle();
+    clock_.Advance(absl::Seconds(1));
+  }
+  for (int i = 0; i < 2; ++i) Record(*log);
+  while (Lines().size() < 2) {
+    clock_.AwaitIdle();
+    clock_.Advance(absl::Seconds(1));
+  }
+  EXPECT_THAT(Lines()[0], HasSubstr(R"("lost":5,"rate":5})"));
+  EXPECT_THAT(Lines()[1], HasSubstr(R"("lost":2,"rate":2})"));
+}
+
 TEST_F(DecisionLogTest, NoneOfTheDenialsIsWrittenAtRateZero) {
   options_.denials_per_second = 0;
   Record(*Open());

@@ -1,9 +1,12 @@
 #include "server/frontend/denial_log.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 
+#include "tests/frontend/decided.h"
 #include "tests/support/fake_clock.h"
 
 namespace gatehouse::frontend {
@@ -32,6 +35,25 @@ TEST(DenialLogTest, ManyReasonsTakeBoundedMemoryAndShareOneLimit) {
     written += denials.Admit("reason " + std::to_string(i), left_out) ? 1 : 0;
   }
   EXPECT_LE(written, static_cast<int>(DenialLog::kMaxReasons) + DenialLog::kPerSecond);
+}
+
+TEST(DenialLogTest, WhatThePolicyDeniesIsOneReasonAndSaysWhich) {
+  FakeClock clock(absl::UnixEpoch());
+  DenialLog denials(clock);
+  const AdasToken ada;
+  const policy::Policy policy = TaskPolicy();
+  const policy::Question unknown{.resource = "note/1", .action = "read"};
+  const policy::Question locked{.resource = "task/1", .action = "read"};
+  ::testing::internal::CaptureStderr();
+  for (int i = 0; i < 50; ++i) {
+    const DenialLog::ByPolicy denial{.policy = policy, .question = i == 0 ? unknown : locked};
+    denials.Write("Authorize", "api", "0123", ada.examined(), &denial);
+  }
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), DenialLog::kPerSecond);
+  EXPECT_THAT(log, ::testing::HasSubstr("code=\"INSUFFICIENT_PERMISSIONS\" "
+                                        "reason=\"the policy has no such resource type\""));
+  EXPECT_THAT(log, ::testing::HasSubstr("reason=\"a rule denies it\""));
 }
 
 }  // namespace

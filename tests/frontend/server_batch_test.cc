@@ -52,6 +52,29 @@ TEST_F(ServerBatchTest, ABatchAsLongAsAMessageMayBeIsAnsweredForATokenThatIsNew)
   EXPECT_EQ(longer.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
 }
 
+TEST_F(ServerBatchTest, ItsDenialsAreCountedByCheckAndStandInTheLogOnce) {
+  Start();
+  v1::BatchAuthorizeRequest request;
+  request.set_token(Token());
+  for (const char* owner : {"ada", "bob", "cyd", ""}) {
+    v1::Check& check = *request.add_checks();
+    check.set_resource(absl::StrCat("task/", owner, "s"));
+    check.set_owner(owner);
+    check.set_action("read");
+  }
+  v1::BatchAuthorizeResponse response;
+  ::testing::internal::CaptureStderr();
+  const grpc::Status status = Call(&Stub::BatchAuthorize, request, response);
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(log.find("denied"), log.rfind(" denied ") + 1) << log;
+  EXPECT_THAT(log, HasSubstr("code=\"INSUFFICIENT_PERMISSIONS\" reason=\"the subject is not the "
+                             "owner\""));
+  EXPECT_THAT(log, HasSubstr(absl::StrCat(
+                       "resource=\"task/bobs\" action=\"read\" denials=\"3\" decision=\"",
+                       response.decisions(1).id(), "\"")));
+}
+
 TEST_F(ServerBatchTest, ALongRevocationDoesNotWait) {
   Start();
   v1::RevokeRequest request;
