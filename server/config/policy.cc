@@ -274,7 +274,15 @@ void NoteClaims(const policy::Definition& policy, std::vector<Issuer>& issuers) 
   }
 }
 
-void CheckTogether(const policy::Definition& policy, const PolicyParts& parts, Config& config) {
+// `mark`: what tells the policy from the one in force, where its paths do not.
+void CheckTogether(const policy::Definition& policy, const PolicyParts& parts,
+                   absl::string_view mark, Config& config) {
+  const auto warn = [&](const policy::Finding& one) {
+    std::string sentence = parts.Sentence(one);
+    std::vector<std::string>& all = config.warnings;
+    if (std::find(all.begin(), all.end(), sentence) != all.end()) return;
+    all.push_back(absl::StrCat(sentence, mark));
+  };
   std::vector<std::string> issuers;
   std::vector<policy::IssuerReach> reach;
   issuers.reserve(config.issuers.size());
@@ -285,13 +293,9 @@ void CheckTogether(const policy::Definition& policy, const PolicyParts& parts, C
   }
   const policy::Findings checked = policy::Check(policy, issuers);
   for (const policy::Finding& one : checked.mistakes) parts.Wrong(one);
-  for (const policy::Finding& one : checked.warnings) {
-    config.warnings.push_back(parts.Sentence(one));
-  }
+  for (const policy::Finding& one : checked.warnings) warn(one);
   if (!checked.mistakes.empty()) return;
-  for (const policy::Finding& one : policy::CheckReach(policy, reach)) {
-    config.warnings.push_back(parts.Sentence(one));
-  }
+  for (const policy::Finding& one : policy::CheckReach(policy, reach)) warn(one);
 }
 
 }  // namespace
@@ -318,7 +322,8 @@ policy::Definition ReadPolicy(const v1::Policy& in, const std::string& path,
   }
   PolicyParts parts(std::move(read), findings, in_files ? path + ".path" : path);
   policy::Definition out = parts.Together();
-  if (is_whole) CheckTogether(out, parts, config);
+  const bool is_shadow = absl::StartsWith(path, "shadow.");
+  if (is_whole) CheckTogether(out, parts, is_shadow && in_files ? " (in the shadow)" : "", config);
   NoteClaims(out, config.issuers);
   for (const PolicyFile& file : files) findings.Add(file.findings);
   return out;
