@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/log.h"
@@ -120,7 +121,9 @@ class PolicyReader {
       if (!in[i].who().empty()) {
         rule.who = ReadWho(in[i].who(), inner);
       } else if (!is_deny || in[i].when().empty()) {
-        findings_.Wrong(inner, absl::StrCat("needs who, which ", kWhoForms));
+        findings_.Wrong(
+            inner,
+            absl::StrCat(is_deny ? "needs when, or who, which " : "needs who, which ", kWhoForms));
         rule.who.kind = Who::Kind::kOwner;
       }
       rule.when = ReadConditions(in[i].when(), inner + ".when");
@@ -134,7 +137,14 @@ class PolicyReader {
     if (text == "authenticated") return {Who::Kind::kAuthenticated};
     for (const Prefix& prefix : kPrefixes) {
       if (absl::StartsWith(text, prefix.text)) {
-        return {prefix.kind, std::string(text.substr(prefix.text.size()))};
+        const absl::string_view name = text.substr(prefix.text.size());
+        const absl::string_view bare = absl::StripAsciiWhitespace(name);
+        if (bare != name && !bare.empty()) {
+          findings_.Wrong(path, absl::StrCat("has a blank around the name; did you mean \"",
+                                             prefix.text, log::Escape(bare, 64), "\"?"));
+          return {Who::Kind::kOwner};
+        }
+        return {prefix.kind, std::string(name)};
       }
     }
     findings_.Wrong(path, absl::StrCat(kWhoForms, ", not \"", log::Escape(text, 64), "\""));
@@ -155,27 +165,21 @@ class PolicyReader {
     const auto given = [&](absl::string_view field) {
       return findings_.Given(absl::StrCat(path, ".", field));
     };
+    constexpr std::array<absl::string_view, 5> kShapes = {"attribute", "claim", "all", "any",
+                                                          "not"};
+    if (std::count_if(kShapes.begin(), kShapes.end(), given) != 1) {
+      findings_.Wrong(path, "needs exactly one of attribute, claim, all, any, not");
+      return {.kind = Kind::kPresent, .of = Condition::Of::kClaim, .name = "unknown"};
+    }
+    if (given("attribute") || given("claim")) return ReadTest(in, path, given);
     Condition out;
-    int shapes = 0;
-    if (given("all") || given("any")) {
-      ++shapes;
+    if (given("not")) {
+      out.kind = Kind::kNot;
+      out.inner = {ReadCondition(in.not_(), path + ".not")};
+    } else {
       out.kind = given("all") ? Kind::kAll : Kind::kAny;
       out.inner = given("all") ? ReadConditions(in.all(), path + ".all")
                                : ReadConditions(in.any(), path + ".any");
-      if (given("all") && given("any")) ++shapes;
-    }
-    if (given("not")) {
-      ++shapes;
-      out.kind = Kind::kNot;
-      out.inner = {ReadCondition(in.not_(), path + ".not")};
-    }
-    if (given("attribute") || given("claim")) {
-      ++shapes;
-      if (given("attribute") && given("claim")) ++shapes;
-      out = ReadTest(in, path, given);
-    }
-    if (shapes != 1) {
-      findings_.Wrong(path, "needs exactly one of attribute, claim, all, any, not");
     }
     return out;
   }
@@ -216,6 +220,8 @@ class PolicyReader {
       findings_.Wrong(path,
                       "needs exactly one of equals, in, prefix, equals_claim, present, less_than, "
                       "at_most, greater_than, at_least");
+      out.kind = Kind::kPresent;  // of which nothing more is found wrong
+      return out;
     }
     if (out.kind != Kind::kPresent || in.present()) return out;
     Condition absent;

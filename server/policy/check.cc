@@ -319,7 +319,9 @@ class Checker {
       case Kind::kPresent:
         break;
       default:
-        if (condition.values.empty()) Mistake(path, "compares with nothing");
+        if (condition.values.empty()) {
+          Mistake(path, "compares with nothing; list what it may be, such as in: [open, done]");
+        }
         for (const std::string& value : condition.values) {
           if (value.empty()) Mistake(path, "compares with an empty text, which equals nothing");
         }
