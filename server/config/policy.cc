@@ -12,6 +12,7 @@
 #include "server/config/policy_parts.h"
 #include "server/policy/check.h"
 #include "server/policy/check_reach.h"
+#include "server/policy/claims_of.h"
 #include "server/policy/condition.h"
 
 namespace gatehouse::config {
