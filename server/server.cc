@@ -32,7 +32,7 @@ namespace {
 // "file:line: field: ..." as "file: field: ...", which is the same wherever it moves to.
 std::string WithoutLine(const std::string& warning) {
   const size_t end = warning.find(": ");
-  if (end == std::string::npos || absl::StartsWith(warning, "issuer ")) return warning;
+  if (end == std::string::npos || end == 0 || absl::StartsWith(warning, "issuer ")) return warning;
   const size_t colon = warning.find_last_not_of("0123456789", end - 1);
   if (colon == std::string::npos || warning[colon] != ':') return warning;
   return absl::StrCat(warning.substr(0, colon), warning.substr(end));
