@@ -2,10 +2,12 @@
 
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <system_error>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -51,6 +53,15 @@ class IndexFirst final : public revocation::RevocationListener {
   revocation::RevocationListener& feed_;
 };
 
+// "file:line: field: ..." as "file: field: ...", which is the same wherever it moves to.
+std::string WithoutLine(const std::string& warning) {
+  const size_t end = warning.find(": ");
+  if (end == std::string::npos || end == 0 || absl::StartsWith(warning, "issuer ")) return warning;
+  const size_t colon = warning.find_last_not_of("0123456789", end - 1);
+  if (colon == std::string::npos || warning[colon] != ':') return warning;
+  return absl::StrCat(warning.substr(0, colon), warning.substr(end));
+}
+
 class RunningServer final : public Server {
  public:
   explicit RunningServer(const Clock& clock)
@@ -58,6 +69,7 @@ class RunningServer final : public Server {
 
   absl::Status Start(const config::Config& config, const ServerOptions& options) GH_EXCLUDES(mu_) {
     MutexLock lock(mu_);
+    TellNewWarnings(config);
     GH_ASSIGN_OR_RETURN(RulesBuilder::Built built, builder_.Build(config));
     fixed_ = {config.grpc, config.http, config.sqlite_path, config.audit, BackupsOf(config)};
     rulesets_.emplace(std::move(built.rules));
@@ -164,11 +176,23 @@ class RunningServer final : public Server {
     rulesets_->Replace(std::move(built.rules));
     grpc_->Refresh();
     feed_.Nudge();
-    for (const std::string& warning : Warnings(config)) log::Warning(warning);
+    TellNewWarnings(config);
     log::Info("configuration reloaded",
               {{"changed", built.changed.empty() ? "nothing" : absl::StrJoin(built.changed, ", ")},
                {"remembered_tokens", built.keeps_tokens ? "kept" : "forgotten"}});
     return absl::OkStatus();
+  }
+
+  // Those that the configuration before did not have, each once.
+  void TellNewWarnings(const config::Config& config) GH_REQUIRES(mu_) {
+    std::set<std::string> warnings;
+    std::set<std::string> known;
+    for (const std::string& warning : Warnings(config)) {
+      known.insert(WithoutLine(warning));
+      if (!warnings.insert(warning).second) continue;
+      if (known_warnings_.count(WithoutLine(warning)) == 0) log::Warning(warning);
+    }
+    known_warnings_ = std::move(known);
   }
 
   static void TellRefused(const absl::Status& status) {
@@ -192,6 +216,7 @@ class RunningServer final : public Server {
   const Clock& clock_;
   Mutex mu_;  // of starting and reloading
   Fixed fixed_ GH_GUARDED_BY(mu_);
+  std::set<std::string> known_warnings_ GH_GUARDED_BY(mu_);  // without their lines
   revocation::RevocationIndex index_;
   revocation::ChangeFeed feed_;
   IndexFirst listener_{index_, feed_};
@@ -259,7 +284,6 @@ absl::Status CheckKeys(const config::Config& config) {
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const config::Config& config,
                                                       const Clock& clock,
                                                       const ServerOptions& options) {
-  for (const std::string& warning : Warnings(config)) log::Warning(warning);
   auto server = std::make_unique<RunningServer>(clock);
   GH_RETURN_IF_ERROR(server->Start(config, options));
   return server;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "server/policy/check.h"
+#include "server/policy/claims_of.h"
 
 namespace gatehouse::cli {
 namespace {

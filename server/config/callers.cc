@@ -10,9 +10,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "server/base/log.h"
+#include "server/base/suggestion.h"
 #include "server/config/endpoint.h"
 #include "server/config/issuer.h"
-#include "server/base/suggestion.h"
 #include "server/keys/url.h"
 
 namespace gatehouse::config {

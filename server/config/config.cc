@@ -128,6 +128,7 @@ absl::StatusOr<Config> ParseConfig(absl::string_view yaml, const std::string& na
   if (message.has_shadow()) {
     config.shadow = ReadShadow(message.shadow(), folder, findings, config);
   }
+  WarnOfUnknownNames(message, findings, config);
   if (message.has_decision_log()) {
     config.decision_log = ReadDecisionLog(message.decision_log(), folder, findings);
   }

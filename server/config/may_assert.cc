@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "server/base/log.h"
+#include "server/base/suggestion.h"
+#include "server/policy/definition.h"
 
 namespace gatehouse::config {
 namespace {
@@ -59,7 +62,61 @@ class Reader {
   Findings& findings_;
 };
 
+struct PolicyNames {
+  std::set<std::string> roles;
+  std::set<std::string> scopes;
+};
+
+void AddRules(const std::vector<policy::Rule>& rules, PolicyNames& out) {
+  for (const policy::Rule& rule : rules) {
+    if (rule.who.kind == policy::Who::Kind::kRole) out.roles.insert(rule.who.name);
+    if (rule.who.kind == policy::Who::Kind::kScope) out.scopes.insert(rule.who.name);
+  }
+}
+
+void AddPolicy(const policy::Definition& policy, PolicyNames& out) {
+  for (const policy::Role& role : policy.roles) {
+    out.roles.insert(role.name);
+    out.roles.insert(role.includes.begin(), role.includes.end());
+  }
+  for (const policy::Resource& resource : policy.resources) {
+    for (const policy::Action& action : resource.actions) {
+      AddRules(action.allow, out);
+      AddRules(action.deny, out);
+    }
+  }
+}
+
+template <typename List>
+void WarnOf(const List& given, const std::set<std::string>& known, absl::string_view kind,
+            const std::string& path, const Findings& findings, Config& config) {
+  if (known.empty()) return;  // they are for what backends do with Verify's answer
+  for (int i = 0; i < given.size(); ++i) {
+    if (given[i] == kAny || given[i] == kNone || known.count(given[i]) > 0) continue;
+    const std::string meant = Nearest(given[i], {known.begin(), known.end()});
+    config.warnings.push_back(findings.Sentence(
+        absl::StrCat(path, "[", i, "]"),
+        absl::StrCat("the policy names no ", kind, " \"", log::Escape(given[i], 64), "\"",
+                     meant.empty()
+                         ? ""
+                         : absl::StrCat("; did you mean \"", log::Escape(meant, 64), "\"?"))));
+  }
+}
+
 }  // namespace
+
+void WarnOfUnknownNames(const v1::Config& in, const Findings& findings, Config& config) {
+  if (!config.policy.has_value()) return;
+  PolicyNames known;
+  AddPolicy(*config.policy, known);
+  if (config.shadow.has_value()) AddPolicy(config.shadow->policy, known);
+  for (int i = 0; i < in.issuers_size(); ++i) {
+    const std::string path = absl::StrCat("issuers[", i, "].may_assert.");
+    const v1::Assertions& may = in.issuers(i).may_assert();
+    WarnOf(may.roles(), known.roles, "role", path + "roles", findings, config);
+    WarnOf(may.scopes(), known.scopes, "scope", path + "scopes", findings, config);
+  }
+}
 
 jose::MayAssert ReadMayAssert(const v1::Issuer& in, const std::string& path, bool several,
                               Findings& findings) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/log.h"
@@ -12,6 +13,7 @@
 #include "server/config/rules_hash.h"
 #include "server/policy/check.h"
 #include "server/policy/check_reach.h"
+#include "server/policy/claims_of.h"
 #include "server/policy/condition.h"
 
 namespace gatehouse::config {
@@ -121,7 +123,9 @@ class PolicyReader {
       if (!in[i].who().empty()) {
         rule.who = ReadWho(in[i].who(), inner);
       } else if (!is_deny || in[i].when().empty()) {
-        findings_.Wrong(inner, absl::StrCat("needs who, which ", kWhoForms));
+        findings_.Wrong(
+            inner,
+            absl::StrCat(is_deny ? "needs when, or who, which " : "needs who, which ", kWhoForms));
         rule.who.kind = Who::Kind::kOwner;
       }
       rule.when = ReadConditions(in[i].when(), inner + ".when");
@@ -135,7 +139,14 @@ class PolicyReader {
     if (text == "authenticated") return {Who::Kind::kAuthenticated};
     for (const Prefix& prefix : kPrefixes) {
       if (absl::StartsWith(text, prefix.text)) {
-        return {prefix.kind, std::string(text.substr(prefix.text.size()))};
+        const absl::string_view name = text.substr(prefix.text.size());
+        const absl::string_view bare = absl::StripAsciiWhitespace(name);
+        if (bare != name && !bare.empty()) {
+          findings_.Wrong(path, absl::StrCat("has a blank around the name; did you mean \"",
+                                             prefix.text, log::Escape(bare, 64), "\"?"));
+          return {Who::Kind::kOwner};
+        }
+        return {prefix.kind, std::string(name)};
       }
     }
     findings_.Wrong(path, absl::StrCat(kWhoForms, ", not \"", log::Escape(text, 64), "\""));
@@ -156,27 +167,21 @@ class PolicyReader {
     const auto given = [&](absl::string_view field) {
       return findings_.Given(absl::StrCat(path, ".", field));
     };
+    constexpr std::array<absl::string_view, 5> kShapes = {"attribute", "claim", "all", "any",
+                                                          "not"};
+    if (std::count_if(kShapes.begin(), kShapes.end(), given) != 1) {
+      findings_.Wrong(path, "needs exactly one of attribute, claim, all, any, not");
+      return {.kind = Kind::kPresent, .of = Condition::Of::kClaim, .name = "unknown"};
+    }
+    if (given("attribute") || given("claim")) return ReadTest(in, path, given);
     Condition out;
-    int shapes = 0;
-    if (given("all") || given("any")) {
-      ++shapes;
+    if (given("not")) {
+      out.kind = Kind::kNot;
+      out.inner = {ReadCondition(in.not_(), path + ".not")};
+    } else {
       out.kind = given("all") ? Kind::kAll : Kind::kAny;
       out.inner = given("all") ? ReadConditions(in.all(), path + ".all")
                                : ReadConditions(in.any(), path + ".any");
-      if (given("all") && given("any")) ++shapes;
-    }
-    if (given("not")) {
-      ++shapes;
-      out.kind = Kind::kNot;
-      out.inner = {ReadCondition(in.not_(), path + ".not")};
-    }
-    if (given("attribute") || given("claim")) {
-      ++shapes;
-      if (given("attribute") && given("claim")) ++shapes;
-      out = ReadTest(in, path, given);
-    }
-    if (shapes != 1) {
-      findings_.Wrong(path, "needs exactly one of attribute, claim, all, any, not");
     }
     return out;
   }
@@ -217,6 +222,8 @@ class PolicyReader {
       findings_.Wrong(path,
                       "needs exactly one of equals, in, prefix, equals_claim, present, less_than, "
                       "at_most, greater_than, at_least");
+      out.kind = Kind::kPresent;  // of which nothing more is found wrong
+      return out;
     }
     if (out.kind != Kind::kPresent || in.present()) return out;
     Condition absent;
@@ -275,7 +282,15 @@ void NoteClaims(const policy::Definition& policy, std::vector<Issuer>& issuers) 
   }
 }
 
-void CheckTogether(const policy::Definition& policy, const PolicyParts& parts, Config& config) {
+// `mark`: what tells the policy from the one in force, where its paths do not.
+void CheckTogether(const policy::Definition& policy, const PolicyParts& parts,
+                   absl::string_view mark, Config& config) {
+  const auto warn = [&](const policy::Finding& one) {
+    std::string sentence = parts.Sentence(one);
+    std::vector<std::string>& all = config.warnings;
+    if (std::find(all.begin(), all.end(), sentence) != all.end()) return;
+    all.push_back(absl::StrCat(sentence, mark));
+  };
   std::vector<std::string> issuers;
   std::vector<policy::IssuerReach> reach;
   issuers.reserve(config.issuers.size());
@@ -286,13 +301,9 @@ void CheckTogether(const policy::Definition& policy, const PolicyParts& parts, C
   }
   const policy::Findings checked = policy::Check(policy, issuers);
   for (const policy::Finding& one : checked.mistakes) parts.Wrong(one);
-  for (const policy::Finding& one : checked.warnings) {
-    config.warnings.push_back(parts.Sentence(one));
-  }
+  for (const policy::Finding& one : checked.warnings) warn(one);
   if (!checked.mistakes.empty()) return;
-  for (const policy::Finding& one : policy::CheckReach(policy, reach)) {
-    config.warnings.push_back(parts.Sentence(one));
-  }
+  for (const policy::Finding& one : policy::CheckReach(policy, reach)) warn(one);
 }
 
 // The same wherever the policy is written.
@@ -339,7 +350,8 @@ policy::Definition ReadPolicy(const v1::Policy& in, const std::string& path,
   PolicyParts parts(std::move(read), findings, in_files ? path + ".path" : path);
   policy::Definition out = parts.Together();
   if (path == "policy") config.rules = FormOf(in, files, findings);
-  if (is_whole) CheckTogether(out, parts, config);
+  const bool is_shadow = absl::StartsWith(path, "shadow.");
+  if (is_whole) CheckTogether(out, parts, is_shadow && in_files ? " (in the shadow)" : "", config);
   NoteClaims(out, config.issuers);
   for (const PolicyFile& file : files) findings.Add(file.findings);
   return out;

@@ -12,7 +12,8 @@ namespace gatehouse::config {
 // Reads the policy at `path` ("policy", "shadow.policy") of the configuration, from files
 // where it names some (relative to `folder`), and checks it for the issuers of `config`,
 // which have been read. What is wrong goes to `findings`. Adds to `config`:
-// - warnings: what somebody should look at, each "file:line: field: ...";
+// - warnings: what somebody should look at, each "file:line: field: ...", those of a
+//   shadow's file marked, unless the policy in force has the same at the same place;
 // - policy_paths: the files and folders that were read;
 // - rules, for "policy": its canonical form, as RulesHash takes it;
 // - issuers[].rules.more_claims: the claims that conditions test.

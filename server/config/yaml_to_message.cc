@@ -11,8 +11,8 @@
 #include "absl/time/time.h"
 #include "gatehouse/config/v1/config.pb.h"
 #include "server/base/log.h"
-#include "server/base/text.h"
 #include "server/base/suggestion.h"
+#include "server/base/text.h"
 
 namespace gatehouse::config {
 namespace {
@@ -53,7 +53,17 @@ std::string Quoted(absl::string_view text) {
   return absl::StrCat("\"", log::Escape(text, 64), "\"");
 }
 
-std::string UnknownField(const std::string& key, const Descriptor& type) {
+// Whether "role: editor" stands where "role:editor" was meant.
+bool IsTornRule(const std::string& key, const YamlNode& value, const Descriptor& type) {
+  return type.full_name() == v1::Rule::descriptor()->full_name() && value.kind == Kind::kScalar &&
+         (key == "role" || key == "scope" || key == "relation");
+}
+
+std::string UnknownField(const std::string& key, const YamlNode& value, const Descriptor& type) {
+  if (IsTornRule(key, value, type)) {
+    return absl::StrCat("unknown field; did you mean ", Quoted(absl::StrCat(key, ":", value.text)),
+                        ", without a blank?");
+  }
   std::vector<std::string> names(static_cast<size_t>(type.field_count()));
   for (size_t i = 0; i < names.size(); ++i) names[i] = type.field(static_cast<int>(i))->name();
   const std::string near = Nearest(key, names);
@@ -94,7 +104,7 @@ class Converter {
     }
     const FieldDescriptor* field = message.GetDescriptor()->FindFieldByName(key.text);
     if (field == nullptr) {
-      findings_.Malformed(key.line, inner, UnknownField(key.text, *message.GetDescriptor()));
+      findings_.Malformed(key.line, inner, UnknownField(key.text, value, *message.GetDescriptor()));
       return;
     }
     if (!seen.insert(key.text).second) {

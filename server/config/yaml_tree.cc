@@ -159,9 +159,15 @@ std::optional<YamlNode> ParseYaml(absl::string_view yaml, Findings& findings) {
   } catch (const YAML::Exception& e) {
     const bool open_quote =
         e.msg == YAML::ErrorMsg::DOC_IN_SCALAR || e.msg == YAML::ErrorMsg::EOF_IN_SCALAR;
+    const bool badly_indented = e.msg == YAML::ErrorMsg::END_OF_MAP ||
+                                e.msg == YAML::ErrorMsg::END_OF_SEQ ||
+                                e.msg == YAML::ErrorMsg::MAP_VALUE;
     findings.Malformed(
         LineOf(e.mark), "",
-        absl::StrCat("YAML: ", open_quote ? "a quote is opened before and never closed" : e.msg));
+        absl::StrCat("YAML: ", open_quote ? "a quote is opened before and never closed" : e.msg,
+                     badly_indented ? "; mind the indentation here and above, in which YAML takes "
+                                      "no tabs"
+                                    : ""));
   } catch (const std::exception& e) {
     findings.Malformed(1, "", absl::StrCat("YAML: ", e.what()));
   }

@@ -35,7 +35,12 @@ std::string WrongName(absl::string_view name) {
 }
 
 bool AreSame(const std::vector<Condition>& a, const std::vector<Condition>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), IsSame);
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const Condition& x, const Condition& y) { return IsSame(x, y); });
+}
+
+bool IsSame(const Rule& a, const Rule& b) {
+  return a.who.kind == b.who.kind && a.who.name == b.who.name && AreSame(a.when, b.when);
 }
 
 class Checker {
@@ -273,12 +278,25 @@ class Checker {
         CheckCondition(rules[i].when[j], absl::StrCat(inner, ".when[", j, "]"), 0);
       }
       for (size_t j = 0; j < i; ++j) {
-        if (rules[i].who.kind == rules[j].who.kind && rules[i].who.name == rules[j].who.name &&
-            AreSame(rules[i].when, rules[j].when)) {
+        if (IsSame(rules[i], rules[j])) {
           Warn(inner, absl::StrCat("is the same rule as ", path, "[", j, "]"));
         }
       }
+      const auto wider = std::find_if(rules.begin(), rules.end(),
+                                      [&](const Rule& one) { return IsWider(one, rules[i]); });
+      if (wider != rules.end()) {
+        Warn(inner, absl::StrCat("says nothing more than ", path, "[", wider - rules.begin(), "]"));
+      }
     }
+  }
+
+  // Whether `one` holds wherever `other` does, and is not the same. Of `authenticated` more
+  // is said elsewhere.
+  bool IsWider(const Rule& one, const Rule& other) const {
+    if (one.who.kind != other.who.kind || one.who.kind == Who::Kind::kAuthenticated) return false;
+    if (!one.when.empty() && !AreSame(one.when, other.when)) return false;
+    if (one.who.name == other.who.name) return !AreSame(one.when, other.when);
+    return one.who.kind == Who::Kind::kRole && Includes(other.who.name, one.who.name);
   }
 
   void CheckWho(const Who& who, const std::string& path) {
@@ -319,7 +337,9 @@ class Checker {
       case Kind::kPresent:
         break;
       default:
-        if (condition.values.empty()) Mistake(path, "compares with nothing");
+        if (condition.values.empty()) {
+          Mistake(path, "compares with nothing; list what it may be, such as in: [open, done]");
+        }
         for (const std::string& value : condition.values) {
           if (value.empty()) Mistake(path, "compares with an empty text, which equals nothing");
         }
@@ -343,36 +363,7 @@ class Checker {
   Findings out_;
 };
 
-void AddClaims(const Condition& condition, std::set<std::string>& out) {
-  for (const Condition& inner : condition.inner) AddClaims(inner, out);
-  if (!condition.inner.empty()) return;
-  if (condition.of == Condition::Of::kClaim) out.insert(condition.name);
-  if (condition.kind == Condition::Kind::kEqualsClaim) out.insert(condition.values.front());
-}
-
-void AddClaims(const Action& action, std::set<std::string>& out) {
-  for (const std::vector<Rule>* rules : {&action.allow, &action.deny}) {
-    for (const Rule& rule : *rules) {
-      for (const Condition& condition : rule.when) AddClaims(condition, out);
-    }
-  }
-}
-
 }  // namespace
-
-std::vector<std::string> ClaimsOf(const Definition& policy) {
-  std::set<std::string> out;
-  for (const Resource& resource : policy.resources) {
-    for (const Action& action : resource.actions) AddClaims(action, out);
-  }
-  return {out.begin(), out.end()};
-}
-
-bool TestsClaims(const Action& action) {
-  std::set<std::string> claims;
-  AddClaims(action, claims);
-  return !claims.empty();
-}
 
 Findings Check(const Definition& policy, const std::vector<std::string>& issuers) {
   return Checker(policy, issuers).Run();

@@ -14,10 +14,6 @@ inline constexpr size_t kMaxActions = 256;  // of one resource
 inline constexpr size_t kMaxRules = 256;    // of one action, and the depth of its conditions is 16
 inline constexpr size_t kMaxConditionDepth = 16;
 
-// The names and paths of the claims that conditions test, each once, in order.
-std::vector<std::string> ClaimsOf(const Definition& policy);
-bool TestsClaims(const Action& action);
-
 // Something about a policy, and where: "resources.task.actions.read.allow[0]".
 struct Finding {
   std::string path;
@@ -33,8 +29,8 @@ struct Findings {
 // wrong form, roles that include themselves, actions without a rule, everybody
 // allowed without `public` (also by conditions that always hold), conditions that compare
 // nothing; and for what it hardly means: roles that no rule names, rules that stand twice
-// or can never match, resources open to everybody, several issuers of one resource.
-// `issuers`: those of the configuration.
+// can never match or say nothing more than another, `public` without need, resources open to
+// everybody, several issuers of one resource. `issuers`: those of the configuration.
 Findings Check(const Definition& policy, const std::vector<std::string>& issuers);
 
 }  // namespace gatehouse::policy

@@ -10,6 +10,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
+#include "server/policy/condition.h"
 #include "server/policy/truth.h"
 
 namespace gatehouse::policy {
@@ -40,15 +41,46 @@ void AddConstants(const Condition& condition, Constants& out) {
   }
 }
 
+bool ComparesNumbers(const Condition& test) {
+  return test.kind == Kind::kLess || test.kind == Kind::kAtMost || test.kind == Kind::kGreater ||
+         test.kind == Kind::kAtLeast;
+}
+
+// The numbers that each value of the condition is compared with.
+using Numbers = std::map<Value, std::set<double>>;
+
+void AddNumbers(const Condition& condition, Numbers& out) {
+  for (const Condition& inner : condition.inner) AddNumbers(inner, out);
+  if (condition.inner.empty() && ComparesNumbers(condition)) {
+    out[{condition.of, condition.name}].insert(condition.number);
+  }
+}
+
+// `order`: below 0 where the value is less than what it is compared with, 0 where it equals.
+Truth TruthOfOrder(Kind kind, int order) {
+  switch (kind) {
+    case Kind::kLess:
+      return ToTruth(order < 0);
+    case Kind::kAtMost:
+      return ToTruth(order <= 0);
+    case Kind::kGreater:
+      return ToTruth(order > 0);
+    default:
+      return ToTruth(order >= 0);
+  }
+}
+
 // Everything that a condition may be asked about, world by world: each value is absent,
-// one of the texts that it is compared with, or any other; and whatever that leaves open
-// is true in one world and false in another. So there are more worlds than there can be,
+// one of the texts that it is compared with, or any other; any other is no number, one of
+// the numbers that it is compared with, or between them; and whatever that leaves open is
+// true in one world and false in another. So there are more worlds than there can be,
 // never fewer.
 class Worlds {
  public:
   explicit Worlds(const Condition& condition) : condition_(condition) {
     Constants constants;
     AddConstants(condition, constants);
+    AddNumbers(condition, numbers_);
     for (auto& [value, texts] : constants) {
       constants_.emplace(value, std::vector<std::string>(texts.begin(), texts.end()));
     }
@@ -60,6 +92,7 @@ class Worlds {
     for (size_t count = 0; count < kMaxWorlds; ++count) {
       next_ = 0;
       values_.clear();
+      regions_.clear();
       tests_.clear();
       if (!holds(TruthOf(condition_))) return false;
       if (!Advance()) return true;
@@ -133,10 +166,35 @@ class Worlds {
     if (test.kind == Kind::kEquals || test.kind == Kind::kIn) {
       return ToTruth(std::any_of(test.values.begin(), test.values.end(), is));
     }
+    if (ComparesNumbers(test)) return TruthOfComparison(test, known);
     if (test.kind == Kind::kPrefix && !known.is_other() && !test.values.empty()) {
       return ToTruth(absl::StartsWith(known.text(), test.values.front()));
     }
     return Open(test);
+  }
+
+  Truth TruthOfComparison(const Condition& test, const Known& known) {
+    if (!known.is_other()) {
+      double number = 0;
+      if (!ParseNumber(known.text(), number)) return Truth::kUnknown;
+      return TruthOfOrder(test.kind, number < test.number ? -1 : number > test.number ? 1 : 0);
+    }
+    const std::set<double>& numbers = numbers_[{test.of, test.name}];
+    // 0: no number; then in turn below, at and above each of `numbers`.
+    const size_t region = RegionOf(numbers);
+    if (region == 0) return Truth::kUnknown;
+    const auto before =
+        static_cast<size_t>(std::distance(numbers.begin(), numbers.find(test.number)));
+    const size_t at = 2 * before + 2;
+    return TruthOfOrder(test.kind, region < at ? -1 : region > at ? 1 : 0);
+  }
+
+  size_t RegionOf(const std::set<double>& numbers) {
+    for (const auto& [of, region] : regions_) {
+      if (of == &numbers) return region;
+    }
+    regions_.emplace_back(&numbers, Choose(2 * numbers.size() + 2));
+    return regions_.back().second;
   }
 
   // One of all that it could be, the same wherever it is asked in a world.
@@ -144,8 +202,7 @@ class Worlds {
     for (const auto& [before, truth] : tests_) {
       if (IsSame(*before, test)) return truth;
     }
-    const bool is_text = test.kind == Kind::kPrefix;
-    const size_t chosen = Choose(is_text ? 2 : 3);
+    const size_t chosen = Choose(test.kind == Kind::kPrefix ? 2 : 3);
     const Truth truth = chosen == 2 ? Truth::kUnknown : ToTruth(chosen == 1);
     tests_.emplace_back(&test, truth);
     return truth;
@@ -153,9 +210,11 @@ class Worlds {
 
   const Condition& condition_;
   std::map<Value, std::vector<std::string>> constants_;
+  Numbers numbers_;
   std::vector<Choice> choices_;
   size_t next_ = 0;
   std::vector<Known> values_;
+  std::vector<std::pair<const std::set<double>*, size_t>> regions_;
   std::vector<std::pair<const Condition*, Truth>> tests_;
 };
 

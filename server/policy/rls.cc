@@ -8,7 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "server/base/log.h"
 #include "server/base/status_macros.h"
-#include "server/policy/check.h"
+#include "server/policy/claims_of.h"
 #include "server/policy/rls_functions.h"
 #include "server/policy/rls_rule.h"
 #include "server/policy/sql_column.h"

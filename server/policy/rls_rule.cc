@@ -9,7 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "server/base/status_macros.h"
 #include "server/jose/claim_path.h"
-#include "server/policy/check.h"
+#include "server/policy/claims_of.h"
 #include "server/policy/sql_column.h"
 #include "server/policy/sql_literal.h"
 

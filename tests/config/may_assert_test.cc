@@ -105,6 +105,30 @@ TEST(MayAssertConfig, WhatIsNoListOfNamesIsRefused) {
   EXPECT_THAT(MessageOf(With("may_assert: {role: any}")), HasSubstr("did you mean \"roles\"?"));
 }
 
+TEST(MayAssertConfig, ANameThatNoPolicyNamesIsAWarning) {
+  const std::string policy =
+      "policy:\n  roles: {admin: {includes: [support]}}\n  resources: {task: {issuers: [i], "
+      "actions: {read: {allow: [\"role:support\", \"scope:tasks:read\"]}}}}\n";
+  const auto warnings = [&](absl::string_view may) {
+    const auto config = With(absl::StrCat("may_assert: ", may), policy);
+    EXPECT_TRUE(config.ok()) << config.status();
+    return config.ok() ? config->warnings : std::vector<std::string>();
+  };
+  EXPECT_THAT(warnings("{roles: [admin, support], scopes: [tasks:read]}"), IsEmpty());
+  EXPECT_THAT(warnings("{roles: any, scopes: any}"), IsEmpty());
+  EXPECT_THAT(warnings("{roles: [support, admn], scopes: [task:read, other, tasks:read]}"),
+              ElementsAre("g.yaml:6: issuers[0].may_assert.roles[1]: the policy names no role "
+                          "\"admn\"; did you mean \"admin\"?",
+                          "g.yaml:6: issuers[0].may_assert.scopes[0]: the policy names no scope "
+                          "\"task:read\"; did you mean \"tasks:read\"?",
+                          "g.yaml:6: issuers[0].may_assert.scopes[1]: the policy names no scope "
+                          "\"other\""));
+  const auto owner = With("may_assert: {roles: [admn]}",
+                          "policy: {resources: {task: {actions: {read: {allow: [owner]}}}}}\n");
+  EXPECT_THAT(owner->warnings, IsEmpty()) << "of a policy without roles";
+  EXPECT_THAT(With("may_assert: {roles: [admn]}")->warnings, IsEmpty()) << "without a policy";
+}
+
 TEST(MayAssertConfig, TenantsOfAnIssuerWithoutATenantClaimAreAWarning) {
   const auto config = With("may_assert: {tenants: [acme]}");
   ASSERT_TRUE(config.ok()) << config.status();

@@ -19,6 +19,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -232,6 +233,21 @@ TEST_F(PolicyFilesTest, WarningsAndClaimsNameTheFile) {
   EXPECT_THAT(MessageOf("{path: policy}"),
               HasSubstr("policy/b.yaml:4: resources.x.actions.r.allow[0].when[0].claim: begins "
                         "with /"));
+}
+
+TEST_F(PolicyFilesTest, AWarningOfTheShadowIsMarkedAndNoneIsSaidTwice) {
+  Write("a.yaml", absl::StrCat(kTask, "roles: {ghost: {}}\n"));
+  Write("b.yaml", absl::StrCat(kTask, "roles: {spook: {}}\n"));
+  const auto other = Load("{path: a.yaml}\nshadow: {policy: {path: b.yaml}}");
+  ASSERT_TRUE(other.ok()) << other.status();
+  EXPECT_THAT(other->warnings, ElementsAre(EndsWith("a.yaml:3: roles.ghost: no rule names this "
+                                                    "role or one that it includes"),
+                                           EndsWith("b.yaml:3: roles.spook: no rule names this "
+                                                    "role or one that it includes (in the "
+                                                    "shadow)")));
+  const auto same = Load("{path: a.yaml}\nshadow: {policy: {path: a.yaml}}");
+  ASSERT_TRUE(same.ok()) << same.status();
+  EXPECT_THAT(same->warnings, ElementsAre(HasSubstr("roles.ghost")));
 }
 
 TEST_F(PolicyFilesTest, ABrokenFileIsToldWithoutGuessesAboutTheOthers) {

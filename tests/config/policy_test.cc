@@ -202,6 +202,54 @@ INSTANTIATE_TEST_SUITE_P(
              "with /"}),
     [](const auto& info) { return std::string(info.param.name); });
 
+// What is wrong with an action that has these rules; line 11 is all of it.
+std::string MessageOfAction(absl::string_view rules) {
+  const auto config =
+      With(absl::StrCat("policy:\n  resources:\n    task: {actions: {read: {", rules, "}}}\n"));
+  return config.ok() ? "was accepted" : std::string(config.status().message());
+}
+
+TEST(PolicyConfigTest, AFrequentMistakeIsToldOnceAndWithWhatToWrite) {
+  const std::string read = "g.yaml:11: policy.resources.task.actions.read.";
+  EXPECT_EQ(MessageOfAction("allow: [owner, role: editor]"),
+            read + "allow[1].role: unknown field; did you mean \"role:editor\", without a blank?");
+  EXPECT_EQ(MessageOfAction("allow: [\"relation: editor\"]"),
+            read + "allow[0]: has a blank around the name; did you mean \"relation:editor\"?");
+  const std::string when = read + "allow[0].when[0]: needs exactly one of ";
+  const std::string tests =
+      "equals, in, prefix, equals_claim, present, less_than, at_most, greater_than, at_least";
+  EXPECT_EQ(MessageOfAction("allow: [{who: owner, when: [{attribute: size}]}]"), when + tests);
+  EXPECT_EQ(MessageOfAction("allow: [{who: owner, when: [{attribute: a, equals: b, prefix: b}]}]"),
+            when + tests);
+  const std::string shapes = "attribute, claim, all, any, not";
+  EXPECT_EQ(MessageOfAction("allow: [{who: owner, when: [{attribute: a, any: [{claim: b}]}]}]"),
+            when + shapes);
+  EXPECT_EQ(MessageOfAction("allow: [{who: owner, when: [{all: [], any: []}]}]"), when + shapes);
+  EXPECT_EQ(MessageOfAction("allow: [{who: owner, when: [{}]}]"), when + shapes);
+  EXPECT_EQ(MessageOfAction("allow: [owner], deny: [{}]"),
+            read +
+                "deny[0]: needs when, or who, which must be owner, role:NAME, scope:NAME, "
+                "relation:NAME or authenticated");
+  EXPECT_EQ(MessageOfAction("allow: [{who: owner, when: [{attribute: a, in: []}]}]"),
+            read +
+                "allow[0].when[0]: compares with nothing; list what it may be, such as in: "
+                "[open, done]");
+}
+
+TEST(PolicyConfigTest, WrongIndentationIsCalledThat) {
+  const std::string hint = "; mind the indentation here and above, in which YAML takes no tabs";
+  const auto message = [](absl::string_view policy) {
+    return std::string(With(policy).status().message());
+  };
+  EXPECT_EQ(message("policy:\n  resources:\n\ttask: {actions: {read: {allow: [owner]}}}\n"),
+            "g.yaml:11: YAML: end of map not found" + hint);
+  EXPECT_EQ(
+      message("policy:\n  resources:\n    task:\n     tenant: none\n    actions: {}\n   x: y\n"),
+      "g.yaml:14: YAML: end of map not found" + hint);
+  EXPECT_EQ(message("policy:\n  resources:\n    task:\n      tenant: none\n        actions: {}\n"),
+            "g.yaml:13: YAML: illegal map value" + hint);
+}
+
 constexpr char kTwoIssuers[] = R"(issuers:
   - issuer: https://a
     audiences: [x]

@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "gatehouse/v1/authorization_service.pb.h"
-#include "server/config/suggestion.h"
+#include "server/base/suggestion.h"
 
 namespace gatehouse::config {
 namespace {

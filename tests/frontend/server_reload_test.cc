@@ -54,6 +54,30 @@ TEST_F(ServerReloadTest, APolicyIsReplacedAndTakenBack) {
   EXPECT_EQ(Authorize("bob").decision().code(), v1::CODE_INSUFFICIENT_PERMISSIONS);
 }
 
+TEST_F(ServerReloadTest, AReloadSaysOnlyTheWarningsThatWereNotThereBefore) {
+  const auto count = [](const std::string& text, const std::string& part) {
+    int found = 0;
+    for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) {
+      ++found;
+    }
+    return found;
+  };
+  config_.warnings = {"g.yaml:9: roles.a: is old", "g.yaml:9: roles.a: is old"};
+  ::testing::internal::CaptureStderr();
+  Start();
+  const std::string started = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(count(started, "roles.a: is old"), 1) << started;
+  EXPECT_EQ(count(started, "there are no callers"), 1) << started;
+
+  config_.warnings = {"g.yaml:12: roles.a: is old", "g.yaml:13: roles.b: is new"};
+  ::testing::internal::CaptureStderr();
+  ASSERT_TRUE(server_->Reload(config_).ok());
+  const std::string reloaded = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(count(reloaded, "is old"), 0) << reloaded;
+  EXPECT_EQ(count(reloaded, "no callers"), 0) << reloaded;
+  EXPECT_EQ(count(reloaded, "g.yaml:13: roles.b: is new"), 1) << reloaded;
+}
+
 TEST_F(ServerReloadTest, ATokenThatIsRememberedIsRefusedWhenItsAudienceIsNoLongerItsIssuers) {
   Start();
   EXPECT_EQ(CodeOf(Token()), v1::CODE_OK);

@@ -56,6 +56,18 @@ TEST(IsAlwaysTrue, NotOfWhatAnAbsentValueLeavesUnknown) {
       IsAlwaysTrue(Any({Not(Present()), Number(Kind::kAtMost, 1), Not(Number(Kind::kAtMost, 1))})));
 }
 
+TEST(IsNeverTrue, OfNumbersThatNoNumberIsBetween) {
+  EXPECT_TRUE(IsNeverTrue(All({Number(Kind::kAtMost, 1), Number(Kind::kAtLeast, 5)})));
+  EXPECT_TRUE(IsNeverTrue(All({Number(Kind::kLess, 1), Number(Kind::kAtLeast, 1)})));
+  EXPECT_TRUE(IsNeverTrue(All({Number(Kind::kGreater, 1), Not(Number(Kind::kAtLeast, 1))})));
+  EXPECT_TRUE(IsNeverTrue(All({Equals("7"), Number(Kind::kLess, 7)})));
+  EXPECT_TRUE(IsNeverTrue(All({Equals("ten"), Number(Kind::kLess, 70)})));
+  EXPECT_FALSE(IsNeverTrue(All({Number(Kind::kAtMost, 1), Number(Kind::kAtLeast, 1)})));
+  EXPECT_FALSE(IsNeverTrue(All({Number(Kind::kGreater, 1), Number(Kind::kLess, 5)})));
+  EXPECT_FALSE(IsNeverTrue(All({Equals("7"), Number(Kind::kAtMost, 7)})));
+  EXPECT_FALSE(IsNeverTrue(All({Number(Kind::kAtMost, 1), Claim(Number(Kind::kAtLeast, 5))})));
+}
+
 TEST(IsNeverTrue, OfWhatContradictsItself) {
   EXPECT_TRUE(IsNeverTrue(Any({})));
   EXPECT_TRUE(IsNeverTrue(All({Equals("x"), Equals("y")})));

@@ -203,7 +203,7 @@ TEST(PolicyCheckTest, WarnsOfARoleThatStandsInOneIncludesAndNowhereElse) {
   policy.roles.push_back({.name = "viewer"});
   EXPECT_EQ(WarningOf(policy), "roles.viewer: no rule names this role or one that it includes");
   policy.roles.pop_back();
-  Read(policy).allow.push_back({.who = {Who::Kind::kRole, "viewer"}});
+  Read(policy).allow.back().who.name = "viewer";
   EXPECT_EQ(WarningOf(policy), "0");
 }
 
@@ -214,6 +214,29 @@ TEST(PolicyCheckTest, WarnsOfARuleThatStandsTwice) {
   EXPECT_EQ(WarningOf(policy),
             "resources.task.actions.read.allow[2]: is the same rule as "
             "resources.task.actions.read.allow[0]");
+}
+
+TEST(PolicyCheckTest, WarnsOfARuleThatSaysNothingMoreThanAnother) {
+  Definition policy = OfOneIssuer();
+  std::vector<Rule>& allow = Read(policy).allow;
+  allow.push_back({.who = {Who::Kind::kOwner}, .when = {Present()}});
+  EXPECT_EQ(WarningOf(policy),
+            "resources.task.actions.read.allow[2]: says nothing more than "
+            "resources.task.actions.read.allow[0]");
+  std::swap(allow[0], allow[2]);
+  EXPECT_EQ(WarningOf(policy),
+            "resources.task.actions.read.allow[0]: says nothing more than "
+            "resources.task.actions.read.allow[2]");
+  allow.pop_back();
+  EXPECT_EQ(WarningOf(policy), "0");
+  allow.push_back({.who = {Who::Kind::kRole, "admin"}});
+  EXPECT_EQ(WarningOf(policy),
+            "resources.task.actions.read.allow[2]: says nothing more than "
+            "resources.task.actions.read.allow[1]");
+  allow[1].when = {Present()};
+  EXPECT_EQ(WarningOf(policy), "0") << "admin without the condition";
+  allow[2].when = {Not(Present())};
+  EXPECT_EQ(WarningOf(policy), "0");
 }
 
 TEST(PolicyCheckTest, WarnsOfSeveralIssuersOfOneResource) {
