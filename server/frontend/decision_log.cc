@@ -59,21 +59,22 @@ DecisionLog::~DecisionLog() {
 
 bool DecisionLog::Wants(policy::Code code, int64_t now_nanos) {
   if (code == policy::Code::kOk) return Sample(options_.allowed_percent);
-  if (WithinRate(now_nanos)) return true;
-  Lose(LostDecision::kRate);
+  const bool is_good_token = code == policy::Code::kInsufficientPermissions;
+  if (IsWithinRate(is_good_token ? good_tokens_ : other_tokens_, now_nanos)) return true;
+  Lose(is_good_token ? LostDecision::kRate : LostDecision::kTokenRate);
   return false;
 }
 
-bool DecisionLog::WithinRate(int64_t now_nanos) {
+bool DecisionLog::IsWithinRate(Window& window, int64_t now_nanos) const {
   const int64_t second = now_nanos / kNanosInASecond;
-  int64_t before = rate_.load(std::memory_order_relaxed);
+  int64_t before = window.load(std::memory_order_relaxed);
   while (true) {
     // Another thread may have looked at the clock later: its second goes on.
     const bool is_new = second > before >> kCountBits;
     const int64_t count = is_new ? 0 : before & ((int64_t{1} << kCountBits) - 1);
     if (count >= options_.denials_per_second) return false;
     const int64_t after = is_new ? (second << kCountBits) + 1 : before + 1;
-    if (rate_.compare_exchange_weak(before, after, std::memory_order_relaxed)) return true;
+    if (window.compare_exchange_weak(before, after, std::memory_order_relaxed)) return true;
   }
 }
 

@@ -20,11 +20,13 @@ namespace gatehouse::frontend {
 
 // Why a decision that was to be written does not stand in the file.
 enum class LostDecision {
-  kRate,   // more denials in a second than are written
-  kQueue,  // they came faster than the disk takes them
-  kFile,   // the file could not be written
+  kRate,       // more denials of good tokens in a second than are written
+  kTokenRate,  // the same of tokens that are not good
+  kQueue,      // they came faster than the disk takes them
+  kFile,       // the file could not be written
 };
-inline constexpr std::array<absl::string_view, 3> kLostDecisionNames = {"rate", "queue", "file"};
+inline constexpr std::array<absl::string_view, 4> kLostDecisionNames = {"rate", "token_rate",
+                                                                        "queue", "file"};
 
 // What became of the decisions since the start. Outlives the logs that count here.
 struct DecisionLogCounters {
@@ -81,8 +83,9 @@ class DecisionLog {
   // Returns when everything that was recorded is written or counted as lost.
   ~DecisionLog();
 
-  // Whether a decision with this code is to be written: every denial up to the rate, a
-  // share of the rest. Cheap. What the rate leaves out is counted.
+  // Whether a decision with this code is to be written: every denial up to the rate, which
+  // is one for good tokens and another for all else that anybody may send; a share of the
+  // rest. Cheap. What the rate leaves out is counted.
   bool Wants(policy::Code code, int64_t now_nanos);
   // Puts down one that Wants() has taken.
   void Write(const DecidedCall& call, const Decided& decided);
@@ -95,7 +98,12 @@ class DecisionLog {
   DecisionLog(const config::DecisionLog& options, DecisionFile file, DecisionLogCounters& counters,
               const Clock& clock, size_t queue_bytes);
 
-  bool WithinRate(int64_t now_nanos);
+  // The second in which denials were written last, and how many: second << 24 | count.
+  using Window = std::atomic<int64_t>;
+
+  bool IsWithinRate(Window& window, int64_t now_nanos) const;
+  // False from the first line that found no room until the disk has taken those before it.
+  bool HasRoom();
   void Lose(LostDecision why, int64_t count = 1);
   void Run();
   // On the log's own thread: appends, and says what is missing before it.
@@ -108,8 +116,8 @@ class DecisionLog {
   DecisionLogCounters& counters_;
   const Clock& clock_;
 
-  // The second in which denials were written last, and how many: second << 24 | count.
-  std::atomic<int64_t> rate_ = 0;
+  Window good_tokens_ = 0;
+  Window other_tokens_ = 0;
   // Not told in the file yet.
   std::array<std::atomic<int64_t>, kLostDecisionNames.size()> untold_{};
 

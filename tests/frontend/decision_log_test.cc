@@ -143,9 +143,10 @@ TEST_F(DecisionLogTest, DenialsOfASecondStopAtTheRateAndTheRestIsTold) {
     for (int i = 0; i < 1000; ++i) Record(*log);
     EXPECT_EQ(Lost(LostDecision::kRate), 997);
     // A thread that looked at the clock before the second began takes nothing from it.
-    EXPECT_FALSE(log->Wants(Code::kTokenInvalid, clock_.SteadyNanos() - 999'999'999));
+    constexpr Code kNo = Code::kInsufficientPermissions;
+    EXPECT_FALSE(log->Wants(kNo, clock_.SteadyNanos() - 999'999'999));
     clock_.Advance(absl::Seconds(1) - absl::Nanoseconds(1));
-    EXPECT_FALSE(log->Wants(Code::kTokenInvalid, clock_.SteadyNanos()));
+    EXPECT_FALSE(log->Wants(kNo, clock_.SteadyNanos()));
     clock_.Advance(absl::Nanoseconds(1));
     for (int i = 0; i < 4; ++i) Record(*log);
   }
@@ -161,6 +162,28 @@ TEST_F(DecisionLogTest, DenialsOfASecondStopAtTheRateAndTheRestIsTold) {
 }
 
 TEST_F(DecisionLogTest, NoneOfTheDenialsIsWrittenAtRateZero) {
+TEST_F(DecisionLogTest, BadTokensPushNoDenialOfAGoodOneOut) {
+  options_.denials_per_second = 2;
+  {
+    const auto log = Open();
+    for (int i = 0; i < 10; ++i)
+      Record(*log, i % 2 == 0 ? Code::kTokenInvalid : Code::kTokenExpired);
+    for (int i = 0; i < 3; ++i) Record(*log);
+  }
+  EXPECT_EQ(counters_.written, 4);
+  EXPECT_EQ(Lost(LostDecision::kTokenRate), 8);
+  EXPECT_EQ(Lost(LostDecision::kRate), 1);
+  int told = 0;
+  int denials = 0;
+  for (const std::string& line : Lines()) {
+    if (line.find("\"rate\":1") != std::string::npos) ++told;
+    if (line.find("\"token_rate\":") != std::string::npos) ++told;
+    if (line.find("INSUFFICIENT_PERMISSIONS") != std::string::npos) ++denials;
+  }
+  EXPECT_GE(told, 2);
+  EXPECT_EQ(denials, 2);
+}
+
   options_.denials_per_second = 0;
   Record(*Open());
   EXPECT_EQ(counters_.written, 0);
