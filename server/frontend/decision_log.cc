@@ -84,7 +84,13 @@ void DecisionLog::Lose(LostDecision why, int64_t count) {
   untold_[i].fetch_add(count, std::memory_order_relaxed);
 }
 
+bool DecisionLog::HasRoom() {
+  MutexLock lock(mu_);
+  return !is_full_;
+}
+
 void DecisionLog::Write(const DecidedCall& call, const Decided& decided) {
+  if (!HasRoom()) return Lose(LostDecision::kQueue);
   const absl::Time now = clock_.Now();
   const int64_t micros = (clock_.SteadyNanos() - call.started_nanos) / 1000;
   std::string line = DecisionLine(call, decided, now, micros, !options_.without_facts);
@@ -99,6 +105,7 @@ void DecisionLog::Write(const DecidedCall& call, const Decided& decided) {
       if (was_empty) changed_.NotifyOne();
       return;
     }
+    is_full_ = !queue_.empty() || in_hand_ > 0;  // else nothing would make room
   }
   Lose(LostDecision::kQueue);
 }
@@ -109,6 +116,7 @@ void DecisionLog::Run() {
     {
       MutexLock lock(mu_);
       in_hand_ = 0;
+      is_full_ = false;
       while (queue_.empty() && !stopping_) changed_.Wait(mu_);
       if (queue_.empty()) break;
       lines.clear();

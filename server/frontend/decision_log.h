@@ -34,7 +34,7 @@ struct DecisionLogCounters {
   std::array<std::atomic<int64_t>, kLostDecisionNames.size()> lost{};
 };
 
-// What one call was decided on. Views: they live as long as the call.
+// What one call was decided on. Views: they live as long as the call. For one thread.
 struct DecidedCall {
   absl::string_view method;
   absl::string_view caller;
@@ -42,6 +42,9 @@ struct DecidedCall {
   const policy::Policy& policy;
   int64_t started_nanos = 0;  // when it came, on the steady clock
   int64_t now_nanos = 0;      // some time later, read once for all of its decisions
+  // What each of its lines says of the principal, as an object; made for the first.
+  mutable std::string principal_json = {};
+  mutable bool principal_is_lossless = true;
 };
 
 // One decision of it. A call of Verify asks nothing.
@@ -126,6 +129,7 @@ class DecisionLog {
   bool stopping_ GH_GUARDED_BY(mu_) = false;
   std::string queue_ GH_GUARDED_BY(mu_);   // whole lines
   size_t in_hand_ GH_GUARDED_BY(mu_) = 0;  // bytes that the thread is writing
+  bool is_full_ GH_GUARDED_BY(mu_) = false;
 
   // The thread's own.
   DecisionFile file_;
