@@ -32,7 +32,8 @@ void AddConstants(const Condition& condition, Constants& out) {
 }
 
 // Everything that a condition may be asked about, world by world: each value is absent,
-// one of the texts that it is compared with, or any other; and whatever that leaves open
+// one of the texts that it is compared with, any other, or, of a claim, there and not to be
+// compared; and whatever that leaves open
 // is true in one world and false in another. So there are more worlds than there can be,
 // never fewer.
 class Worlds {
@@ -65,8 +66,9 @@ class Worlds {
   };
   struct Known {
     const std::vector<std::string>* constants = nullptr;
-    size_t state = 0;  // 0: absent; i: constants[i - 1]; then: any other
+    size_t state = 0;  // 0: absent; i: constants[i - 1]; then: any other; then: opaque
 
+    bool is_opaque() const { return state > constants->size() + 1; }
     bool is_other() const { return state > constants->size(); }
     const std::string& text() const { return (*constants)[state - 1]; }
   };
@@ -91,7 +93,8 @@ class Worlds {
     for (const Known& known : values_) {
       if (known.constants == &constants) return known;
     }
-    values_.push_back({&constants, Choose(constants.size() + 2)});
+    const size_t states = value.first == Condition::Of::kClaim ? 3 : 2;
+    values_.push_back({&constants, Choose(constants.size() + states)});
     return values_.back();
   }
 
@@ -116,7 +119,7 @@ class Worlds {
   Truth TruthOfTest(const Condition& test) {
     const Known known = Look({test.of, test.name});
     if (test.kind == Kind::kPresent) return ToTruth(known.state != 0);
-    if (known.state == 0) return Truth::kUnknown;
+    if (known.state == 0 || known.is_opaque()) return Truth::kUnknown;
     const auto is = [&](const std::string& value) {
       return !known.is_other() && known.text() == value;
     };
