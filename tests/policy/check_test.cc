@@ -188,8 +188,10 @@ TEST(PolicyCheckTest, ExactlyTheRolesOfACircleAreNamed) {
   policy.roles = {{.name = "to", .includes = {"a", "c"}},   {.name = "a", .includes = {"b", "c"}},
                   {.name = "b", .includes = {"a", "out"}},  {.name = "c", .includes = {"b"}},
                   {.name = "out", .includes = {"support"}}, {.name = "self", .includes = {"self"}}};
+  const Findings findings = Check(policy, {kIssuer});
   std::vector<std::string> paths;
-  for (const Finding& one : Check(policy, {kIssuer}).mistakes) paths.push_back(one.path);
+  paths.reserve(findings.mistakes.size());
+  for (const Finding& one : findings.mistakes) paths.push_back(one.path);
   EXPECT_THAT(paths, ::testing::ElementsAre("roles.a", "roles.b", "roles.c", "roles.self"));
 }
 
