@@ -27,7 +27,7 @@ absl::StatusOr<Secret> ReadCallerToken(const std::string& file) {
   if (LooksLikeToken(file)) {
     return absl::InvalidArgumentError("--caller-token-file takes the name of a file, no token");
   }
-  absl::StatusOr<std::string> bytes = keys::ReadSmallFile(file, kMaxInputBytes);
+  absl::StatusOr<std::string> bytes = keys::ReadSmallFileOrPipe(file, kMaxInputBytes);
   if (!bytes.ok() && keys::MayBeSecret(file)) {
     return absl::InvalidArgumentError(
         "the caller's token: there is no such file; its name is not shown, since it may be the "

@@ -43,7 +43,7 @@ absl::Status At(absl::string_view place, const absl::Status& status) {
 }
 
 absl::StatusOr<OfflineKeys> FromFile(const std::string& path) {
-  GH_ASSIGN_OR_RETURN(const std::string text, keys::ReadSmallFile(path, kMaxJwksBytes));
+  GH_ASSIGN_OR_RETURN(const std::string text, keys::ReadSmallFileOrPipe(path, kMaxJwksBytes));
   absl::StatusOr<jose::ParsedKeySet> parsed = jose::ParseJwks(text);
   if (!parsed.ok()) return At(path, parsed.status());
   OfflineKeys out;

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <iostream>
+#include <limits>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
@@ -77,7 +78,10 @@ class Replay {
     const LineKind kind =
         next == LineReader::Next::kTooLong ? LineKind::kDamaged : reader_.Read(lines.line(), line_);
     ++counts_[static_cast<size_t>(kind)];
-    if (kind == LineKind::kLost) lost_ += line_.lost;
+    if (kind == LineKind::kLost) {
+      constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+      lost_ = line_.lost > kMost - lost_ ? kMost : lost_ + line_.lost;
+    }
     if (kind == LineKind::kDamaged && first_damaged_.empty()) {
       first_damaged_ = absl::StrCat(Printable(path), ":", lines.number());
     }

@@ -72,7 +72,7 @@ absl::StatusOr<std::string> ReadToken(const std::string& file) {
         absl::StrCat("--token-file takes the name of a file: ", kTokensAreNoArguments));
   }
   if (!file.empty() && file != "-") {
-    const absl::StatusOr<std::string> text = keys::ReadSmallFile(file, kMaxInputBytes);
+    const absl::StatusOr<std::string> text = keys::ReadSmallFileOrPipe(file, kMaxInputBytes);
     if (text.ok()) return Checked(*text, absl::StrCat("the file ", Printable(file)));
     return absl::InvalidArgumentError(
         absl::StrCat("the file ", Printable(text.status().message())));

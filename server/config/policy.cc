@@ -65,6 +65,7 @@ class PolicyReader {
                             .tenancy = ReadTenancy(resource->tenant(), path + ".tenant"),
                             .actions = {},
                             .table = {}};
+      resource_ = resource;
       if (resource->has_table()) read.table = ReadTable(resource->table(), path + ".table");
       for (const auto& [name, action] : Sorted(resource->actions())) {
         const std::string inner = absl::StrCat(path, ".actions.", log::Escape(name, 64));
@@ -232,30 +233,45 @@ class PolicyReader {
     return absent;
   }
 
-  // A condition reads the token itself, past what its issuer may assert.
+  bool IsOfResource(const Issuer& issuer) const {
+    const auto& named = resource_->issuers();
+    return named.empty() ||
+           std::find(named.begin(), named.end(), issuer.rules.issuer) != named.end();
+  }
+
+  // A condition reads the token itself, past what its issuer may assert, and does not ask
+  // which issuer that is: one issuer's claim is read in the tokens of all.
   void CheckClaim(const std::string& name, const std::string& path) {
     const auto claim = jose::ClaimPath::Parse(name);
     if (!claim.ok()) return findings_.Wrong(path, claim.status().message());
     const auto is = [&](const jose::ClaimPath& other) {
       return !claim->empty() && claim->segments() == other.segments();
     };
-    for (const Issuer& issuer : issuers_) {
-      const jose::ClaimNames& names = issuer.rules.claims;
-      const jose::MayAssert& may = issuer.rules.may_assert;
-      const bool roles = may.roles.has_value() && is(names.roles);
-      const bool scopes = may.scopes.has_value() && (is(names.scopes) || is(names.scopes_fallback));
-      if (!roles && !scopes) continue;
-      findings_.Wrong(
-          path, absl::StrCat("is the claim of the ", roles ? "roles" : "scopes",
-                             " that may_assert limits for ", log::Escape(issuer.rules.issuer, 64),
-                             "; test it by ", roles ? "role:NAME" : "scope:NAME"));
-      return;
+    for (const Issuer& limited : issuers_) {
+      if (!IsOfResource(limited)) continue;
+      const jose::MayAssert& may = limited.rules.may_assert;
+      const auto refuse = [&](absl::string_view list, absl::string_view instead) {
+        findings_.Wrong(
+            path, absl::StrCat("is the claim of the ", list, " that may_assert limits for ",
+                               log::Escape(limited.rules.issuer, 64), "; test it by ", instead));
+      };
+      for (const Issuer& issuer : issuers_) {
+        const jose::ClaimNames& names = issuer.rules.claims;
+        if (may.roles.has_value() && is(names.roles)) return refuse("roles", "role:NAME");
+        if (may.scopes.has_value() && (is(names.scopes) || is(names.scopes_fallback))) {
+          return refuse("scopes", "scope:NAME");
+        }
+        if (may.tenants.has_value() && is(names.tenant)) {
+          return refuse("tenants", "the resource type's tenant: required or optional");
+        }
+      }
     }
   }
 
   const std::string prefix_;
   const std::vector<Issuer>& issuers_;
   Findings& findings_;
+  const v1::Resource* resource_ = nullptr;  // whose rules are being read
 };
 
 // What the rules can find in the tokens of an issuer.

@@ -100,7 +100,7 @@ policy::Principal PolicyUser::ToPrincipal() const {
 
 absl::StatusOr<std::vector<PolicyTest>> LoadPolicyTests(const std::string& path,
                                                         const std::vector<Issuer>& issuers) {
-  GH_ASSIGN_OR_RETURN(const std::string text, keys::ReadSmallFile(path, kMaxYamlBytes));
+  GH_ASSIGN_OR_RETURN(const std::string text, keys::ReadSmallFileOrPipe(path, kMaxYamlBytes));
   Findings findings(path);
   const auto root = ParseYaml(text, findings);
   if (!root.has_value()) return findings.ToStatus();

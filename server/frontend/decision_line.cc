@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
 #include "server/base/json_writer.h"
 #include "server/frontend/reply.h"
 #include "server/policy/deciding_rule.h"
@@ -67,6 +68,7 @@ void WriteResourceFacts(JsonWriter& json, const policy::Question& question) {
 // token lacked, and which nobody looked for. One that cannot be compared is an empty object.
 void WritePrincipalFacts(JsonWriter& json, const engine::KnownToken& token) {
   const policy::Principal& principal = token.principal;
+  json.BeginObject();
   json.Member("tenant", principal.tenant);
   WriteNames(json, "roles", principal.roles);
   WriteNames(json, "scopes", principal.scopes);
@@ -82,6 +84,21 @@ void WritePrincipalFacts(JsonWriter& json, const engine::KnownToken& token) {
     }
   }
   json.EndObject();
+  json.EndObject();
+}
+
+// Its members, at the end of an object.
+bool AppendPrincipalFacts(const DecidedCall& call, std::string& line) {
+  if (call.principal_json.empty()) {
+    JsonWriter json(call.principal_json);
+    WritePrincipalFacts(json, *call.examined.token);
+    call.principal_is_lossless = json.lossless();
+  }
+  absl::string_view members = call.principal_json;
+  members.remove_prefix(1);
+  members.remove_suffix(1);
+  absl::StrAppend(&line, ",", members);
+  return call.principal_is_lossless;
 }
 
 }  // namespace
@@ -110,11 +127,12 @@ std::string DecisionLine(const DecidedCall& call, const Decided& decided, absl::
   json.Int(micros);
   json.Key("cache_hit");
   json.Bool(call.examined.cache_hit);
+  bool lossless = true;
   if (with_facts) {
     if (decided.question != nullptr) WriteResourceFacts(json, *decided.question);
-    if (call.examined.token != nullptr) WritePrincipalFacts(json, *call.examined.token);
+    if (call.examined.token != nullptr) lossless = AppendPrincipalFacts(call, line);
   }
-  if (!json.lossless()) {
+  if (!json.lossless() || !lossless) {
     json.Key("invalid_utf8");
     json.Bool(true);
   }

@@ -63,21 +63,22 @@ DecisionLog::~DecisionLog() {
 
 bool DecisionLog::Wants(policy::Code code, int64_t now_nanos) {
   if (code == policy::Code::kOk) return Sample(options_.allowed_percent);
-  if (WithinRate(now_nanos)) return true;
-  Lose(LostDecision::kRate);
+  const bool is_good_token = code == policy::Code::kInsufficientPermissions;
+  if (IsWithinRate(is_good_token ? good_tokens_ : other_tokens_, now_nanos)) return true;
+  Lose(is_good_token ? LostDecision::kRate : LostDecision::kTokenRate);
   return false;
 }
 
-bool DecisionLog::WithinRate(int64_t now_nanos) {
+bool DecisionLog::IsWithinRate(Window& window, int64_t now_nanos) const {
   const int64_t second = now_nanos / kNanosInASecond;
-  int64_t before = rate_.load(std::memory_order_relaxed);
+  int64_t before = window.load(std::memory_order_relaxed);
   while (true) {
     // Another thread may have looked at the clock later: its second goes on.
     const bool is_new = second > before >> kCountBits;
     const int64_t count = is_new ? 0 : before & ((int64_t{1} << kCountBits) - 1);
     if (count >= options_.denials_per_second) return false;
     const int64_t after = is_new ? (second << kCountBits) + 1 : before + 1;
-    if (rate_.compare_exchange_weak(before, after, std::memory_order_relaxed)) return true;
+    if (window.compare_exchange_weak(before, after, std::memory_order_relaxed)) return true;
   }
 }
 
@@ -87,7 +88,13 @@ void DecisionLog::Lose(LostDecision why, int64_t count) {
   untold_[i].fetch_add(count, std::memory_order_relaxed);
 }
 
+bool DecisionLog::HasRoom() {
+  MutexLock lock(mu_);
+  return !is_full_;
+}
+
 void DecisionLog::Write(const DecidedCall& call, const Decided& decided) {
+  if (!HasRoom()) return Lose(LostDecision::kQueue);
   const absl::Time now = clock_.Now();
   const int64_t micros = (clock_.SteadyNanos() - call.started_nanos) / 1000;
   std::string line = DecisionLine(call, decided, now, micros, !options_.without_facts);
@@ -102,6 +109,7 @@ void DecisionLog::Write(const DecidedCall& call, const Decided& decided) {
       if (was_empty) changed_.NotifyOne();
       return;
     }
+    is_full_ = !queue_.empty() || in_hand_ > 0;  // else nothing would make room
   }
   Lose(LostDecision::kQueue);
 }
@@ -112,6 +120,7 @@ void DecisionLog::Run() {
     {
       MutexLock lock(mu_);
       in_hand_ = 0;
+      is_full_ = false;
       const int64_t until = clock_.SteadyNanos() + kTellNanos;
       while (queue_.empty() && !stopping_ && clock_.SteadyNanos() < until) {
         clock_.WaitUntil(mu_, changed_, until);

@@ -20,11 +20,13 @@ namespace gatehouse::frontend {
 
 // Why a decision that was to be written does not stand in the file.
 enum class LostDecision {
-  kRate,   // more denials in a second than are written
-  kQueue,  // they came faster than the disk takes them
-  kFile,   // the file could not be written
+  kRate,       // more denials of good tokens in a second than are written
+  kTokenRate,  // the same of tokens that are not good
+  kQueue,      // they came faster than the disk takes them
+  kFile,       // the file could not be written
 };
-inline constexpr std::array<absl::string_view, 3> kLostDecisionNames = {"rate", "queue", "file"};
+inline constexpr std::array<absl::string_view, 4> kLostDecisionNames = {"rate", "token_rate",
+                                                                        "queue", "file"};
 
 // What became of the decisions since the start. Outlives the logs that count here.
 struct DecisionLogCounters {
@@ -32,7 +34,7 @@ struct DecisionLogCounters {
   std::array<std::atomic<int64_t>, kLostDecisionNames.size()> lost{};
 };
 
-// What one call was decided on. Views: they live as long as the call.
+// What one call was decided on. Views: they live as long as the call. For one thread.
 struct DecidedCall {
   absl::string_view method;
   absl::string_view caller;
@@ -40,6 +42,9 @@ struct DecidedCall {
   const policy::Policy& policy;
   int64_t started_nanos = 0;  // when it came, on the steady clock
   int64_t now_nanos = 0;      // some time later, read once for all of its decisions
+  // What each of its lines says of the principal, as an object; made for the first.
+  mutable std::string principal_json = {};
+  mutable bool principal_is_lossless = true;
 };
 
 // One decision of it. A call of Verify asks nothing.
@@ -83,8 +88,9 @@ class DecisionLog {
   // Returns when everything that was recorded is written or counted as lost.
   ~DecisionLog();
 
-  // Whether a decision with this code is to be written: every denial up to the rate, a
-  // share of the rest. Cheap. What the rate leaves out is counted.
+  // Whether a decision with this code is to be written: every denial up to the rate, which
+  // is one for good tokens and another for all else that anybody may send; a share of the
+  // rest. Cheap. What the rate leaves out is counted.
   bool Wants(policy::Code code, int64_t now_nanos);
   // Puts down one that Wants() has taken.
   void Write(const DecidedCall& call, const Decided& decided);
@@ -97,7 +103,12 @@ class DecisionLog {
   DecisionLog(const config::DecisionLog& options, DecisionFile file, DecisionLogCounters& counters,
               const Clock& clock, size_t queue_bytes);
 
-  bool WithinRate(int64_t now_nanos);
+  // The second in which denials were written last, and how many: second << 24 | count.
+  using Window = std::atomic<int64_t>;
+
+  bool IsWithinRate(Window& window, int64_t now_nanos) const;
+  // False from the first line that found no room until the disk has taken those before it.
+  bool HasRoom();
   void Lose(LostDecision why, int64_t count = 1);
   void Run();
   // On the log's own thread: appends, and says what is missing before it.
@@ -110,8 +121,8 @@ class DecisionLog {
   DecisionLogCounters& counters_;
   const Clock& clock_;
 
-  // The second in which denials were written last, and how many: second << 24 | count.
-  std::atomic<int64_t> rate_ = 0;
+  Window good_tokens_ = 0;
+  Window other_tokens_ = 0;
   // Not told in the file yet.
   std::array<std::atomic<int64_t>, kLostDecisionNames.size()> untold_{};
 
@@ -120,6 +131,7 @@ class DecisionLog {
   bool stopping_ GH_GUARDED_BY(mu_) = false;
   std::string queue_ GH_GUARDED_BY(mu_);   // whole lines
   size_t in_hand_ GH_GUARDED_BY(mu_) = 0;  // bytes that the thread is writing
+  bool is_full_ GH_GUARDED_BY(mu_) = false;
 
   // The thread's own.
   DecisionFile file_;

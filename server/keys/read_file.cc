@@ -17,7 +17,8 @@ std::string Reason(int error) { return std::generic_category().message(error); }
 
 class File {
  public:
-  explicit File(const std::string& path) : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
+  File(const std::string& path, int flags)
+      : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | flags)) {}
   ~File() {
     if (fd_ >= 0) ::close(fd_);
   }
@@ -30,17 +31,26 @@ class File {
   const int fd_;
 };
 
-}  // namespace
+// A folder has a clear reason of its own when it is read.
+bool IsFileOrFolder(int fd) {
+  struct stat about{};
+  return ::fstat(fd, &about) == 0 && (S_ISREG(about.st_mode) || S_ISDIR(about.st_mode));
+}
 
-absl::StatusOr<std::string> ReadSmallFile(const std::string& path, size_t max_bytes) {
+absl::StatusOr<std::string> Read(const std::string& path, size_t max_bytes, bool may_be_pipe) {
   if (path.find('\0') != std::string::npos) {
     return absl::InvalidArgumentError("the path of a file holds a NUL byte");
   }
-  const File file(path);
+  // To open a pipe without O_NONBLOCK is to wait for its writer.
+  const File file(path, may_be_pipe ? 0 : O_NONBLOCK | O_NOCTTY);
   if (file.fd() < 0) {
     const int error = errno;
     if (error == ENOENT) return absl::NotFoundError(absl::StrCat(path, ": there is no such file"));
     return absl::InvalidArgumentError(absl::StrCat(path, ": cannot be opened: ", Reason(error)));
+  }
+  if (!may_be_pipe && !IsFileOrFolder(file.fd())) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": is no regular file, but a pipe, a socket or a device"));
   }
   std::string bytes(max_bytes + 1, '\0');
   size_t size = 0;
@@ -58,6 +68,16 @@ absl::StatusOr<std::string> ReadSmallFile(const std::string& path, size_t max_by
   }
   bytes.resize(size);
   return bytes;
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> ReadSmallFile(const std::string& path, size_t max_bytes) {
+  return Read(path, max_bytes, /*may_be_pipe=*/false);
+}
+
+absl::StatusOr<std::string> ReadSmallFileOrPipe(const std::string& path, size_t max_bytes) {
+  return Read(path, max_bytes, /*may_be_pipe=*/true);
 }
 
 bool OthersMayRead(const std::string& path) {

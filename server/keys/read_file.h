@@ -8,9 +8,14 @@
 namespace gatehouse::keys {
 
 // A small file's bytes, read without copies that stay behind, since they may be a
-// secret. NOT_FOUND or INVALID_ARGUMENT (a folder, no permission, more than
-// `max_bytes`), naming the file and the system's reason.
+// secret. NOT_FOUND or INVALID_ARGUMENT (a folder, a pipe or a device, no permission,
+// more than `max_bytes`), naming the file and the system's reason. Never waits for
+// another process.
 absl::StatusOr<std::string> ReadSmallFile(const std::string& path, size_t max_bytes);
+
+// The same of a pipe too, until whoever writes into it is done: for a program that a
+// person runs, not for a server.
+absl::StatusOr<std::string> ReadSmallFileOrPipe(const std::string& path, size_t max_bytes);
 
 // Whether others than the file's owner may read, change or run it, links followed.
 // False if it cannot be looked at.

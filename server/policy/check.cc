@@ -13,6 +13,7 @@
 #include "server/base/text.h"
 #include "server/policy/check_conditions.h"
 #include "server/policy/check_table.h"
+#include "server/policy/role_cycles.h"
 
 namespace gatehouse::policy {
 namespace {
@@ -57,8 +58,9 @@ class Checker {
     std::set<std::string> types;
     for (const Resource& resource : policy_.resources) CheckResource(resource, types);
     WarnOfRolesThatStandOnce();
+    const std::set<std::string> used = UsedRoles();
     for (const std::string& role : known_roles_) {
-      if (used_roles_.count(role) == 0 && stand_once_.count(role) == 0) {
+      if (used.count(role) == 0 && stand_once_.count(role) == 0) {
         Warn(absl::StrCat("roles.", Segment(role)),
              "no rule names this role or one that it includes");
       }
@@ -106,8 +108,9 @@ class Checker {
     }
     for (const std::string& role : declared) included_at_.erase(role);
     if (known_roles_.size() > kMaxRoles) Mistake("roles", "are more than 1024");
+    const std::set<std::string> cyclic = RolesThatIncludeThemselves(includes_);
     for (const Role& role : policy_.roles) {
-      if (Includes(role.name, role.name)) {
+      if (cyclic.count(role.name) > 0) {
         Mistake(absl::StrCat("roles.", Segment(role.name)),
                 "includes itself, directly or through others");
       }
@@ -142,6 +145,25 @@ class Checker {
       }
     }
     return false;
+  }
+
+  // Those that a rule names, and all that include one of them.
+  std::set<std::string> UsedRoles() const {
+    std::map<std::string, std::vector<std::string>> included_by;
+    for (const auto& [role, included] : includes_) {
+      for (const std::string& one : included) included_by[one].push_back(role);
+    }
+    std::set<std::string> used = named_roles_;
+    std::vector<std::string> left(used.begin(), used.end());
+    while (!left.empty()) {
+      const auto it = included_by.find(left.back());
+      left.pop_back();
+      if (it == included_by.end()) continue;
+      for (const std::string& role : it->second) {
+        if (used.insert(role).second) left.push_back(role);
+      }
+    }
+    return used;
   }
 
   void CheckResource(const Resource& resource, std::set<std::string>& types) {
@@ -311,11 +333,7 @@ class Checker {
                                  " is not among policy.roles; write it there, if only as \"",
                                  log::Escape(who.name, 64), ": {}\""));
     }
-    // Once for each role, since it goes through all of them.
-    if (!named_roles_.insert(who.name).second) return;
-    for (const std::string& role : known_roles_) {
-      if (role == who.name || Includes(role, who.name)) used_roles_.insert(role);
-    }
+    named_roles_.insert(who.name);
   }
 
   void CheckCondition(const Condition& condition, const std::string& path, size_t depth) {
@@ -355,7 +373,6 @@ class Checker {
   std::map<std::string, std::vector<std::string>> included_at_;
   std::set<std::string> stand_once_;   // of these, in one `includes` and nowhere else
   std::set<std::string> named_roles_;  // by a rule
-  std::set<std::string> used_roles_;   // these, and those that include them
   std::map<std::string, std::vector<std::string>> includes_;
   // Actions of the resource that is looked at.
   std::vector<std::string> open_to_all_;

@@ -71,10 +71,10 @@ Truth TruthOfOrder(Kind kind, int order) {
 }
 
 // Everything that a condition may be asked about, world by world: each value is absent,
-// one of the texts that it is compared with, or any other; any other is no number, one of
-// the numbers that it is compared with, or between them; and whatever that leaves open is
-// true in one world and false in another. So there are more worlds than there can be,
-// never fewer.
+// one of the texts that it is compared with, any other, or, of a claim, there and not to be
+// compared; any other is no number, one of the numbers that it is compared with, or between
+// them; and whatever that leaves open is true in one world and false in another. So there are
+// more worlds than there can be, never fewer.
 class Worlds {
  public:
   explicit Worlds(const Condition& condition) : condition_(condition) {
@@ -107,8 +107,9 @@ class Worlds {
   };
   struct Known {
     const std::vector<std::string>* constants = nullptr;
-    size_t state = 0;  // 0: absent; i: constants[i - 1]; then: any other
+    size_t state = 0;  // 0: absent; i: constants[i - 1]; then: any other; then: opaque
 
+    bool is_opaque() const { return state > constants->size() + 1; }
     bool is_other() const { return state > constants->size(); }
     const std::string& text() const { return (*constants)[state - 1]; }
   };
@@ -134,7 +135,8 @@ class Worlds {
       if (known.constants == &constants) return known;
     }
     const size_t first = IsAlwaysThere(value) ? 1 : 0;
-    values_.push_back({&constants, first + Choose(constants.size() + 2 - first)});
+    const size_t states = value.first == Condition::Of::kClaim ? 3 : 2;
+    values_.push_back({&constants, first + Choose(constants.size() + states - first)});
     return values_.back();
   }
 
@@ -159,7 +161,7 @@ class Worlds {
   Truth TruthOfTest(const Condition& test) {
     const Known known = Look({test.of, test.name});
     if (test.kind == Kind::kPresent) return ToTruth(known.state != 0);
-    if (known.state == 0) return Truth::kUnknown;
+    if (known.state == 0 || known.is_opaque()) return Truth::kUnknown;
     const auto is = [&](const std::string& value) {
       return !known.is_other() && known.text() == value;
     };

@@ -47,6 +47,21 @@ std::string DescribeAll(const std::vector<Condition>& conditions, absl::string_v
   });
 }
 
+// Gives `name` the roles that it stands for, after those that it includes. There is no
+// cycle, and what is no longer `left` is complete.
+void Complete(absl::string_view name, absl::flat_hash_map<absl::string_view, const Role*>& left,
+              CompiledRoles& out) {
+  const auto it = left.find(name);
+  if (it == left.end()) return;
+  const Role& role = *it->second;
+  left.erase(it);
+  RoleSet& stands_for = out.at(role.name).stands_for;
+  for (const std::string& included : role.includes) {
+    Complete(included, left, out);
+    stands_for.Add(out.at(included).stands_for);
+  }
+}
+
 }  // namespace
 
 CompiledRoles CompileRoles(const std::vector<Role>& roles) {
@@ -62,15 +77,9 @@ CompiledRoles CompileRoles(const std::vector<Role>& roles) {
     add(role.name);
     for (const std::string& included : role.includes) add(included);
   }
-  // There is no cycle, so each round completes at least one more level.
-  for (size_t round = 0; round < roles.size(); ++round) {
-    for (const Role& role : roles) {
-      for (const std::string& included : role.includes) {
-        const RoleSet more = out.at(included).stands_for;
-        out.at(role.name).stands_for.Add(more);
-      }
-    }
-  }
+  absl::flat_hash_map<absl::string_view, const Role*> left;
+  for (const Role& role : roles) left.emplace(role.name, &role);
+  for (const Role& role : roles) Complete(role.name, left, out);
   return out;
 }
 

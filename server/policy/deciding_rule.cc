@@ -1,24 +1,17 @@
 #include "server/policy/deciding_rule.h"
 
-#include <utility>
-
-#include "absl/strings/match.h"
+#include "absl/strings/string_view.h"
 
 namespace gatehouse::policy {
 
 std::string DecidingRule(const Policy& policy, const Principal& principal, const Question& question,
                          Code code) {
-  const bool allowed = code == Code::kOk;
-  const absl::string_view why = allowed ? "" : policy.WhyDenied(principal, question);
-  if (!allowed && why != kARuleDenies) return std::string(why);
-  for (RuleVerdict& rule : policy.Explain(principal, question)) {
-    const bool allows = absl::StartsWith(rule.rule, "allow");
-    if (allows != allowed) continue;
-    if (allows ? rule.truth == Truth::kTrue : rule.truth != Truth::kFalse) {
-      return std::move(rule.rule);
-    }
+  if (code == Code::kOk) {
+    std::string rule = policy.FirstThatAllows(principal, question);
+    return rule.empty() ? "the subject is the owner" : rule;
   }
-  return allowed ? "the subject is the owner" : std::string(why);
+  const absl::string_view why = policy.WhyDenied(principal, question);
+  return why == kARuleDenies ? policy.FirstThatDenies(principal, question) : std::string(why);
 }
 
 }  // namespace gatehouse::policy

@@ -48,6 +48,10 @@ std::vector<CompiledRule> CompileRules(const std::vector<Rule>& rules, const Com
   return out;
 }
 
+std::string RuleName(absl::string_view list, size_t number, const CompiledRule& rule) {
+  return absl::StrCat(list, "[", number, "] ", Describe(rule.who));
+}
+
 std::string Lacking(const CompiledRule& rule, const RoleSet& roles, const Principal& principal,
                     const Question& question) {
   const Truth who = Evaluate(rule.who, rule.role, roles, principal, question);
@@ -212,22 +216,51 @@ const Table* Policy::TableOf(absl::string_view type) const {
 std::vector<RuleVerdict> Policy::Explain(const Principal& principal,
                                          const Question& question) const {
   std::vector<RuleVerdict> out;
-  if (compiled_ == nullptr || compiled_->owner_may_all) return out;
-  const CompiledResource* resource = compiled_->Find(question);
-  if (resource == nullptr) return out;
-  const CompiledAction* action = Compiled::Find(*resource, question);
+  const CompiledAction* const action = ActionOf(question);
   if (action == nullptr) return out;
   const RoleSet roles = RolesOf(principal, compiled_->roles);
   const auto add = [&](absl::string_view list, const std::vector<CompiledRule>& rules) {
     for (size_t i = 0; i < rules.size(); ++i) {
       const Truth truth = Evaluate(rules[i], roles, principal, question);
-      out.push_back({absl::StrCat(list, "[", i, "] ", Describe(rules[i].who)), truth,
+      out.push_back({RuleName(list, i, rules[i]), truth,
                      truth == Truth::kTrue ? "" : Lacking(rules[i], roles, principal, question)});
     }
   };
   add("deny", action->deny);
   add("allow", action->allow);
   return out;
+}
+
+const CompiledAction* Policy::ActionOf(const Question& question) const {
+  if (compiled_ == nullptr || compiled_->owner_may_all) return nullptr;
+  const CompiledResource* const resource = compiled_->Find(question);
+  return resource == nullptr ? nullptr : Compiled::Find(*resource, question);
+}
+
+std::string Policy::FirstThatAllows(const Principal& principal, const Question& question) const {
+  const CompiledAction* const action = ActionOf(question);
+  if (action == nullptr) return "";
+  const RoleSet roles = action->needs_roles ? RolesOf(principal, compiled_->roles) : RoleSet();
+  for (size_t i = 0; i < action->allow.size(); ++i) {
+    const CompiledRule& rule = action->allow[i];
+    if (Evaluate(rule, roles, principal, question) == Truth::kTrue) {
+      return RuleName("allow", i, rule);
+    }
+  }
+  return "";
+}
+
+std::string Policy::FirstThatDenies(const Principal& principal, const Question& question) const {
+  const CompiledAction* const action = ActionOf(question);
+  if (action == nullptr) return "";
+  const RoleSet roles = action->needs_roles ? RolesOf(principal, compiled_->roles) : RoleSet();
+  for (size_t i = 0; i < action->deny.size(); ++i) {
+    const CompiledRule& rule = action->deny[i];
+    if (Evaluate(rule, roles, principal, question) != Truth::kFalse) {
+      return RuleName("deny", i, rule);
+    }
+  }
+  return "";
 }
 
 }  // namespace gatehouse::policy

@@ -27,6 +27,8 @@ struct RuleVerdict {
 // What WhyDenied says where a rule of `deny` has fired.
 inline constexpr absl::string_view kARuleDenies = "a rule denies it";
 
+struct CompiledAction;
+
 // The rules in force, compiled: a decision allocates nothing and reads no text but
 // the request's. Immutable; thread-safe.
 class Policy {
@@ -66,9 +68,17 @@ class Policy {
   // Each rule that Decide looks at, for those who may know.
   std::vector<RuleVerdict> Explain(const Principal& principal, const Question& question) const;
 
+  // The first of them that allows, or that denies, in the words of Explain; empty if none
+  // does.
+  std::string FirstThatAllows(const Principal& principal, const Question& question) const;
+  std::string FirstThatDenies(const Principal& principal, const Question& question) const;
+
  private:
   struct Compiled;
   explicit Policy(std::unique_ptr<const Compiled> compiled);
+
+  // Null if there are no rules about it.
+  const CompiledAction* ActionOf(const Question& question) const;
 
   std::unique_ptr<const Compiled> compiled_;  // null: nobody may
 };

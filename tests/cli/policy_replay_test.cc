@@ -130,13 +130,20 @@ TEST_F(PolicyReplayTest, WhatCannotBeDecidedAgainIsCountedByReason) {
             "15 decisions are missing in the log\n");
 }
 
+TEST_F(PolicyReplayTest, MoreLostThanCanBeCountedIsTheGreatestNumber) {
+  const std::string lost = "{\"time\":\"\",\"lost\":9223372036854775807}\n";
+  EXPECT_THAT(Replay(kAllowed + lost + lost).out,
+              HasSubstr("9223372036854775807 decisions are missing in the log\n"));
+}
+
 TEST_F(PolicyReplayTest, AClaimThatTheTokenLackedIsKnown) {
   const auto close = [](absl::string_view team) {
     return With({{R"("action":"read")", R"("action":"close")"},
                  {R"("claims":{})", absl::StrCat(R"("claims":{"team":)", team, "}")}});
   };
-  EXPECT_THAT(Replay(close("blue")).out, HasSubstr("1 decisions replayed: 1 unchanged"));
-  EXPECT_THAT(Replay(close("")).out, HasSubstr("0 unchanged, 0 would be allowed, 1 would be"));
+  EXPECT_THAT(Replay(close(R"("blue")")).out, HasSubstr("1 decisions replayed: 1 unchanged"));
+  EXPECT_THAT(Replay(close("{}")).out, HasSubstr("1 decisions replayed: 1 unchanged"));
+  EXPECT_THAT(Replay(close(R"("")")).out, HasSubstr("0 unchanged, 0 would be allowed, 1 would be"));
 }
 
 TEST_F(PolicyReplayTest, DamagedLinesAreCountedAndTheFirstIsNamed) {

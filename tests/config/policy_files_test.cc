@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
@@ -93,6 +94,16 @@ TEST_F(PolicyFilesTest, AFoldersFilesArePutTogetherInTheOrderOfTheirNames) {
   EXPECT_THAT(config->policy_paths,
               ElementsAre(folder_ + "/policy", folder_ + "/policy/note.yml",
                           folder_ + "/policy/roles.yaml", folder_ + "/policy/task.yaml"));
+}
+
+TEST_F(PolicyFilesTest, APipeIsRefusedAndNotWaitedFor) {
+  Write("policy/task.yaml", kTask);
+  ASSERT_EQ(mkfifo((folder_ + "/policy/x.yaml").c_str(), S_IRUSR | S_IWUSR), 0);
+  EXPECT_EQ(MessageOf("{path: policy}"),
+            "g.yaml:4: policy.path: policy/x.yaml: is no regular file, but a pipe, a socket or a "
+            "device");
+  EXPECT_THAT(std::string(LoadConfig(folder_ + "/policy/x.yaml").status().message()),
+              HasSubstr("is no regular file"));
 }
 
 TEST_F(PolicyFilesTest, MistakesSayFileLineAndField) {

@@ -305,19 +305,23 @@ TEST(PolicyConfigTest, WarnsOfWhatNoIssuerMayAssert) {
                             "match: none of the resource's issuers may assert this scope")));
 }
 
-TEST(PolicyConfigTest, AClaimOfRolesThatMayAssertLimitsIsNotTestedPastIt) {
+// What is said of a condition on a task of `issuers`.
+std::string SaidOf(absl::string_view issuers, absl::string_view condition) {
+  const auto config = ParseConfig(
+      absl::StrCat(kTwoIssuers, "policy:\n  resources:\n    task:\n      issuers: [", issuers,
+                   "]\n      actions:\n        read: {allow: [{who: owner, when: [{", condition,
+                   "}]}]}\n"),
+      "g.yaml");
+  return config.ok() ? "was accepted" : std::string(config.status().message());
+}
+
+constexpr char kPlace[] = "g.yaml:19: policy.resources.task.actions.read.allow[0].when[0].";
+
+TEST(PolicyConfigTest, AClaimThatMayAssertLimitsIsNotTestedPastIt) {
   const auto message = [](absl::string_view claim) {
-    const auto config = ParseConfig(
-        absl::StrCat(kTwoIssuers,
-                     "policy:\n  resources:\n    task:\n      issuers: "
-                     "[\"https://b\"]\n      actions:\n        read: {allow: [{who: owner, when: "
-                     "[{claim: ",
-                     claim, ", equals: admin}]}]}\n"),
-        "g.yaml");
-    return config.ok() ? "was accepted" : std::string(config.status().message());
+    return SaidOf("\"https://b\"", absl::StrCat("claim: ", claim, ", equals: admin"));
   };
-  const std::string place =
-      "g.yaml:19: policy.resources.task.actions.read.allow[0].when[0].claim: is the claim of the ";
+  const std::string place = absl::StrCat(kPlace, "claim: is the claim of the ");
   EXPECT_EQ(message("groups"), place +
                                    "roles that may_assert limits for https://b; test it by "
                                    "role:NAME");
@@ -325,7 +329,25 @@ TEST(PolicyConfigTest, AClaimOfRolesThatMayAssertLimitsIsNotTestedPastIt) {
   EXPECT_EQ(message("scp"), place +
                                 "scopes that may_assert limits for https://b; test it by "
                                 "scope:NAME");
-  EXPECT_EQ(message("roles"), "was accepted") << "of an issuer that may assert any";
+  EXPECT_EQ(message("org"), place +
+                                "tenants that may_assert limits for https://b; test it by the "
+                                "resource type's tenant: required or optional");
+  EXPECT_EQ(message("email"), "was accepted");
+}
+
+TEST(PolicyConfigTest, AClaimThatIsAnotherIssuersListIsNotTestedPastMayAssertEither) {
+  const std::string both = R"("https://a", "https://b")";
+  EXPECT_THAT(SaidOf(both, "claim: roles, present: true"),
+              HasSubstr("claim: is the claim of the roles that may_assert limits for https://b"));
+  EXPECT_THAT(SaidOf(both, "attribute: org, equals_claim: org"),
+              HasSubstr(absl::StrCat(kPlace, "equals_claim: is the claim of the tenants")));
+  EXPECT_THAT(SaidOf(both, "any: [{not: {claim: groups, equals: x}}]"),
+              HasSubstr("any[0].not.claim: is the claim of the roles"));
+  for (const char* claim : {"roles", "scope", "scp", "groups", "org"}) {
+    EXPECT_EQ(SaidOf("\"https://a\"", absl::StrCat("claim: ", claim, ", equals: x")),
+              "was accepted")
+        << claim << " of an issuer that may assert any";
+  }
 }
 
 TEST(PolicyConfigTest, WarningsSayLineAndField) {

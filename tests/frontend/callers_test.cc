@@ -65,6 +65,13 @@ TEST_F(CallersTest, TokensAreReadOneALine) {
   EXPECT_EQ((*tokens)[1].line, 3);
 }
 
+TEST_F(CallersTest, APipeIsRefusedAndNotWaitedFor) {
+  const std::string path = folder_ / "pipe";
+  ASSERT_EQ(mkfifo(path.c_str(), S_IRUSR | S_IWUSR), 0);
+  EXPECT_EQ(ReadCallerTokens(path).status().message(),
+            path + ": is no regular file, but a pipe, a socket or a device");
+}
+
 TEST_F(CallersTest, ATokenHas32To512Characters) {
   std::string longest;
   for (int i = 0; i < 16; ++i) absl::StrAppend(&longest, std::string(kToken).substr(0, 30), 10 + i);

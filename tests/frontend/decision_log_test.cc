@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <filesystem>
 #include <string>
 #include <thread>
@@ -143,9 +144,10 @@ TEST_F(DecisionLogTest, DenialsOfASecondStopAtTheRateAndTheRestIsTold) {
     for (int i = 0; i < 1000; ++i) Record(*log);
     EXPECT_EQ(Lost(LostDecision::kRate), 997);
     // A thread that looked at the clock before the second began takes nothing from it.
-    EXPECT_FALSE(log->Wants(Code::kTokenInvalid, clock_.SteadyNanos() - 999'999'999));
+    constexpr Code kNo = Code::kInsufficientPermissions;
+    EXPECT_FALSE(log->Wants(kNo, clock_.SteadyNanos() - 999'999'999));
     clock_.Advance(absl::Seconds(1) - absl::Nanoseconds(1));
-    EXPECT_FALSE(log->Wants(Code::kTokenInvalid, clock_.SteadyNanos()));
+    EXPECT_FALSE(log->Wants(kNo, clock_.SteadyNanos()));
     clock_.Advance(absl::Nanoseconds(1));
     for (int i = 0; i < 4; ++i) Record(*log);
   }
@@ -177,6 +179,28 @@ TEST_F(DecisionLogTest, LossesAreToldWithinASecondThoughNothingElseComes) {
   EXPECT_THAT(Lines()[1], HasSubstr(R"("lost":2,"rate":2})"));
 }
 
+TEST_F(DecisionLogTest, BadTokensPushNoDenialOfAGoodOneOut) {
+  options_.denials_per_second = 2;
+  {
+    const auto log = Open();
+    for (int i = 0; i < 10; ++i)
+      Record(*log, i % 2 == 0 ? Code::kTokenInvalid : Code::kTokenExpired);
+    for (int i = 0; i < 3; ++i) Record(*log);
+  }
+  EXPECT_EQ(counters_.written, 4);
+  EXPECT_EQ(Lost(LostDecision::kTokenRate), 8);
+  EXPECT_EQ(Lost(LostDecision::kRate), 1);
+  int told = 0;
+  int denials = 0;
+  for (const std::string& line : Lines()) {
+    if (line.find("\"rate\":1") != std::string::npos) ++told;
+    if (line.find("\"token_rate\":") != std::string::npos) ++told;
+    if (line.find("INSUFFICIENT_PERMISSIONS") != std::string::npos) ++denials;
+  }
+  EXPECT_GE(told, 2);
+  EXPECT_EQ(denials, 2);
+}
+
 TEST_F(DecisionLogTest, NoneOfTheDenialsIsWrittenAtRateZero) {
   options_.denials_per_second = 0;
   Record(*Open());
@@ -206,6 +230,67 @@ TEST_F(DecisionLogTest, WhatDoesNotFitIntoTheQueueIsCountedAndTold) {
   ASSERT_THAT(Lines(), SizeIs(1));
   EXPECT_THAT(Lines()[0],
               AllOf(StartsWith("{\"time\":\"2026-"), HasSubstr(R"("lost":1,"queue":1})")));
+}
+
+// Holds up every thread but the one that made it.
+class HeldClock final : public Clock {
+ public:
+  absl::Time Now() const override {
+    ++looks;
+    while (held && std::this_thread::get_id() != mine_) std::this_thread::yield();
+    return absl::UnixEpoch();
+  }
+  int64_t SteadyNanos() const override { return 0; }
+  void WaitUntil(Mutex& mu, CondVar& changed, int64_t /*until*/) const override GH_REQUIRES(mu) {
+    changed.Wait(mu);
+  }
+
+  mutable std::atomic<int64_t> looks = 0;
+  std::atomic<bool> held = true;
+
+ private:
+  const std::thread::id mine_ = std::this_thread::get_id();
+};
+
+TEST_F(DecisionLogTest, ALineForWhichThereIsNoRoomIsNotMade) {
+  options_.denials_per_second = 0;
+  options_.allowed_percent = 100;
+  HeldClock clock;
+  {
+    const auto log = DecisionLog::Open(options_, counters_, clock, /*queue_bytes=*/10'000).value();
+    Record(*log);  // is lost, so that the thread asks for the time, and is held up, to tell it
+    Record(*log, Code::kOk);
+    while (clock.looks < 2) std::this_thread::yield();
+    while (Lost(LostDecision::kQueue) == 0) Record(*log, Code::kOk);
+    const int64_t looks = clock.looks;
+    for (int i = 0; i < 1000; ++i) Record(*log, Code::kOk);
+    EXPECT_EQ(Lost(LostDecision::kQueue), 1001);
+    EXPECT_EQ(clock.looks, looks);
+    clock.held = false;
+    int64_t lost = 0;
+    do {
+      lost = Lost(LostDecision::kQueue);
+      Record(*log, Code::kOk);
+    } while (Lost(LostDecision::kQueue) > lost);  // until there is room again
+  }
+  EXPECT_GT(counters_.written, 2);
+}
+
+TEST_F(DecisionLogTest, LinesOfOneCallSayTheSameOfThePrincipal) {
+  const DecidedCall call = Call();
+  const policy::Question one{.resource = "task/1", .action = "read"};
+  const policy::Question two{.resource = "task/2", .action = "r\xff"};
+  const auto line = [&](const policy::Question& question) {
+    return DecisionLine(call,
+                        {.code = Code::kInsufficientPermissions, .id = "1", .question = &question},
+                        clock_.Now(), 0, /*with_facts=*/true);
+  };
+  const std::string first = line(one);
+  const std::string second = line(two);
+  const std::string facts = first.substr(first.find(R"("tenant":)"));
+  EXPECT_THAT(second, HasSubstr(facts.substr(0, facts.size() - 2)));
+  EXPECT_THAT(second, HasSubstr(R"(,"invalid_utf8":true})"));
+  EXPECT_EQ(line(one), first);
 }
 
 TEST_F(DecisionLogTest, WhatCouldNotBeWrittenIsToldWhenWritingGoesAgain) {

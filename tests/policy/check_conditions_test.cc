@@ -51,6 +51,10 @@ TEST(IsAlwaysTrue, NotOfWhatAnAbsentValueLeavesUnknown) {
   EXPECT_FALSE(IsAlwaysTrue(Any({Equals("x"), Not(Equals("x"))})));
   EXPECT_FALSE(IsAlwaysTrue(Any({Present(), Not(Present("b"))})));
   EXPECT_FALSE(IsAlwaysTrue(Any({Present(), Not(Claim(Present()))})));
+  // A claim may be an object.
+  EXPECT_TRUE(IsAlwaysTrue(Any({Not(Present()), Equals("x"), Not(Equals("x"))})));
+  EXPECT_FALSE(
+      IsAlwaysTrue(Any({Not(Claim(Present())), Claim(Equals("x")), Not(Claim(Equals("x")))})));
   // "ten" is neither.
   EXPECT_FALSE(
       IsAlwaysTrue(Any({Not(Present()), Number(Kind::kAtMost, 1), Not(Number(Kind::kAtMost, 1))})));

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "server/policy/policy.h"
+
 namespace gatehouse::policy {
 namespace {
 
@@ -166,6 +168,50 @@ TEST(PolicyCheckTest, EverybodyMayIfThatIsSaid) {
   Read(policy).allow = {{.who = {Who::Kind::kAuthenticated}}};
   Read(policy).is_public = true;
   EXPECT_THAT(Check(policy, {kIssuer}).mistakes, IsEmpty());
+}
+
+// Each includes the 59 after it.
+Definition ManyRoles() {
+  Definition policy = Good();
+  policy.roles.clear();
+  for (int i = 0; i < 1023; ++i) {
+    Role role{.name = "r" + std::to_string(i)};
+    for (int j = i + 1; j <= i + 59 && j < 1023; ++j) {
+      role.includes.push_back("r" + std::to_string(j));
+    }
+    policy.roles.push_back(std::move(role));
+  }
+  Read(policy).allow[1].who.name = "r1022";
+  return policy;
+}
+
+TEST(PolicyCheckTest, ManyRolesWithManyIncludesAreFollowedToTheLast) {
+  Definition policy = ManyRoles();
+  const Findings findings = Check(policy, {kIssuer});
+  EXPECT_THAT(findings.mistakes, IsEmpty());
+  EXPECT_THAT(findings.warnings, IsEmpty()) << "each includes the one that a rule names";
+  const auto compiled = Policy::Compile(policy, {kIssuer});
+  ASSERT_TRUE(compiled.ok()) << compiled.status();
+  Principal who;
+  who.issuer = kIssuer;
+  who.tenant = "acme";
+  who.roles = {"r0"};
+  EXPECT_EQ(compiled->Decide(who, {.resource = "task/1", .action = "read", .tenant = "acme"}),
+            Code::kOk);
+  policy.roles.back().includes = {"r0"};
+  EXPECT_EQ(Check(policy, {kIssuer}).mistakes.size(), 1023U);
+}
+
+TEST(PolicyCheckTest, ExactlyTheRolesOfACircleAreNamed) {
+  Definition policy = Good();
+  policy.roles = {{.name = "to", .includes = {"a", "c"}},   {.name = "a", .includes = {"b", "c"}},
+                  {.name = "b", .includes = {"a", "out"}},  {.name = "c", .includes = {"b"}},
+                  {.name = "out", .includes = {"support"}}, {.name = "self", .includes = {"self"}}};
+  const Findings findings = Check(policy, {kIssuer});
+  std::vector<std::string> paths;
+  paths.reserve(findings.mistakes.size());
+  for (const Finding& one : findings.mistakes) paths.push_back(one.path);
+  EXPECT_THAT(paths, ::testing::ElementsAre("roles.a", "roles.b", "roles.c", "roles.self"));
 }
 
 TEST(PolicyCheckTest, WarnsOfRolesThatNoRuleNames) {

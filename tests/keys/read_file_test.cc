@@ -1,0 +1,69 @@
+#include "server/keys/read_file.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "server/keys/jwks_file.h"
+#include "server/keys/static_keys.h"
+#include "tests/keys/source_fixture.h"
+
+namespace gatehouse::keys {
+namespace {
+
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+
+constexpr char kNoFile[] = ": is no regular file, but a pipe, a socket or a device";
+
+class ReadFileTest : public SourceTest {
+ protected:
+  // Nobody writes into it.
+  std::string Pipe() const {
+    std::string path = folder_ + "/pipe";
+    EXPECT_EQ(mkfifo(path.c_str(), S_IRUSR | S_IWUSR), 0);
+    return path;
+  }
+};
+
+TEST_F(ReadFileTest, APipeOrDeviceIsRefusedAtOnce) {
+  for (const std::string& path : {Pipe(), std::string("/dev/zero")}) {
+    const auto text = ReadSmallFile(path, 100);
+    EXPECT_TRUE(absl::IsInvalidArgument(text.status())) << text.status();
+    EXPECT_EQ(text.status().message(), path + kNoFile);
+  }
+}
+
+TEST_F(ReadFileTest, ALinkToAFileIsRead) {
+  std::ofstream(folder_ + "/file") << "text";
+  std::filesystem::create_symlink("file", folder_ + "/link");
+  const auto text = ReadSmallFile(folder_ + "/link", 4);
+  ASSERT_TRUE(text.ok()) << text.status();
+  EXPECT_EQ(*text, "text");
+}
+
+TEST_F(ReadFileTest, APipeIsReadToItsEndWhereItMayBeOne) {
+  const std::string path = Pipe();
+  std::thread writer([&] { std::ofstream(path) << "text"; });
+  const auto text = ReadSmallFileOrPipe(path, 100);
+  writer.join();
+  ASSERT_TRUE(text.ok()) << text.status();
+  EXPECT_EQ(*text, "text");
+}
+
+TEST_F(ReadFileTest, NoKeyOrSecretIsReadFromAPipe) {
+  const std::string path = Pipe();
+  EXPECT_THAT(std::string(ReadSecretFile(path).status().message()), EndsWith(kNoFile));
+  const auto source =
+      MakeJwksFileSource({.issuer = "me", .path = path, .algorithms = {Algorithm::kEdDsa}}, clock_);
+  ASSERT_FALSE(source.ok());
+  EXPECT_THAT(std::string(source.status().message()), HasSubstr(kNoFile));
+}
+
+}  // namespace
+}  // namespace gatehouse::keys
