@@ -123,7 +123,7 @@ void AddPolicy(CLI::App& app, Action& action) {
       "rls", "Write PostgreSQL row-level security that holds the policy in the database");
   const auto of_rls = std::make_shared<Arguments>();
   AddTexts(*rls, "--table", of_rls->types,
-           "A resource type whose table is meant; all that have one if not given")
+           "A resource type whose table is meant; all with `commands` if not given")
       ->type_name("TYPE");
   AddExamples(*rls,
               "  gatehouse policy rls --config gatehouse.yaml > rls.sql\n"

@@ -44,7 +44,7 @@ int RunPolicyTests(const LoadedPolicy& loaded, const std::string& tests, Output 
 int PrintPolicyMatrix(const LoadedPolicy& loaded);
 
 // PostgreSQL row-level security, for the resource types `types`, or if there is none
-// for all that have a table. Nothing is written if one of them cannot be.
+// for all whose table has commands. Nothing is written if one of them cannot be.
 int PrintPolicyRls(const LoadedPolicy& loaded, std::vector<std::string> types);
 
 }  // namespace gatehouse::cli

@@ -130,8 +130,8 @@ void PrintAsText(const Explanation& told) {
     constexpr size_t kWidth = 7;
     std::string truth(Word(rule.truth));
     truth.resize(std::max(truth.size(), kWidth), ' ');
-    std::cout << "  " << Coloured(rule.truth == Truth::kTrue ? Colour::kGreen : Colour::kRed, truth)
-              << "  " << Printable(rule.rule);
+    std::cout << "  " << Coloured(rule.is_good() ? Colour::kGreen : Colour::kRed, truth) << "  "
+              << Printable(rule.rule);
     if (!rule.lacking.empty()) std::cout << ": " << Printable(rule.lacking);
     std::cout << "\n";
   }

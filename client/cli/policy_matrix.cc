@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <iostream>
 #include <set>
 
@@ -21,25 +22,68 @@ std::set<std::string> RolesOf(const policy::Definition& policy) {
   return out;
 }
 
-// What somebody with this one role may do with the things of their tenant: with all
-// of them, with their own, with those for which more holds, or with none.
-std::string Cell(const LoadedPolicy& loaded, const policy::Resource& resource,
-                 const std::string& action, const std::string& role) {
-  policy::Principal who;
-  who.issuer = resource.issuers.empty() ? loaded.issuers.front() : resource.issuers.front();
+// With which things of a tenant, from the least to the most.
+enum class Reach { kNone, kSome, kOwn, kAll };
+
+const char* Word(Reach reach) {
+  switch (reach) {
+    case Reach::kAll:
+      return "all";
+    case Reach::kOwn:
+      return "own";
+    case Reach::kSome:
+      return "if";
+    case Reach::kNone:
+      break;
+  }
+  return "-";
+}
+
+// A token of `issuer`, as far as it is believed, of a tenant that it may speak for if there
+// is one.
+config::PolicyUser UserOf(const LoadedPolicy& loaded, const std::string& issuer,
+                          const std::string& role) {
+  config::PolicyUser who;
   who.subject = "somebody";
+  who.issuer = issuer;
   who.tenant = "some-tenant";
   if (!role.empty()) who.roles = {role};
+  for (const config::Issuer& one : loaded.config.issuers) {
+    const auto& tenants = one.rules.may_assert.tenants;
+    if (one.rules.issuer != issuer || !tenants.has_value()) continue;
+    who.tenant = tenants->empty() ? "" : *tenants->begin();
+  }
+  return who;
+}
+
+// What somebody with this one role of this issuer may do with the things of their tenant:
+// with all of them, with their own, with those for which more holds, or with none.
+Reach ReachOf(const LoadedPolicy& loaded, const std::string& issuer,
+              const policy::Resource& resource, const std::string& action,
+              const std::string& role) {
+  config::PolicyUser user = UserOf(loaded, issuer, role);
+  if (!loaded.KeepAsserted(user).ok()) return Reach::kNone;  // such a token is refused
+  const policy::Principal who = user.ToPrincipal();
   const std::string thing = absl::StrCat(resource.type, "/1");
   const auto may = [&](absl::string_view owner) {
     return loaded.policy.Decide(
                who, {.resource = thing, .owner = owner, .action = action, .tenant = who.tenant}) ==
            policy::Code::kOk;
   };
-  if (may("somebody else")) return "all";
-  if (may("somebody")) return "own";
+  if (may("somebody else")) return Reach::kAll;
+  if (may("somebody")) return Reach::kOwn;
   const Expression filter = loaded.policy.Filter(who, resource.type, action);
-  return filter.kind == Expression::Kind::kConstant ? "-" : "if";
+  return filter.kind == Expression::Kind::kConstant ? Reach::kNone : Reach::kSome;
+}
+
+// The most over the issuers whose tokens may touch it.
+std::string Cell(const LoadedPolicy& loaded, const policy::Resource& resource,
+                 const std::string& action, const std::string& role) {
+  Reach most = Reach::kNone;
+  for (const std::string& issuer : resource.issuers.empty() ? loaded.issuers : resource.issuers) {
+    most = std::max(most, ReachOf(loaded, issuer, resource, action, role));
+  }
+  return Word(most);
 }
 
 }  // namespace

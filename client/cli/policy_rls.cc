@@ -11,10 +11,12 @@ int PrintPolicyRls(const LoadedPolicy& loaded, std::vector<std::string> types) {
   const policy::Definition& policy = *loaded.config.policy;
   if (types.empty()) {
     for (const policy::Resource& resource : policy.resources) {
-      if (resource.table.has_value()) types.push_back(resource.type);
+      if (resource.table.has_value() && !resource.table->commands.empty()) {
+        types.push_back(resource.type);
+      }
     }
   }
-  if (types.empty()) return Fail("no resource type of the policy has a `table`");
+  if (types.empty()) return Fail("no resource type of the policy has a `table` with `commands`");
   std::sort(types.begin(), types.end());
   types.erase(std::unique(types.begin(), types.end()), types.end());
   const auto script = policy::RowLevelSecurity(policy, loaded.issuers, types);

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/engine/token_tags.h"
 #include "server/engine/words.h"
+#include "server/policy/deciding_rule.h"
 
 namespace gatehouse::engine {
 namespace {
@@ -113,12 +114,14 @@ Examination Authorizer::Authorize(absl::string_view token, const policy::Policy&
   }
   if (ask.trace != nullptr) {
     for (policy::RuleVerdict& rule : policy.Explain(out.token->principal, question)) {
-      ask.trace->push_back({"rule", rule.truth == policy::Truth::kTrue,
+      ask.trace->push_back({"rule", rule.is_good(),
                             rule.lacking.empty() ? std::move(rule.rule)
                                                  : absl::StrCat(rule.rule, ": ", rule.lacking)});
     }
     const bool passed = out.code == Code::kOk;
-    ask.trace->push_back({"policy", passed, passed ? "a rule allows it" : out.reason});
+    const std::string why = passed ? "a rule allows it" : out.reason;
+    const std::string rule = policy::DecidingRule(policy, out.token->principal, question, out.code);
+    ask.trace->push_back({"policy", passed, rule == why ? why : absl::StrCat(why, ": ", rule)});
   }
   return out;
 }

@@ -33,8 +33,8 @@ class TableChecker {
   std::vector<Finding> Run() {
     CheckTableName(table_.name, path_ + ".name");
     CheckName(table_.id, path_ + ".id");
-    if (table_.owner.has_value()) CheckName(table_.owner->name, path_ + ".owner");
-    if (table_.tenant.has_value()) CheckName(table_.tenant->name, path_ + ".tenant");
+    if (table_.owner.has_value()) CheckTextColumn(*table_.owner, path_ + ".owner");
+    if (table_.tenant.has_value()) CheckTextColumn(*table_.tenant, path_ + ".tenant");
     for (const auto& [name, column] : table_.attributes) {
       CheckName(column.name, absl::StrCat(path_, ".attributes.", log::Escape(name, 64)));
     }
@@ -58,6 +58,13 @@ class TableChecker {
  private:
   void CheckName(const std::string& name, std::string path) {
     if (!IsIdentifier(name)) out_.push_back({std::move(path), std::string(kNoName)});
+  }
+  // Owners and tenants are only ever compared as text.
+  void CheckTextColumn(const Column& column, const std::string& path) {
+    CheckName(column.name, path);
+    if (column.type == Type::kNumber) {
+      out_.push_back({path + ".type", "must be text or integer, since it is compared as text"});
+    }
   }
   void CheckTableName(const std::string& name, const std::string& path) {
     const size_t dot = name.find('.');

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "server/policy/check.h"
 #include "server/policy/compiled.h"
@@ -119,6 +120,10 @@ absl::StatusOr<Policy> Policy::Compile(const Definition& policy,
     }
   }
   return Policy(std::move(compiled));
+}
+
+bool RuleVerdict::is_good() const {
+  return truth == (absl::StartsWith(rule, "deny") ? Truth::kFalse : Truth::kTrue);
 }
 
 Code Policy::Decide(const Principal& principal, const Question& question) const {

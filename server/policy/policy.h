@@ -22,6 +22,9 @@ struct RuleVerdict {
   std::string rule;  // allow[0] role:support
   Truth truth = Truth::kUnknown;
   std::string lacking;  // empty where it is true
+
+  // Whether it speaks for the caller: an allow that is true, a deny that is false.
+  bool is_good() const;
 };
 
 // What WhyDenied says where a rule of `deny` has fired.

@@ -113,9 +113,14 @@ absl::StatusOr<std::string> PoliciesOf(const Resource& resource,
                                        const CompiledRoles& roles) {
   const Table& table = *resource.table;
   const std::string name = QuotedTable(table.name);
-  std::string out =
-      absl::StrCat("\nALTER TABLE ", name, " ENABLE ROW LEVEL SECURITY;\nALTER TABLE ", name,
-                   " FORCE ROW LEVEL SECURITY;\n");
+  std::string out = "\n";
+  const std::vector<std::string> indexes = SqlColumns(table, Dialect::kPostgres).Indexes();
+  if (!indexes.empty()) out += "-- An index on the plain column does not serve these policies:\n";
+  for (const std::string& index : indexes) {
+    absl::StrAppend(&out, "--   CREATE INDEX ON ", index, ";\n");
+  }
+  absl::StrAppend(&out, "ALTER TABLE ", name, " ENABLE ROW LEVEL SECURITY;\nALTER TABLE ", name,
+                  " FORCE ROW LEVEL SECURITY;\n");
   for (const Command& command : kCommands) {
     absl::StrAppend(&out, "DROP POLICY IF EXISTS gatehouse_", command.name, " ON ", name, ";\n");
   }

@@ -1,5 +1,8 @@
 #include "server/policy/sql_column.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -70,6 +73,23 @@ absl::StatusOr<std::string> SqlColumns::Related(const std::string& relation,
                       joined(join.subject), " = ", subject, ")");
 }
 
+std::vector<std::string> SqlColumns::Indexes() const {
+  const auto quoted = [](const std::string& column) { return absl::StrCat("\"", column, "\""); };
+  std::vector<std::string> out;
+  out.reserve(table_.relations.size() + 2);
+  for (const auto& column : {table_.tenant, table_.owner}) {
+    if (!column.has_value()) continue;
+    out.push_back(
+        absl::StrCat(QuotedTable(table_.name), " ((", NotEmpty(quoted(column->name)), "))"));
+  }
+  for (const auto& [name, join] : table_.relations) {
+    std::string one = absl::StrCat(QuotedTable(join.table), " ((", Bytes(quoted(join.subject)),
+                                   "), (", Bytes(quoted(join.resource)), "))");
+    if (std::find(out.begin(), out.end(), one) == out.end()) out.push_back(std::move(one));
+  }
+  return out;
+}
+
 std::string SqlColumns::BeginsWith(absl::string_view text, absl::string_view prefix,
                                    size_t characters) const {
   if (dialect_ == Dialect::kPostgres) return absl::StrCat("starts_with(", text, ", ", prefix, ")");
@@ -85,10 +105,12 @@ absl::StatusOr<const Column*> SqlColumns::Find(const std::string& attribute) con
 }
 
 std::string SqlColumns::TextOf(const Column& column) const {
-  if (dialect_ == Dialect::kPostgres) {
-    return absl::StrCat("NULLIF(", Bytes(Qualified(column.name)), ", '')");
-  }
-  return absl::StrCat("NULLIF(CAST(", Qualified(column.name), " AS TEXT), '') COLLATE BINARY");
+  return NotEmpty(Qualified(column.name));
+}
+
+std::string SqlColumns::NotEmpty(const std::string& column) const {
+  if (dialect_ == Dialect::kPostgres) return absl::StrCat("NULLIF(", Bytes(column), ", '')");
+  return absl::StrCat("NULLIF(CAST(", column, " AS TEXT), '') COLLATE BINARY");
 }
 
 std::string SqlColumns::Bytes(const std::string& column) const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -27,12 +28,17 @@ class SqlColumns {
   // The ids are compared byte by byte too: "a" is not "A", "1" not "01".
   absl::StatusOr<std::string> Related(const std::string& relation, absl::string_view subject) const;
 
+  // What Tenant, Owner and Related can be looked up by, one index each: what stands behind
+  // "CREATE INDEX ON" in PostgreSQL.
+  std::vector<std::string> Indexes() const;
+
   // `text` and `prefix` are SQL, the latter of so many characters.
   std::string BeginsWith(absl::string_view text, absl::string_view prefix, size_t characters) const;
 
  private:
   absl::StatusOr<const Column*> Find(const std::string& attribute) const;
   std::string TextOf(const Column& column) const;
+  std::string NotEmpty(const std::string& column) const;
   // `column` as text that compares byte by byte.
   std::string Bytes(const std::string& column) const;
   std::string Qualified(absl::string_view column) const;

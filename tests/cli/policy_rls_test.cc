@@ -82,8 +82,14 @@ CREATE POLICY gatehouse_delete ON "app"."tasks" FOR DELETE
 )");
 }
 
-TEST_F(PolicyRlsTest, ATypeThatSaysNoCommandsIsNamedAndNothingIsWritten) {
+TEST_F(PolicyRlsTest, WithoutTableAllAreWrittenThatHaveCommands) {
   const Result result = Rls(kConfig, {});
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_EQ(result.out, Rls(kConfig, {"--table", "task"}).out);
+}
+
+TEST_F(PolicyRlsTest, ATypeThatSaysNoCommandsIsNamedAndNothingIsWritten) {
+  const Result result = Rls(kConfig, {"--table", "task", "--table", "note"});
   EXPECT_EQ(result.code, 2);
   EXPECT_THAT(result.out, IsEmpty());
   EXPECT_THAT(result.err, AllOf(HasSubstr("policy.resources.note: needs `table.commands`, which "
@@ -103,11 +109,14 @@ TEST_F(PolicyRlsTest, ATypeWithoutATableIsNamed) {
               HasSubstr("policy.resources.memo: needs `table`"));
 }
 
-TEST_F(PolicyRlsTest, APolicyWithoutTablesIsSaidSo) {
+TEST_F(PolicyRlsTest, APolicyOfWhichNothingCanBeWrittenIsSaidSo) {
   const std::string config = kConfig;
-  const Result result = Rls(config.substr(0, config.find("    note:")), {});
-  EXPECT_EQ(result.code, 2);
-  EXPECT_THAT(result.err, HasSubstr("no resource type of the policy has a `table`"));
+  for (const char* end : {"    note:", "    task:"}) {
+    const Result result = Rls(config.substr(0, config.find(end)), {});
+    EXPECT_EQ(result.code, 2);
+    EXPECT_THAT(result.err,
+                HasSubstr("no resource type of the policy has a `table` with `commands`"));
+  }
 }
 
 TEST_F(PolicyRlsTest, ACommandOfAnUnknownActionIsRefusedWithItsLine) {

@@ -176,6 +176,35 @@ TEST_F(PolicyCommandTest, TestsBelieveAnIssuerWhatItMayAssert) {
                                      "this tenant"));
 }
 
+TEST_F(PolicyCommandTest, MatrixShowsTheMostOverTheIssuersAsFarAsTheyAreBelieved) {
+  const auto issuer = [](const std::string& name, const std::string& may) {
+    return "  - issuer: https://" + name +
+           ".example\n    audiences: [api]\n    algorithms: [EdDSA]\n"
+           "    keys: {jwks_url: \"https://" +
+           name + ".example/jwks\"}\n    claims: {tenant: org}\n    may_assert: " + may + "\n";
+  };
+  Write("g.yaml", "issuers:\n" + issuer("one", "{roles: [none], scopes: [none], tenants: [acme]}") +
+                      issuer("two", "{roles: [support], scopes: [none], tenants: [any]}") +
+                      R"(revocations: {sqlite: {path: a.db}}
+policy:
+  roles: {admin: {}, support: {}}
+  resources:
+    note:
+      issuers: ["https://one.example"]
+      tenant: required
+      actions: {read: {allow: [owner, "role:support"]}}
+    task:
+      issuers: ["https://one.example", "https://two.example"]
+      tenant: required
+      actions: {read: {allow: ["role:admin", "role:support"]}}
+)");
+  const Result result = Policy({"matrix"});
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.out,
+              AllOf(ContainsRegex("  admin +support"), ContainsRegex("note read +own +own +own"),
+                    ContainsRegex("task read +- +- +all")));
+}
+
 TEST_F(PolicyCommandTest, WithoutAPolicyItSaysSo) {
   std::string config = kConfig;
   Write("g.yaml", config.substr(0, config.find("policy:")));

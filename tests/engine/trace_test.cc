@@ -116,6 +116,36 @@ TEST_F(TraceTest, TheKindsOfTheTagsThatMatchedAreNamed) {
   EXPECT_EQ(Last(), "revoked: token id, session, subject, tenant, key");
 }
 
+TEST_F(TraceTest, ARuleIsGoodIfItSpeaksForTheCallerAndTheOneThatDecidesIsNamed) {
+  policy::Condition locked;
+  locked.kind = policy::Condition::Kind::kEquals;
+  locked.name = "locked";
+  locked.values = {"yes"};
+  const policy::Action read{.name = "read",
+                            .allow = {{{policy::Who::Kind::kOwner}}},
+                            .deny = {{{policy::Who::Kind::kAuthenticated}, {locked}}}};
+  policy::Definition definition;
+  definition.resources = {{.type = "task", .issuers = {}, .actions = {read}}};
+  const auto rules = policy::Policy::Compile(definition, {kIssuer});
+  ASSERT_TRUE(rules.ok()) << rules.status();
+  const auto told = [&](absl::string_view is_locked, absl::string_view owner) {
+    std::vector<std::pair<absl::string_view, absl::string_view>> attributes;
+    if (!is_locked.empty()) attributes.emplace_back("locked", is_locked);
+    const policy::Question question{
+        .resource = "task/1", .owner = owner, .action = "read", .attributes = attributes};
+    authorizer_->Authorize(Token(), *rules, question, {.trace = &trace_});
+    std::string out;
+    for (auto step = trace_.end() - 3; step != trace_.end(); ++step) {
+      absl::StrAppend(&out, step->passed ? "ok " : "FAIL ");
+    }
+    return out + Last();
+  };
+  EXPECT_EQ(told("no", "ada"), "ok ok ok a rule allows it: allow[0] owner");
+  EXPECT_EQ(told("yes", "ada"), "FAIL ok FAIL a rule denies it: deny[0] authenticated");
+  EXPECT_EQ(told("", "ada"), "FAIL ok FAIL a rule denies it: deny[0] authenticated");
+  EXPECT_EQ(told("no", "bob"), "ok FAIL FAIL no rule allows it");
+}
+
 TEST_F(TraceTest, PolicyIsTheLastStepOfAuthorize) {
   const Ask ask{.trace = &trace_};
   Authorize(Token(), {"task/1", "ada", "read", ""}, ask);

@@ -214,6 +214,21 @@ TEST(PolicyCheckTest, ExactlyTheRolesOfACircleAreNamed) {
   EXPECT_THAT(paths, ::testing::ElementsAre("roles.a", "roles.b", "roles.c", "roles.self"));
 }
 
+TEST(PolicyCheckTest, OwnerAndTenantStandInNoColumnOfNumbers) {
+  Definition policy = Good();
+  policy.resources[0].table = Table{.name = "tasks",
+                                    .owner = Column{"owner_id", Column::Type::kNumber},
+                                    .tenant = Column{"org", Column::Type::kNumber}};
+  const Findings findings = Check(policy, {kIssuer});
+  ASSERT_EQ(findings.mistakes.size(), 2U);
+  EXPECT_EQ(findings.mistakes[0].path, "resources.task.table.owner.type");
+  EXPECT_EQ(findings.mistakes[0].what, "must be text or integer, since it is compared as text");
+  EXPECT_EQ(findings.mistakes[1].path, "resources.task.table.tenant.type");
+  policy.resources[0].table->owner->type = Column::Type::kInteger;
+  policy.resources[0].table->tenant->type = Column::Type::kInteger;
+  EXPECT_THAT(Check(policy, {kIssuer}).mistakes, IsEmpty());
+}
+
 TEST(PolicyCheckTest, WarnsOfRolesThatNoRuleNames) {
   Definition policy = Good();
   policy.roles.push_back({.name = "auditor"});

@@ -157,5 +157,41 @@ TEST(PolicySqliteTest, AnEngineThatIsBrokenOnPurposeIsFound) {
   }
 }
 
+// The indexes that the documentation names.
+TEST(PolicySqliteTest, FilterLooksUpByAnIndexOnItsExpressions) {
+  SQLite::Database db(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+  db.exec(
+      "CREATE TABLE tasks (id INTEGER PRIMARY KEY, owner_id TEXT COLLATE NOCASE, org INTEGER);"
+      "CREATE TABLE task_editors (task_id INTEGER, user_id TEXT COLLATE NOCASE);"
+      "CREATE INDEX by_owner ON tasks (NULLIF(CAST(owner_id AS TEXT), '') COLLATE BINARY);"
+      "CREATE INDEX by_tenant ON tasks (NULLIF(CAST(org AS TEXT), '') COLLATE BINARY);"
+      "CREATE INDEX by_editor ON task_editors (CAST(user_id AS TEXT) COLLATE BINARY,"
+      " CAST(task_id AS TEXT) COLLATE BINARY)");
+  Table table{.name = "tasks", .id = "id"};
+  table.owner = Column{"owner_id"};
+  table.tenant = Column{"org"};
+  table.relations = {{"editor", {"task_editors", "task_id", "user_id"}}};
+  const auto plan_of = [&](Expression::Kind kind, Expression::Of of) {
+    Expression one;
+    one.kind = kind;
+    one.of = of;
+    one.field = "editor";
+    one.values = {"7"};
+    const auto sql = ToSql(one, table, Dialect::kSqlite);
+    EXPECT_TRUE(sql.ok()) << sql.status();
+    SQLite::Statement query(
+        db, absl::StrCat("EXPLAIN QUERY PLAN SELECT * FROM tasks WHERE ", sql->text));
+    std::string plan;
+    while (query.executeStep()) absl::StrAppend(&plan, query.getColumn(3).getString(), "\n");
+    return plan;
+  };
+  using Kind = Expression::Kind;
+  using Of = Expression::Of;
+  EXPECT_TRUE(absl::StrContains(plan_of(Kind::kEquals, Of::kOwner), "INDEX by_owner (<expr>=?)"));
+  EXPECT_TRUE(absl::StrContains(plan_of(Kind::kEquals, Of::kTenant), "INDEX by_tenant (<expr>=?)"));
+  const std::string related = plan_of(Kind::kRelated, Of::kRelation);
+  EXPECT_TRUE(absl::StrContains(related, "INDEX by_editor (<expr>=? AND <expr>=?)")) << related;
+}
+
 }  // namespace
 }  // namespace gatehouse::policy
