@@ -91,11 +91,21 @@ void AddExamples(CLI::App& subcommand, const std::string& examples, absl::string
                                  "--caller-token-file, --output) may stand here too.\n"));
 }
 
-std::string ExplainExtras(const std::vector<std::string>& extras) {
+std::string ExplainExtras(const CLI::App& app) {
+  const std::vector<std::string> extras = app.remaining(/*recurse=*/true);
+  const CLI::App* const policy = app.get_subcommand("policy");
   std::vector<std::string> unknown;
   for (const std::string& extra : extras) {
     const std::string name = extra.substr(0, extra.find('='));
     if (IsOptionName(name)) unknown.push_back(name);
+  }
+  if (policy->parsed() && std::none_of(extras.begin(), extras.end(), LooksLikeToken)) {
+    if (unknown.empty()) {
+      return "an argument too many (not shown here); the configuration is named with --config FILE";
+    }
+    if (policy->got_subcommand("explain") && unknown.front() == "--tenant") {
+      return "unknown option --tenant: say --token-tenant or --resource-tenant";
+    }
   }
   const bool token =
       unknown.empty() || std::any_of(unknown.begin(), unknown.end(), [](const auto& n) {

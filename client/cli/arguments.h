@@ -33,9 +33,9 @@ inline constexpr absl::string_view kCodesOfADeed = "0 done, 2 failed or wrong us
 // The lines under a subcommand's help.
 void AddExamples(CLI::App& subcommand, const std::string& examples, absl::string_view exit_codes);
 
-// What is wrong with the arguments that no option took. Shows no argument but the
-// names of options: one may be a token.
-std::string ExplainExtras(const std::vector<std::string>& extras);
+// What is wrong with the arguments that no option of `app`, as far as it was parsed, took.
+// Shows no argument but the names of options: one may be a token.
+std::string ExplainExtras(const CLI::App& app);
 
 // Whether `word` is so short and plain that it is a misspelt command and no secret.
 bool IsPlainWord(absl::string_view word);

@@ -31,11 +31,9 @@ int Authorize(const Arguments& arguments, const Options& options) {
     if (name.empty()) return Fail(kBadRelation);
     (*request.mutable_relations())[name].add_subjects(subject);
   }
-  for (const std::string& text : facts.attributes) {
-    const auto [name, value] = SplitFact(text);
-    if (name.empty()) return Fail(kBadAttribute);
-    (*request.mutable_attributes())[name] = value;
-  }
+  const auto attributes = AttributesOf(facts);
+  if (!attributes.ok()) return Fail(attributes.status().message());
+  request.mutable_attributes()->insert(attributes->begin(), attributes->end());
   request.set_explain(arguments.explain);
   const auto reply = Connection(options).Call(&v1::AuthorizationService::Stub::Authorize, request);
   if (!reply.has_value()) return kUnknown;

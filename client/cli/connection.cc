@@ -107,8 +107,8 @@ std::string Connection::Explain(const grpc::Status& status) const {
               ? "\nName the file that holds a caller's token with --caller-token-file FILE or "
                 "GATEHOUSE_CALLER_TOKEN_FILE."
               : absl::StrCat("\nThe token in ", Printable(options_.caller_token_file),
-                             " is in no token_file of the server's callers, as read at the "
-                             "server's start."));
+                             " is in no token_file of the server's callers. It reads "
+                             "them again when they change."));
     case grpc::StatusCode::PERMISSION_DENIED:
       return absl::StrCat("the server at ", target, " does not let this caller ask that: ", said,
                           "\nAdd the right to the caller's `may` in the server's configuration, or "

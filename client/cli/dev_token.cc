@@ -14,6 +14,7 @@
 #include "server/base/clock.h"
 #include "server/base/status_macros.h"
 #include "server/config/config.h"
+#include "server/config/issuer.h"
 
 namespace gatehouse::cli {
 namespace {
@@ -55,10 +56,17 @@ absl::StatusOr<config::Issuer> ChooseIssuer(const std::vector<config::Issuer>& i
       " is marked `development:`; name one with --issuer: ", absl::StrJoin(known, ", ")));
 }
 
+// A key may be made before the rest of the configuration is right.
+absl::StatusOr<std::vector<config::Issuer>> IssuersFor(const Arguments& arguments) {
+  if (arguments.create_key) return config::LoadIssuers(arguments.config);
+  GH_ASSIGN_OR_RETURN(config::Config config, config::LoadConfig(arguments.config));
+  return std::move(config.issuers);
+}
+
 // The issuer that was asked for, only if tokens may be made for it.
 absl::StatusOr<config::Issuer> DevelopmentIssuer(const Arguments& arguments) {
-  GH_ASSIGN_OR_RETURN(const config::Config config, config::LoadConfig(arguments.config));
-  GH_ASSIGN_OR_RETURN(config::Issuer issuer, ChooseIssuer(config.issuers, arguments.issuer));
+  GH_ASSIGN_OR_RETURN(const std::vector<config::Issuer> issuers, IssuersFor(arguments));
+  GH_ASSIGN_OR_RETURN(config::Issuer issuer, ChooseIssuer(issuers, arguments.issuer));
   if (!issuer.development_key_file.has_value()) {
     return absl::PermissionDeniedError(absl::StrCat(
         Printable(issuer.rules.issuer),

@@ -1,9 +1,12 @@
 #pragma once
 
 #include <CLI/App.hpp>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "absl/status/statusor.h"
 
 namespace gatehouse::cli {
 
@@ -23,8 +26,10 @@ void AddResourceFacts(CLI::App& subcommand, ResourceFacts& facts, const std::str
 // "name=value"; an empty name if it is not that.
 std::pair<std::string, std::string> SplitFact(const std::string& text);
 
-// What is wrong with a relation or an attribute.
+// The attributes, by name. INVALID_ARGUMENT if one is not NAME=VALUE, or a name comes twice.
+absl::StatusOr<std::map<std::string, std::string>> AttributesOf(const ResourceFacts& facts);
+
+// What is wrong with a relation.
 inline constexpr char kBadRelation[] = "--relation must be NAME=SUBJECT, such as editor=ada";
-inline constexpr char kBadAttribute[] = "--attribute must be NAME=VALUE, such as status=open";
 
 }  // namespace gatehouse::cli

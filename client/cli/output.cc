@@ -9,7 +9,9 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 #include "client/cli/commands.h"
 #include "server/base/log.h"
@@ -50,6 +52,14 @@ std::string Printable(absl::string_view text) {
     text.remove_prefix(std::min(plain + 1, text.size()));
   }
   return out;
+}
+
+std::string PrintableLines(absl::string_view text) {
+  std::vector<std::string> lines;
+  for (const absl::string_view line : absl::StrSplit(text, '\n')) {
+    lines.push_back(Printable(line));
+  }
+  return absl::StrJoin(lines, "\n");
 }
 
 std::string TimeText(const google::protobuf::Timestamp& time) {

@@ -18,6 +18,9 @@ namespace gatehouse::cli {
 // `text` with control characters and bytes that are no UTF-8 written as \xNN.
 std::string Printable(absl::string_view text);
 
+// The same with the line ends left: for messages whose lines were put together here.
+std::string PrintableLines(absl::string_view text);
+
 // "2026-11-21T09:00:00Z".
 std::string TimeText(const google::protobuf::Timestamp& time);
 

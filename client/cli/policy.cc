@@ -1,17 +1,25 @@
 #include "client/cli/policy.h"
 
+#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "client/cli/arguments.h"
 #include "client/cli/output.h"
+#include "server/base/json_writer.h"
 #include "server/base/status_macros.h"
+#include "server/keys/read_file.h"
 
 namespace gatehouse::cli {
 namespace {
+
+constexpr char kTextAlone[] = "this command writes text alone: leave --output json out";
+constexpr size_t kMostBytes = size_t{1} << 20;
 
 struct Arguments {
   std::string config = "gatehouse.yaml";
@@ -19,9 +27,27 @@ struct Arguments {
   std::vector<std::string> types;
 };
 
-int Check(const Arguments& arguments) {
+void CheckAsJson(const LoadedPolicy& loaded) {
+  std::string out;
+  JsonWriter json(out);
+  json.BeginObject();
+  json.Key("ok");
+  json.Bool(true);
+  json.Key("warnings");
+  json.BeginArray();
+  for (const std::string& warning : loaded.config.warnings) json.String(warning);
+  json.EndArray();
+  json.EndObject();
+  std::cout << out << "\n";
+}
+
+int Check(const Arguments& arguments, Output output) {
   const auto loaded = LoadPolicy(arguments.config);
-  if (!loaded.ok()) return Fail(Printable(loaded.status().message()));
+  if (!loaded.ok()) return Fail(PrintableLines(loaded.status().message()));
+  if (output == Output::kJson) {
+    CheckAsJson(*loaded);
+    return kYes;
+  }
   for (const std::string& warning : loaded->config.warnings) {
     std::cout << "warning: " << Printable(warning) << "\n";
   }
@@ -31,6 +57,18 @@ int Check(const Arguments& arguments) {
   std::cout << Printable(arguments.config) << ": OK: " << policy.resources.size()
             << " resource types, " << actions << " actions, " << policy.roles.size() << " roles\n";
   return kYes;
+}
+
+// Whether `file` has a policy's fields at its top, and none of a configuration's.
+bool IsPolicyFile(const std::string& file) {
+  const auto text = keys::ReadSmallFile(file, kMostBytes);
+  if (!text.ok()) return false;
+  bool found = false;
+  for (const absl::string_view line : absl::StrSplit(*text, '\n')) {
+    if (absl::StartsWith(line, "issuers:") || absl::StartsWith(line, "policy:")) return false;
+    if (absl::StartsWith(line, "roles:") || absl::StartsWith(line, "resources:")) found = true;
+  }
+  return found;
 }
 
 template <typename Run>
@@ -51,7 +89,14 @@ absl::Status LoadedPolicy::KeepAsserted(config::PolicyUser& who) const {
 }
 
 absl::StatusOr<LoadedPolicy> LoadPolicy(const std::string& config_file) {
-  GH_ASSIGN_OR_RETURN(config::Config config, config::LoadConfig(config_file));
+  auto read = config::LoadConfig(config_file);
+  if (!read.ok() && IsPolicyFile(config_file)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        config_file, ": is a policy and no configuration: name it there with `policy: {path: ",
+        std::filesystem::path(config_file).filename().string(),
+        "}`, and give the configuration with --config"));
+  }
+  GH_ASSIGN_OR_RETURN(config::Config config, std::move(read));
   if (!config.policy.has_value()) {
     return absl::InvalidArgumentError(
         absl::StrCat(config_file,
@@ -93,7 +138,9 @@ void AddPolicy(CLI::App& app, Action& action) {
       policy->add_subcommand("check", "Look for mistakes, and for rules that can hardly be meant");
   AddExamples(*check, "  gatehouse policy check --config gatehouse.yaml\n", kCodesOfADeed);
   AddOffline(*check, std::make_shared<Arguments>(), action,
-             [](const Arguments& arguments, const Options&) { return Check(arguments); });
+             [](const Arguments& arguments, const Options& options) {
+               return Check(arguments, options.output);
+             });
 
   CLI::App* const test =
       policy->add_subcommand("test", "Ask the policy a table of questions, and compare");
@@ -105,7 +152,7 @@ void AddPolicy(CLI::App& app, Action& action) {
               "0 all as expected, 1 some are not, 2 failed or wrong usage");
   AddOffline(*test, of_test, action, [](const Arguments& arguments, const Options& options) {
     const auto loaded = LoadPolicy(arguments.config);
-    if (!loaded.ok()) return Fail(Printable(loaded.status().message()));
+    if (!loaded.ok()) return Fail(PrintableLines(loaded.status().message()));
     return RunPolicyTests(*loaded, arguments.tests, options.output);
   });
 
@@ -113,9 +160,10 @@ void AddPolicy(CLI::App& app, Action& action) {
       policy->add_subcommand("matrix", "Show which role may do what, as a table");
   AddExamples(*matrix, "  gatehouse policy matrix --config gatehouse.yaml\n", kCodesOfADeed);
   AddOffline(*matrix, std::make_shared<Arguments>(), action,
-             [](const Arguments& arguments, const Options&) {
+             [](const Arguments& arguments, const Options& options) {
+               if (options.output == Output::kJson) return Fail(kTextAlone);
                const auto loaded = LoadPolicy(arguments.config);
-               if (!loaded.ok()) return Fail(Printable(loaded.status().message()));
+               if (!loaded.ok()) return Fail(PrintableLines(loaded.status().message()));
                return PrintPolicyMatrix(*loaded);
              });
 
@@ -129,9 +177,10 @@ void AddPolicy(CLI::App& app, Action& action) {
               "  gatehouse policy rls --config gatehouse.yaml > rls.sql\n"
               "  psql -v ON_ERROR_STOP=1 --single-transaction -f rls.sql\n",
               kCodesOfADeed);
-  AddOffline(*rls, of_rls, action, [](const Arguments& arguments, const Options&) {
+  AddOffline(*rls, of_rls, action, [](const Arguments& arguments, const Options& options) {
+    if (options.output == Output::kJson) return Fail(kTextAlone);
     const auto loaded = LoadPolicy(arguments.config);
-    if (!loaded.ok()) return Fail(Printable(loaded.status().message()));
+    if (!loaded.ok()) return Fail(PrintableLines(loaded.status().message()));
     return PrintPolicyRls(*loaded, arguments.types);
   });
   AddPolicyExplain(*policy, action);

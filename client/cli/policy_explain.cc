@@ -84,11 +84,8 @@ absl::StatusOr<config::PolicyTest> ReadQuestion(const Arguments& arguments,
       out.relations.push_back({std::move(name), {std::move(subject)}});
     }
   }
-  for (const std::string& text : facts.attributes) {
-    auto [name, value] = SplitFact(text);
-    if (name.empty()) return absl::InvalidArgumentError(kBadAttribute);
-    out.attributes.emplace_back(std::move(name), std::move(value));
-  }
+  GH_ASSIGN_OR_RETURN(const auto attributes, AttributesOf(facts));
+  out.attributes.assign(attributes.begin(), attributes.end());
   GH_RETURN_IF_ERROR(
       out.With([](const policy::Question& question) { return policy::CheckQuestion(question); }));
   return out;
@@ -139,7 +136,7 @@ void PrintAsText(const Explanation& told) {
 
 int Explain(const Arguments& arguments, Output output) {
   const auto loaded = LoadPolicy(arguments.config);
-  if (!loaded.ok()) return Fail(Printable(loaded.status().message()));
+  if (!loaded.ok()) return Fail(PrintableLines(loaded.status().message()));
   auto asked = ReadQuestion(arguments, loaded->issuers);
   if (!asked.ok()) return Fail(Printable(asked.status().message()));
   if (const absl::Status kept = loaded->KeepAsserted(asked->who); !kept.ok()) {

@@ -65,6 +65,9 @@ class Replay {
       return Fail(absl::StrCat(first_damaged_, ": is no line of a decision log, and so are all"));
     }
     output_ == Output::kJson ? SumUpAsJson() : SumUpAsText();
+    if (Count(LineKind::kDecision) == 0) {
+      return Fail("no decision was replayed, so nothing is known of the policy");
+    }
     return would_allow_ + would_deny_ == 0 ? kYes : kNo;
   }
 
@@ -208,7 +211,7 @@ class Replay {
 
 int RunReplay(const Arguments& arguments, Output output) {
   const auto loaded = LoadPolicy(arguments.config);
-  if (!loaded.ok()) return Fail(Printable(loaded.status().message()));
+  if (!loaded.ok()) return Fail(PrintableLines(loaded.status().message()));
   Replay replay(*loaded, output);
   for (const std::string& file : arguments.files) {
     if (const absl::Status status = replay.File(file); !status.ok()) {
@@ -230,10 +233,12 @@ void AddPolicyReplay(CLI::App& policy, Action& action) {
                    "Files that a server's `decision_log` has written; - is standard input")
       ->required()
       ->type_name("FILE...");
-  AddExamples(*command,
-              "  gatehouse policy replay decisions.jsonl --config new.yaml\n"
-              "  zcat decisions.*.gz | gatehouse policy replay - --config new.yaml\n",
-              "0 nothing would change, 1 something would, 2 failed or wrong usage");
+  AddExamples(
+      *command,
+      "  gatehouse policy replay decisions.jsonl --config new.yaml\n"
+      "  zcat decisions.*.gz | gatehouse policy replay - --config new.yaml\n",
+      "0 nothing would change, 1 something would, 2 no decision was replayed, failed or wrong "
+      "usage");
   command->callback([arguments, &action] {
     action = [arguments](const Options& options) { return RunReplay(*arguments, options.output); };
   });

@@ -6,6 +6,7 @@
 #include "client/cli/claim_set.h"
 #include "client/cli/output.h"
 #include "client/cli/policy.h"
+#include "client/cli/policy_test_warnings.h"
 
 namespace gatehouse::cli {
 namespace {
@@ -33,11 +34,31 @@ void PrintDifference(const LoadedPolicy& loaded, const PolicyTest& test, const s
   });
 }
 
+// Why the policy denies, where it does.
+std::string ReasonOf(const LoadedPolicy& loaded, const PolicyTest& test, bool allowed) {
+  if (allowed) return "";
+  const policy::Principal who = test.who.ToPrincipal();
+  return test.With([&](const policy::Question& question) {
+    return std::string(loaded.policy.WhyDenied(who, question));
+  });
+}
+
+void PrintAsJson(const PolicyTest& test, bool allowed, const std::string& reason) {
+  std::cout << absl::StrCat(R"({"name":)", JsonString(test.name), R"(,"line":)", test.line,
+                            R"(,"expected":")", Word(test.expect_allow), R"(","actual":")",
+                            Word(allowed), R"(","reason":)", JsonString(reason), "}\n");
+}
+
+void PrintGood(const PolicyTest& test, const std::string& reason) {
+  std::cout << Coloured(Colour::kGreen, "ok") << "    " << Printable(test.name)
+            << (reason.empty() ? "" : absl::StrCat("  (", reason, ")")) << "\n";
+}
+
 }  // namespace
 
 int RunPolicyTests(const LoadedPolicy& loaded, const std::string& file, Output output) {
   const auto tests = config::LoadPolicyTests(file, loaded.config.issuers);
-  if (!tests.ok()) return Fail(Printable(tests.status().message()));
+  if (!tests.ok()) return Fail(PrintableLines(tests.status().message()));
   size_t failed = 0;
   for (const PolicyTest& test : *tests) {
     const policy::Principal who = test.who.ToPrincipal();
@@ -46,14 +67,17 @@ int RunPolicyTests(const LoadedPolicy& loaded, const std::string& file, Output o
     });
     const bool good = allowed == test.expect_allow;
     failed += good ? 0 : 1;
+    const std::string reason = ReasonOf(loaded, test, allowed);
     if (output == Output::kJson) {
-      std::cout << absl::StrCat(R"({"name":)", JsonString(test.name), R"(,"line":)", test.line,
-                                R"(,"expected":")", Word(test.expect_allow), R"(","actual":")",
-                                Word(allowed), R"("})", "\n");
+      PrintAsJson(test, allowed, reason);
     } else if (good) {
-      std::cout << Coloured(Colour::kGreen, "ok") << "    " << Printable(test.name) << "\n";
+      PrintGood(test, reason);
     } else {
       PrintDifference(loaded, test, file, allowed);
+    }
+    for (const std::string& unknown : UnknownNames(*loaded.config.policy, test)) {
+      std::cerr << "warning: " << Printable(absl::StrCat(file, ":", test.line, ": ", unknown))
+                << "\n";
     }
   }
   if (output == Output::kText) {

@@ -70,7 +70,7 @@ int Run(int argc, const char* const* argv) {
   } catch (const CLI::Success& help) {
     return app.exit(help);
   } catch (const CLI::ExtrasError&) {
-    return FailUsage(app, ExplainExtras(app.remaining(/*recurse=*/true)));
+    return FailUsage(app, ExplainExtras(app));
   } catch (const CLI::RequiredError& error) {
     return FailUsage(app, ExplainRequired(app, error));
   } catch (const CLI::ParseError& error) {

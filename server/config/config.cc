@@ -105,7 +105,37 @@ std::vector<Issuer> ReadIssuers(const v1::Config& in, const Surroundings& around
   return out;
 }
 
+// Leaves what issuers are read from.
+void KeepIssuers(YamlNode& root) {
+  YamlNode kept;
+  kept.kind = root.kind;
+  kept.line = root.line;
+  for (size_t i = 0; i < root.keys.size(); ++i) {
+    if (root.keys[i].text != "issuers" && root.keys[i].text != "revocations") continue;
+    kept.keys.push_back(std::move(root.keys[i]));
+    kept.values.push_back(std::move(root.values[i]));
+  }
+  root = std::move(kept);
+}
+
 }  // namespace
+
+absl::StatusOr<std::vector<Issuer>> LoadIssuers(const std::string& path) {
+  GH_ASSIGN_OR_RETURN(const std::string text, keys::ReadSmallFile(path, kMaxYamlBytes));
+  Findings findings(path);
+  auto root = ParseYaml(text, findings);
+  if (!root.has_value()) return findings.ToStatus();
+  KeepIssuers(*root);
+  v1::Config message;
+  YamlToMessage(*root, message, findings);
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  std::vector<std::string> warnings;
+  auto issuers =
+      ReadIssuers(message, {.folder = folder, .keep = ReadKeep(message.revocations(), findings)},
+                  findings, warnings);
+  GH_RETURN_IF_ERROR(findings.ToStatus());
+  return issuers;
+}
 
 absl::StatusOr<Config> ParseConfig(absl::string_view yaml, const std::string& name) {
   Findings findings(name);

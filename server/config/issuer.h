@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
@@ -21,6 +22,10 @@ struct Surroundings {
 // the value is of no use.
 Issuer ReadIssuer(const v1::Issuer& in, const std::string& path, const Surroundings& around,
                   Findings& findings);
+
+// The issuers of the configuration `path`, whatever is wrong with the rest of it. Errors as of
+// LoadConfig.
+absl::StatusOr<std::vector<Issuer>> LoadIssuers(const std::string& path);
 
 // Whether the name of a claim is perhaps meant as a path: "realm_access.roles" is
 // the name of one claim, "/realm_access/roles" a path.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "gatehouse/config/v1/policy_tests.pb.h"
 #include "server/base/status_macros.h"
 #include "server/config/findings.h"
@@ -61,12 +62,20 @@ class TestReader {
       return in.issuer().empty() ? issuers_.size() == 1 : one.rules.issuer == in.issuer();
     });
     if (issuer == issuers_.end()) {
-      findings_.Wrong(path + ".issuer", "must be one of the configuration's issuers");
+      findings_.Wrong(path + ".issuer",
+                      absl::StrCat(in.issuer().empty() ? "is required with several issuers"
+                                                       : "is no issuer of the configuration",
+                                   ": must be one of ", IssuerNames()));
       return;
     }
     out.issuer = issuer->rules.issuer;
     const absl::Status kept = out.KeepAsserted(issuer->rules.may_assert);
     if (!kept.ok()) findings_.Wrong(path + ".tenant", kept.message());
+  }
+
+  std::string IssuerNames() const {
+    return absl::StrJoin(
+        issuers_, ", ", [](std::string* out, const Issuer& one) { out->append(one.rules.issuer); });
   }
 
   const std::vector<Issuer>& issuers_;

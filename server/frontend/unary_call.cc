@@ -224,7 +224,8 @@ void UnaryCall::WaitForKeys(keys::KeySource& source, ColdWork::Lane lane) {
 }
 
 void UnaryCall::WaitForRevision(revocation::ChangeFeed& feed, int64_t revision, Shares& waits) {
-  if (!CanBeKept()) return;
+  ColdWork::Lane lane = ColdWork::Lane::kQuestions;
+  if (!CanBeKept(lane)) return;
   if (!waits.Enter(caller_->number)) return Refuse(Refusal::kOverload);
   MakeRoom();
   state_ = State::kWaiting;

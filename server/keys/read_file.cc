@@ -9,6 +9,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "server/base/held_files.h"
 
 namespace gatehouse::keys {
 namespace {
@@ -40,6 +41,10 @@ bool IsFileOrFolder(int fd) {
 absl::StatusOr<std::string> Read(const std::string& path, size_t max_bytes, bool may_be_pipe) {
   if (path.find('\0') != std::string::npos) {
     return absl::InvalidArgumentError("the path of a file holds a NUL byte");
+  }
+  if (HeldFiles::Get().Has(path)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": is the database of revocations, which nothing else may open"));
   }
   // To open a pipe without O_NONBLOCK is to wait for its writer.
   const File file(path, may_be_pipe ? 0 : O_NONBLOCK | O_NOCTTY);

@@ -8,13 +8,12 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <set>
 #include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "server/base/mutex.h"
+#include "server/base/held_files.h"
 #include "server/base/status_macros.h"
 #include "server/revocation/sqlite_mark.h"
 #include "server/revocation/sqlite_schema.h"
@@ -30,28 +29,6 @@ constexpr size_t kApplicationIdOffset = 68;
 // Its lock bytes: pending, reserved and 510 shared ones.
 constexpr off_t kFirstLockByte = 0x40000000;
 constexpr off_t kLockBytes = 512;
-
-// The files that this process has open as databases.
-class Claims {
- public:
-  bool Add(dev_t device, ino_t inode) GH_EXCLUDES(mu_) {
-    MutexLock lock(mu_);
-    return files_.insert({device, inode}).second;
-  }
-  void Remove(dev_t device, ino_t inode) GH_EXCLUDES(mu_) {
-    MutexLock lock(mu_);
-    files_.erase({device, inode});
-  }
-
- private:
-  Mutex mu_;
-  std::set<std::pair<dev_t, ino_t>> files_ GH_GUARDED_BY(mu_);
-};
-
-Claims& OpenFiles() {
-  static Claims* const claims = new Claims;
-  return *claims;
-}
 
 std::string ErrnoText() { return std::generic_category().message(errno); }
 
@@ -122,7 +99,7 @@ absl::StatusOr<std::unique_ptr<SqliteFile>> SqliteFile::Claim(const std::string&
                      "with ",
                      kCreateCommand));
   }
-  if (!OpenFiles().Add(info.st_dev, info.st_ino)) {
+  if (!HeldFiles::Get().Add(info.st_dev, info.st_ino)) {
     return absl::FailedPreconditionError(absl::StrCat(path, " is in use by this very process (",
                                                       getpid(), "): it can be opened only once"));
   }
@@ -140,7 +117,7 @@ absl::StatusOr<std::unique_ptr<SqliteFile>> SqliteFile::Claim(const std::string&
 
 SqliteFile::~SqliteFile() {
   if (fd_ >= 0) close(fd_);
-  OpenFiles().Remove(device_, inode_);
+  HeldFiles::Get().Remove(device_, inode_);
 }
 
 absl::Status SqliteFile::OpenAndCheck() {

@@ -121,7 +121,7 @@ TEST_F(CallerTest, AnUnknownCallerIsToldWhatToDo) {
   result = server_.Run({"verify", "--caller-token-file", file});
   EXPECT_EQ(result.code, 2);
   EXPECT_THAT(result.err,
-              AllOf(HasSubstr("The token in " + file), HasSubstr("as read at the server's start"),
+              AllOf(HasSubstr("The token in " + file), HasSubstr("It reads them again when they change."),
                     Not(HasSubstr(kToken))));
 }
 

@@ -110,6 +110,15 @@ TEST_F(DevTokenTest, TokenStandsAloneOnStandardOutputAndVerifies) {
   EXPECT_EQ(jwt->claims().expire_time - *jwt->claims().issue_time, absl::Minutes(15));
 }
 
+TEST_F(DevTokenTest, AKeyIsMadeBeforeTheRestOfTheConfigurationIsRight) {
+  std::ofstream(folder_ / "gatehouse.yaml", std::ios::app) << "policy: {roles: [wrong]}\n";
+  EXPECT_EQ(Run({"--create-key"}).code, 0);
+  EXPECT_FALSE(Content("dev-key.pem").empty());
+  EXPECT_THAT(Run({"--subject", "ada"}).err, HasSubstr("policy.roles"));
+  Configure("\n  - {issuer: 7, colour: red}\n");
+  EXPECT_THAT(Run({"--create-key"}).err, HasSubstr("issuers[0].colour"));
+}
+
 TEST_F(DevTokenTest, ClaimsStandUnderTheIssuersNames) {
   ASSERT_EQ(Run({"--create-key"}).code, 0);
   const Result result = Run({"--subject", "ada \"x\\", "--audience", "other", "--lifetime", "30m",

@@ -88,6 +88,16 @@ TEST_F(PolicyExplainTest, JsonIsOneObject) {
   EXPECT_THAT(result.out, HasSubstr(R"({"rule":"allow[0] owner","truth":"unknown","lacking":")"));
 }
 
+TEST_F(PolicyExplainTest, AnAttributeIsGivenOnceAndATenantIsSomebodys) {
+  const Result twice =
+      Explain({"--action", "update", "--attribute", "locked=yes", "--attribute", "locked=no"});
+  EXPECT_EQ(twice.code, 2);
+  EXPECT_THAT(twice.err, HasSubstr("--attribute locked is given twice"));
+  const Result tenant = Explain({"--action", "read", "--tenant", "acme"});
+  EXPECT_EQ(tenant.code, 2);
+  EXPECT_THAT(tenant.err, HasSubstr("say --token-tenant or --resource-tenant"));
+}
+
 TEST_F(PolicyExplainTest, UsageThatIsWrongIsExitCode2) {
   const auto said = [&](std::vector<std::string> arguments) {
     const Result result = Explain(std::move(arguments));

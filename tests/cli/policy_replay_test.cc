@@ -188,8 +188,18 @@ TEST_F(PolicyReplayTest, ReadsSeveralFilesAndStandardInput) {
   EXPECT_THAT(result.out, HasSubstr("3 decisions replayed: 3 unchanged"));
 }
 
-TEST_F(PolicyReplayTest, AnEmptyLogIsNoChangeAndAMissingOneExitCode2) {
-  EXPECT_EQ(Replay("").code, 0);
+TEST_F(PolicyReplayTest, WhereNothingIsReplayedItIsExitCode2) {
+  const std::string all = kAllowed;
+  for (const std::string& log : {std::string(), all.substr(0, all.find(",\"owner\"")) + "}\n",
+                                 With({{"\"Authorize\"", "\"Filter\""}})}) {
+    const Result result = Replay(log);
+    EXPECT_EQ(result.code, 2);
+    EXPECT_THAT(result.out, HasSubstr("0 decisions replayed"));
+    EXPECT_THAT(result.err, HasSubstr("no decision was replayed"));
+  }
+}
+
+TEST_F(PolicyReplayTest, AMissingLogIsExitCode2) {
   const Result result = RunChild(
       {.arguments = {"policy", "replay", folder_ / "none", "--config", folder_ / "g.yaml"}});
   EXPECT_EQ(result.code, 2);

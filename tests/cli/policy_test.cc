@@ -13,6 +13,8 @@ namespace {
 using ::testing::AllOf;
 using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
 
 constexpr char kConfig[] = R"(issuers:
   - issuer: https://issuer.example
@@ -203,6 +205,91 @@ policy:
   EXPECT_THAT(result.out,
               AllOf(ContainsRegex("  admin +support"), ContainsRegex("note read +own +own +own"),
                     ContainsRegex("task read +- +- +all")));
+}
+
+TEST_F(PolicyCommandTest, ADenialSaysWhyAndUnknownNamesAreWarnedOfWithTheirLine) {
+  const Result result = Test(R"(tests:
+  - {who: {subject: a}, resource: task/1, action: raed, expect: deny}
+  - {who: {subject: a}, resource: tood/1, action: read, expect: deny}
+  - who: {subject: a, tenant: acme, roles: [admn, support]}
+    resource: task/1
+    tenant: acme
+    relations: {shared_wth: {subjects: [a]}}
+    attributes: {staus: open, status: open}
+    action: update
+    expect: deny
+)");
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.out,
+              AllOf(HasSubstr("ok    a raed task/1  (the resource has no tenant, and needs one)\n"),
+                    HasSubstr("ok    a read tood/1  (the policy has no such resource type)\n"),
+                    HasSubstr("ok    a update task/1  (no rule allows it)\n")));
+  const std::string file = "warning: " + (folder_ / "t.yaml").string();
+  EXPECT_EQ(result.err,
+            file + ":2: action: task has no action \"raed\"; did you mean read?\n" + file +
+                ":3: resource: the policy has no resource type \"tood\"\n" + file +
+                ":4: who.roles: the policy has no role \"admn\"; did you mean admin?\n" + file +
+                ":4: relations: no rule of task names the relation \"shared_wth\"\n" + file +
+                ":4: attributes: no rule of task tests the attribute \"staus\"; did you mean "
+                "status?\n");
+}
+
+TEST_F(PolicyCommandTest, MistakesAreALineEach) {
+  const std::string config = kConfig;
+  Write("g.yaml", config + "    note: {actions: {read: {allow: [ownr, onwer]}}}\n");
+  for (const char* command : {"check", "matrix", "rls"}) {
+    EXPECT_THAT(Policy({command}).err,
+                AllOf(HasSubstr("allow[0]: "), HasSubstr("\n" + (folder_ / "g.yaml:15").string()),
+                      Not(HasSubstr("\\n"))));
+  }
+  Write("g.yaml", config);
+  EXPECT_THAT(Test("tests:\n  - {who: {subject: a}, action: b}\n").err,
+              AllOf(HasSubstr("\n" + (folder_ / "t.yaml:2").string()), Not(HasSubstr("\\n"))));
+}
+
+TEST_F(PolicyCommandTest, APolicyGivenAsTheConfigurationIsExplained) {
+  const Result argument = RunChild({.arguments = {"policy", "check", folder_ / "g.yaml"}});
+  EXPECT_EQ(argument.code, 2);
+  EXPECT_THAT(argument.err, AllOf(HasSubstr("the configuration is named with --config FILE"),
+                                  Not(HasSubstr("token"))));
+  Write("g.yaml", "roles: {admin: {}}\nresources: {}\n");
+  const Result bare = Policy({"check"});
+  EXPECT_EQ(bare.code, 2);
+  EXPECT_THAT(bare.err, HasSubstr("is a policy and no configuration: name it there with `policy: "
+                                  "{path: g.yaml}`"));
+}
+
+TEST_F(PolicyCommandTest, ATestWithoutIssuerIsToldWhichThereAre) {
+  std::string config = kConfig;
+  config.insert(config.find("revocations:"),
+                "    may_assert: {roles: any, scopes: any, tenants: any}\n"
+                "  - issuer: https://other.example\n    audiences: [api]\n"
+                "    algorithms: [EdDSA]\n    keys: {jwks_url: \"https://other.example/jwks\"}\n"
+                "    may_assert: {roles: any, scopes: any, tenants: any}\n");
+  config.insert(config.find("      tenant: required"), "      issuers: [https://other.example]\n");
+  Write("g.yaml", config);
+  const auto test = [this](const std::string& more) {
+    return Test("tests:\n  - {who: {subject: a" + more +
+                "}, resource: task/1, action: read, expect: deny}\n");
+  };
+  const std::string names = ": must be one of https://issuer.example, https://other.example\n";
+  EXPECT_THAT(test("").err,
+              HasSubstr("tests[0].who.issuer: is required with several issuers" + names));
+  EXPECT_THAT(test(", issuer: x").err,
+              HasSubstr("tests[0].who.issuer: is no issuer of the configuration" + names));
+}
+
+TEST_F(PolicyCommandTest, JsonIsWrittenOrRefused) {
+  const Result check = Policy({"check", "--output", "json"});
+  EXPECT_EQ(check.code, 0);
+  EXPECT_THAT(check.out, AllOf(StartsWith(R"({"ok":true,"warnings":[")"),
+                               HasSubstr("g.yaml:8: policy.roles.unused: no rule names")));
+  for (const char* command : {"matrix", "rls"}) {
+    const Result refused = Policy({command, "--output", "json"});
+    EXPECT_EQ(refused.code, 2);
+    EXPECT_EQ(refused.out, "");
+    EXPECT_THAT(refused.err, HasSubstr("writes text alone"));
+  }
 }
 
 TEST_F(PolicyCommandTest, WithoutAPolicyItSaysSo) {

@@ -64,7 +64,6 @@ std::string RefusedOf(const revocation::TempFolder& folder, const std::string& p
     algorithms: [EdDSA]
     keys: {jwks_url: "https://one.example/jwks", ca_file: ca.pem}
     may_assert: {roles: any, scopes: any, tenants: any}
-    development: {private_key_file: dev.pem}
   - issuer: https://two.example
     audiences: [api]
     algorithms: [HS256]
@@ -74,6 +73,7 @@ std::string RefusedOf(const revocation::TempFolder& folder, const std::string& p
     audiences: [api]
     algorithms: [EdDSA]
     keys: {jwks_file: jwks.json}
+    development: {private_key_file: dev.pem}
     may_assert: {roles: any, scopes: any, tenants: any}
 callers: [{name: api, token_file: api.token, may: [verify]}]
 policy: {path: policies}
