@@ -4,7 +4,7 @@
 #include <set>
 
 #include "absl/strings/str_cat.h"
-#include "server/config/suggestion.h"
+#include "server/base/suggestion.h"
 
 namespace gatehouse::cli {
 namespace {
@@ -37,7 +37,7 @@ class Notes {
   void Look(absl::string_view field, const std::string& name, const Names& known,
             absl::string_view what) {
     if (known.count(name) > 0) return;
-    const std::string meant = config::Nearest(name, {known.begin(), known.end()});
+    const std::string meant = Nearest(name, {known.begin(), known.end()});
     out_.push_back(absl::StrCat(field, ": ", what, " \"", name, "\"",
                                 meant.empty() ? "" : absl::StrCat("; did you mean ", meant, "?")));
   }

@@ -119,12 +119,14 @@ void MustBe(const Examination& out, bool hit) {
 
 // An index with entries, so that a look-up is one.
 void Fill(revocation::RevocationIndex& index) {
-  revocation::Fact fact;
-  fact.revision = 1;
+  std::vector<std::pair<revocation::Tag, revocation::Marks>> tags;
+  tags.reserve(1000);
   for (int i = 0; i < 1000; ++i) {
-    fact.tag = revocation::MakeTag(revocation::TagKind::kSession, kIssuer, absl::StrCat("gone", i));
-    index.OnCommitted({fact}, 1);
+    tags.emplace_back(
+        revocation::MakeTag(revocation::TagKind::kSession, kIssuer, absl::StrCat("gone", i)),
+        revocation::Marks{.issued_until = revocation::Marks::kEverything});
   }
+  index.OnStep({.tags = tags, .changes = {}, .revision = 1});
 }
 
 void BenchFirstSight(const TokenMaker& maker, const revocation::RevocationIndex& index) {

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <thread>
 
+#include "server/base/held_files.h"
 #include "server/keys/jwks_file.h"
 #include "server/keys/static_keys.h"
 #include "tests/keys/source_fixture.h"
@@ -45,6 +46,21 @@ TEST_F(ReadFileTest, ALinkToAFileIsRead) {
   const auto text = ReadSmallFile(folder_ + "/link", 4);
   ASSERT_TRUE(text.ok()) << text.status();
   EXPECT_EQ(*text, "text");
+}
+
+// Opened and closed, it would no longer be locked.
+TEST_F(ReadFileTest, TheDatabaseThatThisProcessHasLockedIsNotOpened) {
+  std::ofstream(folder_ + "/file") << "text";
+  std::filesystem::create_symlink("file", folder_ + "/link");
+  struct stat about{};
+  ASSERT_EQ(stat((folder_ + "/file").c_str(), &about), 0);
+  ASSERT_TRUE(HeldFiles::Get().Add(about.st_dev, about.st_ino));
+  for (const char* name : {"/file", "/link"}) {
+    const auto text = ReadSmallFile(folder_ + name, 4);
+    EXPECT_THAT(std::string(text.status().message()), HasSubstr("is the database of revocations"));
+  }
+  HeldFiles::Get().Remove(about.st_dev, about.st_ino);
+  EXPECT_TRUE(ReadSmallFile(folder_ + "/link", 4).ok());
 }
 
 TEST_F(ReadFileTest, APipeIsReadToItsEndWhereItMayBeOne) {
