@@ -192,7 +192,8 @@ class Bench:
         with contextlib.closing(sqlite3.connect(path)) as database, database:
             database.execute(
                 "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
-                " INSERT INTO fact SELECT i, lower(hex(randomblob(16))), randomblob(16), 3,"
+                " INSERT INTO fact (revision, id, tag, kind, issuer, target, issued_until, end_time,"
+                " create_time, actor, reason) SELECT i, lower(hex(randomblob(16))), randomblob(16), 3,"
                 " 'https://bench.example', 'session ' || i, 9223372036854775807, ?, ?, 'bench', ''"
                 " FROM n", (REVOCATIONS, now + 10**12, now))
             database.execute("UPDATE revision SET value = ?", (REVOCATIONS,))

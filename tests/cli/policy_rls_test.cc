@@ -65,12 +65,13 @@ TEST_F(PolicyRlsTest, WritesWhatTheCommandsOfATableAreHeldBy) {
   const Result result = Rls(kConfig, {"--table", "task"});
   EXPECT_EQ(result.code, 0) << result.err;
   EXPECT_THAT(result.out, AllOf(StartsWith("-- Row-level security, written by `gatehouse policy"),
-                                HasSubstr("-- Claims that the policy tests, and that must be "
-                                          "given: /a/b\n")));
+                                HasSubstr("-- Claims that the policy tests, so that claims must "
+                                          "be given: /a/b\n")));
   EXPECT_EQ(result.out.substr(result.out.find("-- task: ")), R"(-- task: read
 CREATE POLICY gatehouse_select ON "app"."tasks" FOR SELECT
   USING (
     (SELECT gatehouse.is_from(ARRAY['https://issuer.example']::text[]))
+    AND (SELECT gatehouse.knows_claims())
     AND ((TRUE AND ((SELECT gatehouse.claim('a', 'b')) COLLATE "C" IN ('it''s'))) IS FALSE)
     AND (((NULLIF(CAST("tasks"."owner_id" AS text) COLLATE "C", '') = (SELECT gatehouse.subject())))
       OR (EXISTS (SELECT 1 FROM "task_editors" AS gatehouse_r WHERE CAST(gatehouse_r."task_id" AS text) COLLATE "C" = CAST("tasks"."id" AS text) COLLATE "C" AND CAST(gatehouse_r."user_id" AS text) COLLATE "C" = (SELECT gatehouse.subject())))));
