@@ -81,7 +81,7 @@ absl::StatusOr<config::PolicyTest> ReadQuestion(const Arguments& arguments,
     if (known != out.relations.end()) {
       known->second.push_back(std::move(subject));
     } else {
-      out.relations.push_back({std::move(name), {std::move(subject)}});
+      out.relations.emplace_back(std::move(name), std::vector<std::string>{std::move(subject)});
     }
   }
   GH_ASSIGN_OR_RETURN(const auto attributes, AttributesOf(facts));

@@ -188,8 +188,8 @@ class Replay {
 
   void ShowProgress(const std::string& path, int64_t bytes) {
     shown_ = bytes;
-    std::cerr << "\r" << Printable(path) << ": " << bytes / (1024 * 1024) << " MiB, " << lines_
-              << " lines" << std::flush;
+    std::cerr << "\r" << Printable(path) << ": " << bytes / (int64_t{1024} * 1024) << " MiB, "
+              << lines_ << " lines" << std::flush;
   }
   void HideProgress() const {
     if (shown_ > 0) std::cerr << "\r\x1b[K" << std::flush;

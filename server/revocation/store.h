@@ -52,8 +52,8 @@ struct AppendResult {
 };
 
 struct ReinstateResult {
-  Fact fact;              // with `reinstated`
-  bool existed = false;   // it was taken back already; nothing was written
+  Fact fact;             // with `reinstated`
+  bool existed = false;  // it was taken back already; nothing was written
   int64_t revision = 0;
 };
 

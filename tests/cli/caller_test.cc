@@ -121,8 +121,8 @@ TEST_F(CallerTest, AnUnknownCallerIsToldWhatToDo) {
   result = server_.Run({"verify", "--caller-token-file", file});
   EXPECT_EQ(result.code, 2);
   EXPECT_THAT(result.err,
-              AllOf(HasSubstr("The token in " + file), HasSubstr("It reads them again when they change."),
-                    Not(HasSubstr(kToken))));
+              AllOf(HasSubstr("The token in " + file),
+                    HasSubstr("It reads them again when they change."), Not(HasSubstr(kToken))));
 }
 
 TEST_F(CallerTest, AMissingRightIsToldWithWhatToDo) {
