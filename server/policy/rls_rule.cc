@@ -62,7 +62,7 @@ class RuleWriter {
   absl::StatusOr<std::string> Write(Tenancy tenancy) const {
     if (tenancy == Tenancy::kNone) return std::string("TRUE");
     GH_ASSIGN_OR_RETURN(const std::string column, columns_.Tenant());
-    const std::string same = absl::StrCat("(", column, " = ", Call("tenant", ""), ")");
+    std::string same = absl::StrCat("(", column, " = ", Call("tenant", ""), ")");
     if (tenancy == Tenancy::kRequired) return same;
     return absl::StrCat("(", column, " IS NULL OR ", same, ")");
   }

@@ -194,8 +194,8 @@ bool SqliteStore::BackUpSome(const std::string& path, const Done<BackupResult>& 
   if (!backup_) {
     absl::StatusOr<std::unique_ptr<SqliteBackup>> begun =
         SqliteBackup::Begin(database_->connection(), path);
-    if (begun.ok()) backup_ = *std::move(begun);
     failure = begun.status();
+    if (failure.ok()) backup_ = *std::move(begun);
   }
   if (failure.ok()) {
     const absl::StatusOr<bool> copied = backup_->CopySome();
