@@ -229,8 +229,8 @@ grpc::Status WatchHub::Enter(const grpc::ServerContext& context, size_t& caller,
   }
   LookAtRules();
   const Caller* who = nullptr;
-  const grpc::Status status = service_.Identify(context, *worker_.rules.Current(),
-                                                worker_.known_callers, config::Right::kWatch, who);
+  grpc::Status status = service_.Identify(context, *worker_.rules.Current(), worker_.known_callers,
+                                          config::Right::kWatch, who);
   if (who != nullptr) caller = who->number;
   if (!status.ok()) return status;
   if (watchers_.of_callers.Enter(caller)) {

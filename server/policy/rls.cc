@@ -4,6 +4,7 @@
 #include <array>
 #include <set>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "server/base/log.h"
@@ -36,7 +37,10 @@ constexpr absl::string_view kHeader =
 -- * The setting is believed. The backend must be the only one that can make it: whoever
 --   can run SQL of their own, through an injection too, can name any principal.
 -- * Another permissive policy on the same table lets in more. TRUNCATE and foreign keys
---   are not held, and a view is read with the rights of its owner.
+--   are not held, a view is read with the rights of its owner, and a partition that is
+--   named by itself is not held by its parent's policies.
+-- * Columns of type char(n) lose their trailing blanks, and real is not the decimal that a
+--   client reads: use text, and numeric or double precision.
 -- * Join tables are read with the backend's rights: it needs SELECT on them, and
 --   whoever may write to them can give rights.
 -- * UPDATE and DELETE with a WHERE or RETURNING see only what SELECT allows too.
@@ -81,16 +85,28 @@ absl::string_view WhatIsMissing(const Resource* resource) {
   return "";
 }
 
+// "tasks" is "public.tasks" or another one's, as the search path says.
+bool MayBeTheSame(absl::string_view a, absl::string_view b) {
+  const auto is_qualified = [](absl::string_view name) { return absl::StrContains(name, '.'); };
+  const auto last = [](absl::string_view name) { return name.substr(name.rfind('.') + 1); };
+  return a == b || (is_qualified(a) != is_qualified(b) && last(a) == last(b));
+}
+
 absl::Status CheckTypes(const Definition& policy, const std::vector<std::string>& types) {
   std::vector<std::string> wrong;
   std::set<std::string> tables;
   for (const std::string& type : types) {
     const Resource* const resource = Find(policy, type);
     absl::string_view what = WhatIsMissing(resource);
-    if (what.empty() && !tables.insert(resource->table->name).second) {
+    if (what.empty() && std::any_of(tables.begin(), tables.end(), [&](const std::string& table) {
+          return MayBeTheSame(table, resource->table->name);
+        })) {
       what = "has the same table as another type, so that one's policies would replace the other's";
     }
-    if (what.empty()) continue;
+    if (what.empty()) {
+      tables.insert(resource->table->name);
+      continue;
+    }
     wrong.push_back(absl::StrCat("policy.resources.", log::Escape(type, 64), ": ", what));
   }
   return wrong.empty() ? absl::OkStatus()

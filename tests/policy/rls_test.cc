@@ -101,6 +101,12 @@ TEST(RlsTest, TwoTypesInOneTableAreRefused) {
   policy.resources[1].type = "memo";
   const auto script = RowLevelSecurity(policy, {kIssuer}, {"note", "memo"});
   EXPECT_THAT(std::string(script.status().message()), HasSubstr("memo: has the same table"));
+  // As the search path says, it may be.
+  const std::string name = policy.resources[0].table->name;
+  policy.resources[1].table->name = "public." + name;
+  EXPECT_FALSE(RowLevelSecurity(policy, {kIssuer}, {"note", "memo"}).ok());
+  policy.resources[0].table->name = "app." + name;
+  EXPECT_TRUE(RowLevelSecurity(policy, {kIssuer}, {"note", "memo"}).ok());
 }
 
 TEST(RlsTest, TextThatPostgresCannotHoldIsRefused) {
