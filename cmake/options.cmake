@@ -41,5 +41,6 @@ function(gatehouse_test name)
   target_compile_definitions(${name} PRIVATE
     GATEHOUSE_TESTDATA="${PROJECT_SOURCE_DIR}/tests/testdata")
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES TIMEOUT 120)
+  # Under a sanitizer some take ten times as long.
+  set_tests_properties(${name} PROPERTIES TIMEOUT 600)
 endfunction()

@@ -119,7 +119,7 @@ grpc::Status AuthorizationService::RightDenied(const Caller& caller, Right right
 bool AuthorizationService::HasRevision(UnaryCall& call, int64_t min_revision,
                                        const std::string& store_id) {
   if (min_revision == 0 && store_id.empty()) return true;
-  const auto fail = [&call](absl::Status status) {
+  const auto fail = [&call](const absl::Status& status) {
     call.Fail(ToGrpc(status));
     return false;
   };
