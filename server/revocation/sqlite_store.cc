@@ -290,7 +290,8 @@ void SqliteStore::Answer(PendingWrite& write, absl::StatusOr<SqliteDatabase::Out
                          int64_t revision) {
   std::visit(
       [&]<typename Result>(const Done<Result>& done) {
-        if (!outcome.ok()) return done(outcome.status());
+        // Its own, which nobody else counts the references of.
+        if (!outcome.ok()) return done(std::move(outcome).status());
         done(Result{
             .fact = std::move(outcome->fact), .existed = outcome->existed, .revision = revision});
       },
