@@ -102,10 +102,10 @@ TEST(RlsTest, TwoTypesInOneTableAreRefused) {
   const auto script = RowLevelSecurity(policy, {kIssuer}, {"note", "memo"});
   EXPECT_THAT(std::string(script.status().message()), HasSubstr("memo: has the same table"));
   // As the search path says, it may be.
-  const std::string name = policy.resources[0].table->name;
-  policy.resources[1].table->name = "public." + name;
+  policy.resources[0].table->name = "notes";
+  policy.resources[1].table->name = "public.notes";
   EXPECT_FALSE(RowLevelSecurity(policy, {kIssuer}, {"note", "memo"}).ok());
-  policy.resources[0].table->name = "app." + name;
+  policy.resources[0].table->name = "app.notes";
   EXPECT_TRUE(RowLevelSecurity(policy, {kIssuer}, {"note", "memo"}).ok());
 }
 
