@@ -14,6 +14,11 @@ def rss_bytes(pid: int) -> int:
     return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) * 1024
 
 
+def is_sanitized(pid: int) -> bool:
+    """Whether AddressSanitizer keeps what it frees, up to 256 MB of it."""
+    return b"__asan_init" in Path(f"/proc/{pid}/exe").read_bytes()
+
+
 class Process:
     """A running program. All that it prints goes to `log` and can be waited for."""
 
