@@ -326,19 +326,19 @@ void CheckTogether(const policy::Definition& policy, const PolicyParts& parts,
 std::string FormOf(const v1::Policy& in, const std::vector<PolicyFile>& files,
                    const Findings& findings) {
   constexpr absl::string_view kPrefix = "policy.";
-  v1::Policy all = in;
-  all.clear_path();
   std::vector<std::string> given;
   if (files.empty()) {
-    for (const std::string& one : findings.GivenUnder(kPrefix)) {
-      given.push_back(one.substr(kPrefix.size()));
-    }
+    given = findings.GivenUnder(kPrefix);
+    for (std::string& one : given) one.erase(0, kPrefix.size());
+    return CanonicalForm(in, given);
   }
+  v1::Policy all = in;
+  all.clear_path();
   for (const PolicyFile& file : files) {
     all.MergeFrom(file.message);
     for (std::string& one : file.findings.GivenUnder("")) given.push_back(std::move(one));
   }
-  return CanonicalForm(all, std::move(given));
+  return CanonicalForm(all, given);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 #include <vector>
 
@@ -30,18 +31,29 @@ void AppendPart(absl::string_view part, std::string& out) {
   absl::StrAppend(&out, part.size(), ":", part);
 }
 
+// The same on every replica, as Abseil's hashes are not.
+uint64_t Fnv1a(absl::string_view text) {
+  uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return hash;
+}
+
 }  // namespace
 
 std::string CanonicalForm(const google::protobuf::MessageLite& message,
-                          std::vector<std::string> given) {
-  std::sort(given.begin(), given.end());
-  given.erase(std::unique(given.begin(), given.end()), given.end());
-  std::string out;
-  AppendPart(Serialize(message), out);
+                          const std::vector<std::string>& given) {
+  // Numbers are sorted in no time, and of a large policy there are many paths.
+  std::vector<uint64_t> paths;
+  paths.reserve(given.size());
   for (const std::string& one : given) {
     // What a short form leaves out.
-    if (!absl::EndsWith(one, ".who") && !absl::EndsWith(one, ".name")) AppendPart(one, out);
+    if (!absl::EndsWith(one, ".who") && !absl::EndsWith(one, ".name")) paths.push_back(Fnv1a(one));
   }
+  std::sort(paths.begin(), paths.end());
+  paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
+  std::string out;
+  AppendPart(Serialize(message), out);
+  for (const uint64_t path : paths) absl::StrAppend(&out, absl::Hex(path, absl::kZeroPad16));
   return out;
 }
 
@@ -53,7 +65,7 @@ std::string RulesHash(const v1::Config& message, const Findings& findings,
   std::string all;
   std::vector<std::string> given = findings.GivenUnder("issuers[");
   for (std::string& one : findings.GivenUnder("callers[")) given.push_back(std::move(one));
-  AppendPart(CanonicalForm(rules, std::move(given)), all);
+  AppendPart(CanonicalForm(rules, given), all);
   AppendPart(policy, all);
   const auto hash = jose::Sha256(all);
   return absl::BytesToHexString(

@@ -11,7 +11,7 @@ namespace gatehouse::config {
 // The same bytes for what says the same in another form or order of fields. `given`: the
 // paths of the fields that are given, since a message does not tell `equals: ""` from nothing.
 std::string CanonicalForm(const google::protobuf::MessageLite& message,
-                          std::vector<std::string> given);
+                          const std::vector<std::string>& given);
 
 // 32 hexadecimal digits that are different where the policy, the issuers or the callers
 // are. `policy`: its canonical form, wherever it was read from; empty without one.
