@@ -26,11 +26,13 @@ constexpr std::array<std::pair<Right, absl::string_view>, kRights> kRightNames =
     {Right::kVerify, "verify"},
     {Right::kAuthorize, "authorize"},
     {Right::kFilter, "filter"},
+    {Right::kCheck, "check"},
     {Right::kWatch, "watch"},
     {Right::kExplain, "explain"},
     {Right::kRevoke, "revoke"},
     {Right::kReinstate, "reinstate"},
     {Right::kList, "list"},
+    {Right::kIntrospect, "introspect"},
     {Right::kAdmin, "admin"},
 }};
 

@@ -11,7 +11,8 @@
 
 namespace gatehouse::config {
 
-// As `may` has it: verify, authorize, filter, watch, explain, revoke, reinstate, list, admin.
+// As `may` has it: verify, authorize, filter, check, watch, explain, revoke, reinstate, list,
+// introspect, admin.
 absl::string_view NameOf(Right right);
 std::optional<Right> RightFromName(absl::string_view name);
 

@@ -9,8 +9,10 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "server/edge/settings.h"
 #include "server/jose/jwt_verifier.h"
 #include "server/policy/definition.h"
+#include "server/policy/route.h"
 
 // The configuration: YAML -> gatehouse.config.v1.Config -> this validated value.
 namespace gatehouse::config {
@@ -78,14 +80,16 @@ enum class Right {
   kVerify,
   kAuthorize,
   kFilter,
+  kCheck,
   kWatch,
   kExplain,
   kRevoke,
   kReinstate,
   kList,
+  kIntrospect,
   kAdmin
 };
-inline constexpr size_t kRights = 9;
+inline constexpr size_t kRights = 11;
 
 struct Caller {
   std::string name;
@@ -93,6 +97,16 @@ struct Caller {
   std::vector<Right> may;              // never empty
   std::vector<std::string> audiences;  // empty: the issuer's are enough
   std::string place = {};              // of token_file
+};
+
+// A port that one kind of proxy asks over HTTP.
+struct ForwardAuth {
+  enum class Dialect { kNginx, kTraefik, kCaddy };
+  Endpoint address = {};
+  Dialect dialect = Dialect::kNginx;
+  std::string caller = {};  // who asks; empty: each request says that itself
+
+  bool operator==(const ForwardAuth& other) const = default;
 };
 
 // The folder that backups of the revocations are made in.
@@ -135,6 +149,8 @@ struct DecisionLog {
 struct Config {
   Endpoint grpc;
   Endpoint http;
+  std::vector<ForwardAuth> forward_auth = {};
+  bool oauth = false;  // revocation and introspection on `http`
   std::vector<Issuer> issuers;
   // Unset: the owner of a thing may do everything with it, if there is one issuer.
   std::optional<policy::Definition> policy;
@@ -144,6 +160,9 @@ struct Config {
   std::vector<std::string> policy_paths;
   // What is allowed and an operator should know: "file:line: field: ...".
   std::vector<std::string> warnings;
+  // They compile. Empty: whatever a proxy asks about is denied.
+  std::vector<policy::Route> routes = {};
+  edge::Settings edge = {};
   std::vector<Caller> callers;  // empty: whoever reaches the port has all rights
   std::string sqlite_path;
   absl::Duration keep;

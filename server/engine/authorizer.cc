@@ -316,6 +316,11 @@ Examination Authorizer::Weigh(std::shared_ptr<const KnownToken> known, const Ask
     steps.Fail("audience", out.reason);
     return out;
   }
+  if (ask.route_audiences != 0 && (ask.route_audiences & known->audiences) == 0) {
+    out.reason = "claim aud holds none of the route's audiences";
+    steps.Fail("audience", out.reason);
+    return out;
+  }
   steps.Pass("audience", "one of the issuer's",
              ask.audiences != 0 ? " and one of the caller's" : "");
   const jose::TimeVerdict verdict =

@@ -45,6 +45,8 @@ struct Ask {
   // The asker's own audiences: a token's `aud` must hold one of these, beside one of
   // its issuer's. Zero: the asker has none, and the issuer's are enough.
   AudienceMask audiences = 0;
+  // Those of the route that the question came by: as `audiences`, and beside them.
+  AudienceMask route_audiences = 0;
   // If not null: every step is gone through anew, past the memory and without leaving
   // anything there, and told here. What it holds before is dropped. With kKnownOnly
   // the answer is kUnknown, unless it needs no look at a token.

@@ -8,6 +8,7 @@
 
 #include "absl/time/time.h"
 #include "server/base/mutex.h"
+#include "server/edge/gate.h"
 #include "server/engine/authorizer.h"
 #include "server/engine/revoker.h"
 #include "server/frontend/callers.h"
@@ -26,6 +27,7 @@ struct Ruleset {
   std::shared_ptr<engine::Authorizer> authorizer;
   std::shared_ptr<const policy::Policy> policy;    // for the authorizer's issuers
   engine::Revoker revoker;                         // of `authorizer`
+  std::shared_ptr<const edge::Gate> gate = {};     // what proxies ask; never null in force
   std::shared_ptr<DecisionLog> decision_log = {};  // null: decisions are not written down
   std::shared_ptr<Shadow> shadow = {};             // null: no other policy is tried
   // A hash of all of it, the same on every replica. Empty where none was made.
