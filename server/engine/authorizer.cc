@@ -291,7 +291,10 @@ std::shared_ptr<const KnownToken> Authorizer::Know(absl::string_view token,
 bool Authorizer::IsRevoked(const KnownToken& known, const Moment& moment) const {
   if (known.not_revoked_at.load(std::memory_order_relaxed) == moment.revision) return false;
   if (index_.IsRevoked(known.tags, moment.now)) return true;
-  known.not_revoked_at.store(moment.revision, std::memory_order_relaxed);
+  // A suspension that is over by the clock is in force again when that is set back.
+  if (index_.SuspendedUntil(known.tags) == absl::InfinitePast()) {
+    known.not_revoked_at.store(moment.revision, std::memory_order_relaxed);
+  }
   return false;
 }
 

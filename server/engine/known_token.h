@@ -41,8 +41,8 @@ struct KnownToken {
   // What it takes of the heap, the allocator's own share included.
   size_t heap_bytes = 0;
   // A revision of the index, read before the index was asked for the tags and had no
-  // entry that covers the token. While it is the index's revision still, nothing was
-  // acknowledged since, and the answer stands.
+  // entry that covers the token, nor a suspension of it. While it is the index's revision
+  // still, nothing was acknowledged since, and the answer stands, whatever the clock does.
   mutable std::atomic<int64_t> not_revoked_at = -1;
 };
 

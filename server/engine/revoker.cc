@@ -126,10 +126,16 @@ absl::StatusOr<NewFact> Revoker::Named(const Target& target, Note note) const {
   }
   // A key that has leaked is never good again.
   if (target.kind == TagKind::kKey) return fact;
-  // Up to the full hour, so that what is revoked again and again is written once.
+  // What it covers may lie as far ahead as kMaxAhead. Up to the full hour, so that what is
+  // revoked again and again is written once.
+  const absl::Time last_iat = clock_.Now() + kMaxAhead;
   fact.end_time = absl::FromUnixSeconds(
-      (absl::ToUnixSeconds(clock_.Now() + keep_ + RevocationIndex::kMargin) / 3600 + 1) * 3600);
+      (absl::ToUnixSeconds(last_iat + keep_ + RevocationIndex::kMargin) / 3600 + 1) * 3600);
   if (words.by_time) GH_RETURN_IF_ERROR(SetIssuedUntil(target, fact));
+  // Nothing says when a token without iat was minted, nor that it has been good yet.
+  if (authorizer_.FindIssuer(target.issuer)->rules.allow_missing_iat) {
+    fact.end_time = absl::InfiniteFuture();
+  }
   return fact;
 }
 
@@ -147,8 +153,6 @@ absl::Status Revoker::SetIssuedUntil(const Target& target, NewFact& fact) const 
         field, ".issued_until: lies so far back that no token of then can be good still"));
   }
   fact.issued_until = absl::ToUnixSeconds(target.issued_until.value_or(now + rules.skew));
-  // It covers every token without iat, also those that are issued later.
-  if (rules.allow_missing_iat) fact.end_time = absl::InfiniteFuture();
   return absl::OkStatus();
 }
 

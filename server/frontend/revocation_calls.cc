@@ -225,6 +225,12 @@ void AuthorizationService::ImportRevocations(UnaryCall& call) {
   absl::StatusOr<std::vector<Fact>> facts = ToFacts(request, clock_.Now());
   if (!facts.ok()) return call.Fail(ToGrpc(facts.status()));
 
+  // What it takes back may be in force here.
+  const bool takes_back = std::any_of(facts->begin(), facts->end(),
+                                      [](const Fact& fact) { return fact.reinstated.has_value(); });
+  if (takes_back && !call.caller()->May(Right::kReinstate)) {
+    return DenyRight(call, Right::kReinstate);
+  }
   const size_t caller = call.caller()->number;
   if (!imports_.Enter(caller)) return call.Refuse(Refusal::kOverload);
   call.Defer();

@@ -14,6 +14,7 @@ void ChangeFeed::OnStep(const StoreStep& step) {
       // What the store was loaded with is not told as changes.
       begin_ = end_;
       base_ = step.revision;
+      keys_base_ = step.revision;
     }
     for (const Change& change : step.changes) Keep(change);
     if (step.revision > revision_) revision_.store(step.revision, std::memory_order_release);
@@ -45,6 +46,7 @@ void ChangeFeed::KeysGone(absl::Span<const Tag> keys) {
     for (const Tag& key : keys) {
       keys_.push_back({key, revision_});
       if (keys_.size() <= kKeys) continue;
+      keys_base_ = keys_.front().revision;
       keys_.pop_front();
       ++keys_begin_;
     }
@@ -74,7 +76,9 @@ ChangeFeed::Cursor ChangeFeed::Now() const {
 }
 
 ChangeFeed::Cursor ChangeFeed::After(int64_t revision) const {
+  constexpr Cursor kTooFar{.revision = -1, .keys = -1};
   MutexLock lock(mu_);
+  if (revision <= keys_base_) return kTooFar;
   const auto first = std::find_if(keys_.begin(), keys_.end(),
                                   [&](const GoneKey& key) { return key.revision >= revision; });
   return {revision, keys_begin_ + (first - keys_.begin())};

@@ -66,7 +66,9 @@ class ChangeFeed final : public RevocationListener {
 
   // The present: there is nothing behind it.
   Cursor Now() const GH_EXCLUDES(mu_);
-  // Behind `revision`, with every key that has gone since that was the newest.
+  // Behind `revision`, with every key that has gone since that was the newest. Too far back
+  // to be told where that cannot be known: who comes with what the store was loaded with
+  // may have missed a key that went before the start.
   Cursor After(int64_t revision) const GH_EXCLUDES(mu_);
   // What came after `cursor`: its changes up to `limit`, and its keys with the last of them.
   Batch Read(const Cursor& cursor, size_t limit) const GH_EXCLUDES(mu_);
@@ -103,6 +105,8 @@ class ChangeFeed final : public RevocationListener {
   std::atomic<int64_t> revision_ = 0;  // written under mu_
   // Whoever has read less far misses something.
   int64_t base_ GH_GUARDED_BY(mu_) = 0;
+  // Whoever comes with this or less may have missed a key.
+  int64_t keys_base_ GH_GUARDED_BY(mu_) = 0;
   // Change i since the start lies at i modulo kChanges; grows up to that.
   std::vector<Change> ring_ GH_GUARDED_BY(mu_);
   int64_t begin_ GH_GUARDED_BY(mu_) = 0;

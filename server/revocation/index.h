@@ -25,7 +25,8 @@ class RevocationIndex final : public RevocationListener {
 
   // Everything committed up to here is in the index. Read it before IsRevoked, so
   // that a reply never claims more than it has looked at. Rises with every fact that is
-  // added: a token that was not revoked at a revision is not while it stays.
+  // added: a token that was not revoked at a revision, and has no suspension, is not while
+  // it stays.
   int64_t revision() const { return revision_.load(std::memory_order_acquire); }
 
   // Whether a fact in force covers the token.

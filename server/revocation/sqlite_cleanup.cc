@@ -40,7 +40,9 @@ SqliteCleanup::SqliteCleanup(const SqliteOptions& options, const Clock& clock,
       gate_(clock),
       due_(clock.SteadyNanos() + absl::ToInt64Nanoseconds(kEvery)),
       // Those that were cleaned up before were never told of.
-      told_{.end_time = database.cleaned_until(), .revision = kAll} {}
+      told_{.end_time = database.cleaned_until(), .revision = kAll},
+      told_suspensions_{.end_time = SqliteFacts::CleanedSuspensionsUntil(database.cleaned_until()),
+                        .revision = kAll} {}
 
 void SqliteCleanup::Step() {
   const absl::StatusOr<Phase> next = Go();
@@ -56,7 +58,10 @@ void SqliteCleanup::Step() {
 absl::StatusOr<SqliteCleanup::Phase> SqliteCleanup::Go() {
   switch (phase_) {
     case Phase::kBegin:
-      sessions_ = take_refused_sessions_ ? take_refused_sessions_() : std::vector<Tag>();
+      // Beside those that a failed round has left.
+      if (take_refused_sessions_) {
+        for (const Tag& tag : take_refused_sessions_()) sessions_.push_back(tag);
+      }
       return Phase::kProlong;
     case Phase::kProlong:
       // Before anything is cleaned up, among which they might be.
@@ -67,10 +72,14 @@ absl::StatusOr<SqliteCleanup::Phase> SqliteCleanup::Go() {
       GH_RETURN_IF_ERROR(MoveOn());
       return Phase::kTell;
     case Phase::kTell: {
-      SqliteDatabase::Commit commit;
-      GH_ASSIGN_OR_RETURN(const bool more, database_.ReadCleaned(told_, kSlice, commit));
-      if (!commit.tags.empty()) tell_(commit.step());
-      return more ? Phase::kTell : Phase::kDelete;
+      GH_ASSIGN_OR_RETURN(const bool more, TellSome(told_, database_.cleaned_until()));
+      return more ? Phase::kTell : Phase::kTellSuspensions;
+    }
+    case Phase::kTellSuspensions: {
+      GH_ASSIGN_OR_RETURN(const bool more,
+                          TellSome(told_suspensions_, SqliteFacts::CleanedSuspensionsUntil(
+                                                          database_.cleaned_until())));
+      return more ? Phase::kTellSuspensions : Phase::kDelete;
     }
     case Phase::kDelete: {
       if (!until_) return Phase::kBegin;
@@ -85,18 +94,29 @@ absl::StatusOr<SqliteCleanup::Phase> SqliteCleanup::Go() {
 absl::Status SqliteCleanup::ProlongSome() {
   const absl::Time now = clock_.Now();
   std::vector<SqliteDatabase::Operation> wanted;
-  for (int i = 0; i < kSlice && !sessions_.empty(); ++i) {
-    GH_ASSIGN_OR_RETURN(const std::optional<Fact> fact, database_.LastOfSession(sessions_.back()));
-    sessions_.pop_back();
+  const size_t rest = sessions_.size() - std::min<size_t>(sessions_.size(), kSlice);
+  for (size_t i = rest; i < sessions_.size(); ++i) {
+    GH_ASSIGN_OR_RETURN(const std::optional<Fact> fact, database_.LastOfSession(sessions_[i]));
     if (!fact) continue;
     if (std::optional<NewFact> next = Prolonged(*fact, keep_, now)) {
       wanted.emplace_back(*std::move(next));
     }
   }
-  if (wanted.empty()) return absl::OkStatus();
-  GH_ASSIGN_OR_RETURN(const SqliteDatabase::Commit commit, database_.Write(std::move(wanted), now));
-  if (!commit.changes.empty()) tell_(commit.step());
+  if (!wanted.empty()) {
+    GH_ASSIGN_OR_RETURN(const SqliteDatabase::Commit commit,
+                        database_.Write(std::move(wanted), now));
+    if (!commit.changes.empty()) tell_(commit.step());
+  }
+  // Not before: those of a slice that failed are tried again.
+  sessions_.resize(rest);
   return absl::OkStatus();
+}
+
+absl::StatusOr<bool> SqliteCleanup::TellSome(SqliteFacts::Place& told, int64_t until) {
+  SqliteDatabase::Commit commit;
+  GH_ASSIGN_OR_RETURN(const bool more, database_.ReadCleaned(told, until, kSlice, commit));
+  if (!commit.tags.empty()) tell_(commit.step());
+  return more;
 }
 
 absl::Status SqliteCleanup::MoveOn() {

@@ -31,11 +31,13 @@ class SqliteCleanup {
   void Step();
 
  private:
-  enum class Phase { kBegin, kProlong, kMove, kTell, kDelete };
+  enum class Phase { kBegin, kProlong, kMove, kTell, kTellSuspensions, kDelete };
 
   absl::StatusOr<Phase> Go();
   absl::Status ProlongSome();
   absl::Status MoveOn();
+  // Tells what ended behind `told`, by `until`; whether there may be more.
+  absl::StatusOr<bool> TellSome(SqliteFacts::Place& told, int64_t until);
 
   const absl::Duration keep_;
   const absl::Duration audit_;
@@ -53,6 +55,8 @@ class SqliteCleanup {
   std::optional<absl::Time> until_;
   // Up to here the listener was told of the facts that were cleaned up.
   SqliteFacts::Place told_;
+  // The same of suspensions, which count for longer.
+  SqliteFacts::Place told_suspensions_;
 };
 
 }  // namespace gatehouse::revocation

@@ -86,9 +86,10 @@ class SqliteDatabase {
 
   // Moves cleaned_until up, if a fact has ended by `until`; whether it has.
   absl::StatusOr<bool> CleanUntil(int64_t until);
-  // What is in force now on the tags of up to `limit` facts that ended behind `place` and
-  // were cleaned up; `place` moves on. Whether there may be more of them.
-  absl::StatusOr<bool> ReadCleaned(SqliteFacts::Place& place, int limit, Commit& commit);
+  // What is in force now on the tags of up to `limit` facts that ended behind `place` and by
+  // `until`; `place` moves on. Whether there may be more of them.
+  absl::StatusOr<bool> ReadCleaned(SqliteFacts::Place& place, int64_t until, int limit,
+                                   Commit& commit);
   // Forgets up to `limit` facts that ended by `until`. How many.
   absl::StatusOr<int> DeleteEnded(int64_t until, int limit);
   absl::StatusOr<std::optional<Fact>> LastOfSession(const Tag& tag);

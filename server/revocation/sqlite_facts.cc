@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include <cstring>
+#include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "server/revocation/sqlite_access.h"
@@ -19,8 +20,9 @@ namespace {
 #define GH_NOT_TAKEN_BACK \
   " NOT EXISTS (SELECT 1 FROM reinstatement WHERE reinstatement.fact = fact.revision)"
 #define GH_OF_TAG " FROM fact INDEXED BY fact_by_tag WHERE tag = ?1 AND "
-#define GH_ENDED \
-  "(SELECT revision FROM fact WHERE end_time <= ?1 ORDER BY end_time, revision LIMIT ?2)"
+#define GH_ENDED                                                                         \
+  "(SELECT revision FROM fact WHERE end_time <= ?1 AND (suspends = 0 OR end_time <= ?3)" \
+  " ORDER BY end_time, revision LIMIT ?2)"
 
 // `issued_until` of every suspension.
 constexpr char kSuspension[] = "suspends = 1 AND issued_until = 9223372036854775807";
@@ -29,8 +31,8 @@ constexpr char kPage[] = GH_FACTS
     " WHERE fact.revision >= ?1 AND fact.revision < ?2"
     " AND (?3 = 0 OR kind = ?3) AND (?4 = '' OR issuer = ?4) AND (?5 = '' OR fact.actor = ?5)"
     " AND fact.create_time >= ?6 AND fact.create_time < ?7"
-    " AND (?8 OR (end_time > ?9 AND taken.revision IS NULL"
-    " AND (suspends = 0 OR end_time > ?10)))"
+    " AND (?8 OR (taken.revision IS NULL"
+    " AND end_time > CASE suspends WHEN 0 THEN ?9 ELSE ?10 END))"
     " ORDER BY fact.revision DESC";
 
 // Throws on what this program never wrote.
@@ -88,7 +90,16 @@ void SetOne(SQLite::Statement& statement, const Value& value) {
   statement.exec();
 }
 
+constexpr int64_t kMicrosPerDay = int64_t{24} * 3600 * 1'000'000;
+// As long as a token lives at most, unless much is configured.
+constexpr int64_t kSuspensionsMargin = 30 * kMicrosPerDay;
+
 }  // namespace
+
+int64_t SqliteFacts::CleanedSuspensionsUntil(int64_t cleaned_until) {
+  constexpr int64_t kFirst = std::numeric_limits<int64_t>::min();
+  return cleaned_until < kFirst + kSuspensionsMargin ? kFirst : cleaned_until - kSuspensionsMargin;
+}
 
 SqliteFacts::SqliteFacts(SQLite::Database& db)
     : store_id_(db, "SELECT store_id FROM store"),
@@ -104,12 +115,11 @@ SqliteFacts::SqliteFacts(SQLite::Database& db)
                                    " AND end_time >= ?2 AND end_time > ?3 AND" GH_NOT_TAKEN_BACK
                                    " LIMIT 1")),
       find_(db, GH_FACTS " WHERE fact.id = ?"),
-      knows_(db, "SELECT 1 FROM fact WHERE id = ?"),
       marks_(db, absl::StrCat("SELECT (SELECT issued_until" GH_OF_TAG
                               "suspends = 0 AND end_time > ?2 AND" GH_NOT_TAKEN_BACK
                               " ORDER BY issued_until DESC LIMIT 1), (SELECT end_time" GH_OF_TAG,
                               kSuspension,
-                              " AND end_time > ?2 AND" GH_NOT_TAKEN_BACK
+                              " AND end_time > ?3 AND" GH_NOT_TAKEN_BACK
                               " ORDER BY end_time DESC LIMIT 1)")),
       insert_(db,
               "INSERT INTO fact (revision, id, tag, kind, issuer, target, issued_until,"
@@ -123,6 +133,7 @@ SqliteFacts::SqliteFacts(SQLite::Database& db)
              "SELECT tag, end_time, revision FROM fact INDEXED BY fact_by_end"
              " WHERE (end_time, revision) > (?1, ?2) AND end_time <= ?3"
              " ORDER BY end_time, revision LIMIT ?4"),
+      has_ended_(db, "SELECT EXISTS " GH_ENDED),
       delete_reinstatements_(db, "DELETE FROM reinstatement WHERE fact IN " GH_ENDED),
       delete_facts_(db, "DELETE FROM fact WHERE revision IN " GH_ENDED),
       session_(db, absl::StrCat(GH_FACTS " WHERE tag = ?1 AND suspends = 0 AND kind = ",
@@ -156,12 +167,6 @@ std::optional<Fact> SqliteFacts::Find(const std::string& id) {
   return One(find_);
 }
 
-bool SqliteFacts::Knows(const std::string& id) {
-  const SqliteUse use(knows_);
-  knows_.bind(1, id);
-  return knows_.executeStep();
-}
-
 std::optional<Fact> SqliteFacts::Containing(const NewFact& wanted, int64_t cleaned_until) {
   const int64_t end_time = MicrosOfEnd(wanted.end_time);
   {
@@ -177,7 +182,7 @@ std::optional<Fact> SqliteFacts::Containing(const NewFact& wanted, int64_t clean
   SqliteUse suspension(suspension_);
   BindTag(suspension_, 1, wanted.tag);
   suspension->bind(2, end_time);
-  suspension->bind(3, cleaned_until);
+  suspension->bind(3, CleanedSuspensionsUntil(cleaned_until));
   if (suspension->executeStep()) return Find(suspension->getColumn(0).getString());
   return std::nullopt;
 }
@@ -186,6 +191,7 @@ Marks SqliteFacts::MarksOn(const Tag& tag, int64_t cleaned_until) {
   SqliteUse use(marks_);
   BindTag(marks_, 1, tag);
   use->bind(2, cleaned_until);
+  use->bind(3, CleanedSuspensionsUntil(cleaned_until));
   if (!use->executeStep()) throw SQLite::Exception("no marks", SQLITE_INTERNAL);
   Marks marks;
   if (!use->getColumn(0).isNull()) {
@@ -257,13 +263,22 @@ SqliteFacts::Ended SqliteFacts::EndedBehind(const Place& after, int64_t until, i
   return result;
 }
 
-int SqliteFacts::DeleteEnded(int64_t until, int limit) {
+bool SqliteFacts::HasEnded(int64_t until, int64_t suspensions_until) {
+  const SqliteUse use(has_ended_);
+  has_ended_.bind(1, until);
+  has_ended_.bind(2, 1);
+  has_ended_.bind(3, suspensions_until);
+  return has_ended_.executeStep() && has_ended_.getColumn(0).getInt() != 0;
+}
+
+int SqliteFacts::DeleteEnded(int64_t until, int64_t suspensions_until, int limit) {
   int deleted = 0;
   // In this order: the second statement finds the facts of the first by the same rule.
   for (SQLite::Statement* const statement : {&delete_reinstatements_, &delete_facts_}) {
     SqliteUse use(*statement);
     use->bind(1, until);
     use->bind(2, limit);
+    use->bind(3, suspensions_until);
     deleted = use->exec();
   }
   return deleted;

@@ -17,10 +17,15 @@ namespace gatehouse::revocation {
 
 // The rows of a database of kSchemaVersion: each method is one look or one change, within
 // whatever transaction is open. Times are microseconds since 1970, as they are stored;
-// `cleaned_until`: facts that ended by then are not in force. For one thread at a time.
+// `cleaned_until`: facts that ended by then are not in force, and of suspensions those that
+// ended by CleanedSuspensionsUntil of it. For one thread at a time.
 // SQLite's errors are thrown.
 class SqliteFacts {
  public:
+  // A suspension is in force by the clock until its end, also by a clock that was ahead when
+  // `cleaned_until` moved and was set back since. It can be ahead by the life of a token.
+  static int64_t CleanedSuspensionsUntil(int64_t cleaned_until);
+
   explicit SqliteFacts(SQLite::Database& db);
 
   std::string StoreId();
@@ -33,7 +38,6 @@ class SqliteFacts {
   // A fact in force that refuses at least what `wanted` does, and ends no sooner.
   std::optional<Fact> Containing(const NewFact& wanted, int64_t cleaned_until);
   std::optional<Fact> Find(const std::string& id);
-  bool Knows(const std::string& id);
   // What is in force on a tag, all its facts put together.
   Marks MarksOn(const Tag& tag, int64_t cleaned_until);
 
@@ -62,8 +66,10 @@ class SqliteFacts {
   };
   // Up to `limit` facts behind `after` that ended by `until`.
   Ended EndedBehind(const Place& after, int64_t until, int limit);
-  // Forgets up to `limit` facts that ended by `until`, with what took them back. How many.
-  int DeleteEnded(int64_t until, int limit);
+  // Whether there is a suspension that ended by both, or another fact that did by `until`.
+  bool HasEnded(int64_t until, int64_t suspensions_until);
+  // Forgets up to `limit` of them, with what took them back. How many.
+  int DeleteEnded(int64_t until, int64_t suspensions_until, int limit);
 
   // The fact in force on a session's tag that ends last.
   std::optional<Fact> LastOfSession(const Tag& tag, int64_t cleaned_until);
@@ -80,12 +86,12 @@ class SqliteFacts {
   SQLite::Statement lasting_;
   SQLite::Statement suspension_;
   SQLite::Statement find_;
-  SQLite::Statement knows_;
   SQLite::Statement marks_;
   SQLite::Statement insert_;
   SQLite::Statement reinstate_;
   SQLite::Statement page_;
   SQLite::Statement ended_;
+  SQLite::Statement has_ended_;
   SQLite::Statement delete_reinstatements_;
   SQLite::Statement delete_facts_;
   SQLite::Statement session_;

@@ -10,6 +10,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "server/revocation/sqlite_access.h"
+#include "server/revocation/sqlite_facts.h"
 
 namespace gatehouse::revocation {
 namespace {
@@ -72,12 +73,14 @@ absl::Status LoadFacts(SQLite::Database& db, int64_t revision, int64_t cleaned_u
                               " INDEXED BY fact_by_tag ORDER BY tag",
                               -1, &raw, nullptr));
   const std::unique_ptr<sqlite3_stmt, Finalize> all(raw);
+  const int64_t suspensions_until = SqliteFacts::CleanedSuspensionsUntil(cleaned_until);
   int64_t seen = 0;
   int code = SQLITE_ROW;
   while ((code = sqlite3_step(raw)) == SQLITE_ROW) {
     ++seen;
     const int64_t end_time = sqlite3_column_int64(raw, 3);
-    if (end_time <= cleaned_until) continue;
+    const bool suspends = sqlite3_column_int(raw, 1) != 0;
+    if (end_time <= (suspends ? suspensions_until : cleaned_until)) continue;
     if (!taken_back.empty() && taken_back.contains(sqlite3_column_int64(raw, 4))) continue;
     Tag tag;
     const void* const bytes = sqlite3_column_blob(raw, 0);
@@ -86,7 +89,7 @@ absl::Status LoadFacts(SQLite::Database& db, int64_t revision, int64_t cleaned_u
     }
     std::memcpy(tag.bytes.data(), bytes, tag.bytes.size());
     steps.Add(tag, MarksOf(NewFact{.issued_until = sqlite3_column_int64(raw, 2),
-                                   .suspends = sqlite3_column_int(raw, 1) != 0,
+                                   .suspends = suspends,
                                    .end_time = TimeOfMicros(end_time)}));
   }
   if (code != SQLITE_DONE) db.check(code);

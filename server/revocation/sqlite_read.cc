@@ -65,11 +65,11 @@ absl::StatusOr<bool> SqliteDatabase::ListOn(Listing& listing, absl::Time now) {
   return result.more || listing.before == 0;
 }
 
-absl::StatusOr<bool> SqliteDatabase::ReadCleaned(SqliteFacts::Place& place, int limit,
-                                                 Commit& commit) {
+absl::StatusOr<bool> SqliteDatabase::ReadCleaned(SqliteFacts::Place& place, int64_t until,
+                                                 int limit, Commit& commit) {
   bool more = false;
   GH_RETURN_IF_ERROR(ReadWith([&] {
-    const SqliteFacts::Ended ended = facts_->EndedBehind(place, cleaned_until_, limit);
+    const SqliteFacts::Ended ended = facts_->EndedBehind(place, until, limit);
     absl::flat_hash_set<Tag> seen;
     for (const Tag& tag : ended.tags) {
       if (!seen.insert(tag).second) continue;

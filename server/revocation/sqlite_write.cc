@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "server/base/status_macros.h"
 #include "server/revocation/random_id.h"
 #include "server/revocation/sqlite_access.h"
@@ -30,6 +32,14 @@ class Writing {
     if (std::optional<Fact> known = facts_.Containing(wanted, cleaned_until_)) {
       return {.fact = *std::move(known), .existed = true};
     }
+    if (HasEnded(wanted)) {
+      return {.refusal = absl::FailedPreconditionError(absl::StrCat(
+                  "it would end before ",
+                  absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", TimeOfMicros(cleaned_until_),
+                                   absl::UTCTimeZone()),
+                  ", up to when revocations have been cleaned up by a clock that was ahead, and"
+                  " would never be in force: revoke without an end, or with a later one"))};
+    }
     Fact fact{std::move(wanted), std::move(id), now};
     fact.end_time = TimeOfMicros(MicrosOfEnd(fact.end_time));
     Insert(fact);
@@ -39,8 +49,7 @@ class Writing {
   Outcome TakeBack(SqliteDatabase::TakeBack asked, std::string id, absl::Time now) {
     std::optional<Fact> fact = facts_.Find(asked.id);
     if (fact && fact->reinstated) return {.fact = *std::move(fact), .existed = true};
-    if (!fact || MicrosOfEnd(fact->end_time) <= cleaned_until_ ||
-        (fact->suspends && fact->end_time <= now)) {
+    if (!fact || HasEnded(*fact) || (fact->suspends && fact->end_time <= now)) {
       return {.refusal = absl::NotFoundError("no revocation in force has this id")};
     }
     Reinstate(*fact, {.id = std::move(id),
@@ -50,14 +59,17 @@ class Writing {
     return {.fact = *std::move(fact)};
   }
 
-  // Whether it was added.
+  // Whether anything of it was added. By its id alone: one that another contains is in force
+  // when that is taken back.
   bool Import(Fact fact) {
-    if (facts_.Knows(fact.id)) return false;
     std::optional<Reinstatement> reinstated = std::move(fact.reinstated);
     fact.reinstated.reset();
+    if (std::optional<Fact> known = facts_.Find(fact.id)) {
+      if (known->reinstated || !reinstated) return false;
+      Reinstate(*known, *std::move(reinstated));
+      return true;
+    }
     if (fact.suspends) fact.issued_until = kAll;
-    // One that was taken back contains nothing, and nothing contains it.
-    if (!reinstated && facts_.Containing(fact, cleaned_until_)) return false;
     Insert(fact);
     if (reinstated) Reinstate(fact, *std::move(reinstated));
     return true;
@@ -74,6 +86,12 @@ class Writing {
   }
 
  private:
+  // Whether it is in force no more, whatever the clock says.
+  bool HasEnded(const NewFact& fact) const {
+    return MicrosOfEnd(fact.end_time) <=
+           (fact.suspends ? SqliteFacts::CleanedSuspensionsUntil(cleaned_until_) : cleaned_until_);
+  }
+
   void Insert(Fact& fact) {
     fact.revision = ++revision_;
     facts_.Insert(fact);
@@ -142,6 +160,16 @@ absl::StatusOr<std::pair<Commit, ImportResult>> SqliteDatabase::Import(std::vect
       return absl::InvalidArgumentError("an id is not 32 lower-case hexadecimal digits");
     }
   }
+  absl::Status clash;
+  GH_RETURN_IF_ERROR(ReadWith([&] {
+    for (size_t i = 0; i < facts.size() && clash.ok(); ++i) {
+      const std::optional<Fact> known = facts_->Find(facts[i].id);
+      if (!known || known->tag == facts[i].tag) continue;
+      clash = absl::InvalidArgumentError(
+          absl::StrCat("revocations[", i, "].id: is that of another revocation here"));
+    }
+  }));
+  GH_RETURN_IF_ERROR(clash);
   std::pair<Commit, ImportResult> result;
   ImportResult& counts = result.second;
   GH_RETURN_IF_ERROR(WriteWith([&] {
@@ -156,9 +184,13 @@ absl::StatusOr<std::pair<Commit, ImportResult>> SqliteDatabase::Import(std::vect
 absl::StatusOr<bool> SqliteDatabase::CleanUntil(int64_t until) {
   bool has_ended = false;
   // What has not been cleaned up yet; nothing is written when there is nothing.
+  const auto ended_between = [&](int64_t after, int64_t by) {
+    return !facts_->EndedBehind({.end_time = after, .revision = kAll}, by, 1).tags.empty();
+  };
   GH_RETURN_IF_ERROR(ReadWith([&] {
-    const SqliteFacts::Place behind{.end_time = cleaned_until_, .revision = kAll};
-    has_ended = !facts_->EndedBehind(behind, until, 1).tags.empty();
+    has_ended = ended_between(cleaned_until_, until) ||
+                ended_between(SqliteFacts::CleanedSuspensionsUntil(cleaned_until_),
+                              SqliteFacts::CleanedSuspensionsUntil(until));
   }));
   if (!has_ended) return false;
   GH_RETURN_IF_ERROR(WriteWith([&] { facts_->SetCleanedUntil(until); }));
@@ -169,15 +201,12 @@ absl::StatusOr<bool> SqliteDatabase::CleanUntil(int64_t until) {
 absl::StatusOr<int> SqliteDatabase::DeleteEnded(int64_t until, int limit) {
   // Never one that is in force.
   until = std::min(until, cleaned_until_);
+  const int64_t suspensions = SqliteFacts::CleanedSuspensionsUntil(cleaned_until_);
   bool has_ended = false;
-  GH_RETURN_IF_ERROR(ReadWith([&] {
-    constexpr int64_t kFirst = std::numeric_limits<int64_t>::min();
-    has_ended =
-        !facts_->EndedBehind({.end_time = kFirst, .revision = kFirst}, until, 1).tags.empty();
-  }));
+  GH_RETURN_IF_ERROR(ReadWith([&] { has_ended = facts_->HasEnded(until, suspensions); }));
   if (!has_ended) return 0;
   int deleted = 0;
-  GH_RETURN_IF_ERROR(WriteWith([&] { deleted = facts_->DeleteEnded(until, limit); }));
+  GH_RETURN_IF_ERROR(WriteWith([&] { deleted = facts_->DeleteEnded(until, suspensions, limit); }));
   return deleted;
 }
 

@@ -79,7 +79,7 @@ struct ListResult {
 
 struct ImportResult {
   int64_t added = 0;
-  int64_t known = 0;  // by their id, or because a fact in force refuses at least the same
+  int64_t known = 0;  // by their id, with what took them back
   int64_t revision = 0;
 };
 
@@ -111,7 +111,8 @@ class RevocationStore {
   virtual absl::Duration staleness() const = 0;
 
   // Writes a fact durably, unless one in force refuses at least the same tokens
-  // and ends no sooner. Order: commit, listener, `done`.
+  // and ends no sooner. Order: commit, listener, `done`. FAILED_PRECONDITION: it would
+  // end before StoreStep::cleaned_until, and never be in force.
   virtual void Append(NewFact fact, Done<AppendResult> done) = 0;
 
   // Takes back the fact of this id, durably, in the same order. NOT_FOUND: there is no
@@ -123,7 +124,8 @@ class RevocationStore {
   virtual void List(ListQuery query, Done<ListResult> done) = 0;
 
   // Writes facts that another store made, all of them or none, with their ids, times and
-  // actors but new revisions. INVALID_ARGUMENT: more than kMaxImport, or an id that is none.
+  // actors but new revisions; of those it knows, what took them back. INVALID_ARGUMENT: more than
+  // kMaxImport, an id that is none, or that of a fact about something else.
   static constexpr size_t kMaxImport = 1000;
   virtual void Import(std::vector<Fact> facts, Done<ImportResult> done) = 0;
 

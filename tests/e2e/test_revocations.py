@@ -422,6 +422,26 @@ def test_bad_entry_is_refused_by_field_and_writes_nothing_of_its_batch(client, o
     assert is_revoked(client, ours.token(sid="s2"))
 
 
+def test_import_that_takes_something_back_needs_the_right_to(make_server, hmac_issuer, tmp_path):
+    mover = Caller(tmp_path, "mover", ["verify", "admin", "list"])
+    owner = Caller(tmp_path, "owner", ["verify", "revoke", "reinstate", "admin", "list"])
+    server = make_server(
+        [hmac_issuer.config_with_file(tmp_path)], callers=[mover.config, owner.config]
+    )
+    client = owner.client(server.grpc)
+    revoked = client.revoke_token_id(URL, "t1").revocation
+    taken = pb.Revocation()
+    taken.CopyFrom(revoked)
+    taken.reinstatement.id = "a" * 32
+    taken.reinstatement.create_time.CopyFrom(revoked.create_time)
+    token = hmac_issuer.token(jti="t1")
+    status = status_of(lambda: mover.client(server.grpc).import_revocations([taken]))
+    assert status == grpc.StatusCode.PERMISSION_DENIED
+    assert is_revoked(client, token)
+    assert client.import_revocations([taken]).added == 1
+    assert not is_revoked(client, token)
+
+
 def test_backup_made_while_revoking_holds_what_was_acknowledged_before(
     make_server, sections, server, ours, tmp_path
 ):

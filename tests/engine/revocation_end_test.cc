@@ -42,6 +42,16 @@ TEST_F(EndOfRevocations, ALastingRevocationOutlivesAShortSuspension) {
   EXPECT_EQ(CodeOf(Token(kNow + 1)), Code::kOk);
 }
 
+TEST_F(EndOfRevocations, ASuspensionIsInForceAgainWhenTheClockIsSetBackBeforeItsEnd) {
+  const std::string token = Token();
+  Commit(Subject(), {.issued_until = 0, .suspended_until = static_cast<uint32_t>(kNow + 60)});
+  At(kNow + 60);
+  EXPECT_EQ(CodeOf(token), Code::kOk);
+  EXPECT_EQ(CodeOf(token), Code::kOk);
+  At(kNow + 59);
+  EXPECT_EQ(CodeOf(token), Code::kTokenRevoked);
+}
+
 // The clock runs ahead, what has ended by it is cleaned up, and the clock is set back.
 TEST_F(EndOfRevocations, WhatWasCleanedUpByAClockThatRanAheadStaysRefused) {
   const std::string token = Token(kNow, kNow + 900);

@@ -65,7 +65,7 @@ TEST_F(ChangeFeedTest, ThereIsNothingBehindThePresent) {
 
 TEST_F(ChangeFeedTest, ALargeStepIsReadInParts) {
   ChangeUpTo(25);
-  ChangeFeed::Batch batch = feed_.Read(feed_.After(0), 10);
+  ChangeFeed::Batch batch = feed_.Read({}, 10);
   ExpectFromTo(batch.changes, 1, 10);
   EXPECT_FALSE(batch.complete);
   EXPECT_EQ(batch.next.revision, 10) << "no more than was told";
@@ -95,8 +95,29 @@ TEST_F(ChangeFeedTest, OneChangeFurtherBehindIsTooFar) {
 TEST_F(ChangeFeedTest, WhatWasThereAtTheStartIsNotTold) {
   Load(40);
   Load(100);
-  EXPECT_FALSE(feed_.Read(feed_.After(100), kAllOfThem).fell_behind);
+  EXPECT_FALSE(feed_.Read(feed_.Now(), kAllOfThem).fell_behind);
   EXPECT_TRUE(feed_.Read(feed_.After(99), kAllOfThem).fell_behind);
+}
+
+TEST_F(ChangeFeedTest, WhoComesWithWhatWasThereAtTheStartMayHaveMissedAKey) {
+  Load(100);
+  EXPECT_TRUE(feed_.Read(feed_.After(100), kAllOfThem).fell_behind);
+  ChangeUpTo(101);
+  EXPECT_TRUE(feed_.Read(feed_.After(100), kAllOfThem).fell_behind);
+  EXPECT_FALSE(feed_.Read(feed_.After(101), kAllOfThem).fell_behind);
+}
+
+TEST_F(ChangeFeedTest, WhoComesFromBeforeAKeyThatIsForgottenFellBehind) {
+  ChangeUpTo(5);
+  const Tag first = TagOf(-1);
+  feed_.KeysGone({&first, 1});
+  ChangeUpTo(6);
+  EXPECT_FALSE(feed_.Read(feed_.After(5), kAllOfThem).fell_behind);
+  std::vector<Tag> others;
+  for (int64_t i = 0; i < static_cast<int64_t>(ChangeFeed::kKeys); ++i) others.push_back(TagOf(i));
+  feed_.KeysGone(others);
+  EXPECT_TRUE(feed_.Read(feed_.After(5), kAllOfThem).fell_behind);
+  EXPECT_FALSE(feed_.Read(feed_.After(6), kAllOfThem).fell_behind);
 }
 
 TEST_F(ChangeFeedTest, WhatIsToldWithoutItsChangesIsToldAsTooFar) {
@@ -104,8 +125,9 @@ TEST_F(ChangeFeedTest, WhatIsToldWithoutItsChangesIsToldAsTooFar) {
   const ChangeFeed::Cursor before = feed_.Now();
   Load(9);
   EXPECT_TRUE(feed_.Read(before, kAllOfThem).fell_behind);
+  const ChangeFeed::Cursor after = feed_.Now();
   ChangeUpTo(10);
-  ExpectFromTo(feed_.Read(feed_.After(9), kAllOfThem).changes, 10, 10);
+  ExpectFromTo(feed_.Read(after, kAllOfThem).changes, 10, 10);
 }
 
 TEST_F(ChangeFeedTest, ACleanUpIsNoNews) {

@@ -164,13 +164,23 @@ class MemoryStore final : public RevocationStore {
     if (facts.size() > kMaxImport) return absl::InvalidArgumentError("too many");
     for (const Fact& fact : facts) {
       if (fact.id.size() != 32) return absl::InvalidArgumentError("no id");
+      for (const Fact& other : disk_.facts) {
+        if (other.id == fact.id && other.tag != fact.tag) {
+          return absl::InvalidArgumentError("of another");
+        }
+      }
     }
     ImportResult result;
     for (Fact fact : facts) {
-      const bool is_known = std::any_of(disk_.facts.begin(), disk_.facts.end(),
-                                        [&](const Fact& other) { return other.id == fact.id; });
-      if (is_known || (!fact.reinstated && Containing(fact) != nullptr)) {
-        ++result.known;
+      const auto known = std::find_if(disk_.facts.begin(), disk_.facts.end(),
+                                      [&](const Fact& other) { return other.id == fact.id; });
+      if (known != disk_.facts.end()) {
+        const bool is_news = fact.reinstated.has_value() && !known->reinstated.has_value();
+        ++(is_news ? result.added : result.known);
+        if (!is_news) continue;
+        known->reinstated = fact.reinstated;
+        known->reinstated->revision = ++disk_.revision;
+        Changed(known->tag, true);
         continue;
       }
       ++result.added;

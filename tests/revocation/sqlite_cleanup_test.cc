@@ -113,12 +113,10 @@ TEST_F(SqliteCleanup, WhatElseIsInForceOnTheTagStays) {
   const Fact late = Append(SubjectFact("u1", 1000, kStart + absl::Minutes(30)));
   saw_good_token_ = true;
   EXPECT_EQ(listener_->On(late.tag), MarksOf(suspension) | MarksOf(early));
-  Pass(absl::Minutes(11));
-  EXPECT_EQ(listener_->On(late.tag), MarksOf(early));
+  Pass(absl::Minutes(21));
+  EXPECT_EQ(listener_->On(late.tag), MarksOf(suspension) | MarksOf(late));
   Pass(absl::Minutes(10));
-  EXPECT_EQ(listener_->On(late.tag), MarksOf(late));
-  Pass(absl::Minutes(10));
-  EXPECT_EQ(listener_->On(late.tag), Marks());
+  EXPECT_EQ(listener_->On(late.tag), MarksOf(suspension));
 }
 
 TEST_F(SqliteCleanup, NothingLeavesBeforeAGoodTokenWasSeenSinceTheStart) {
@@ -183,6 +181,53 @@ TEST_F(SqliteCleanup, WhatWasCleanedUpStaysSoOverARestartAndAClockSetBack) {
   Pass(absl::Minutes(2));
   Reopen();
   EXPECT_EQ(listener_->cleaned_until(), cleaned_until);
+}
+
+TEST_F(SqliteCleanup, ASuspensionIsInForceByTheClockAlsoWhenThatWasAheadAndIsSetBack) {
+  Reopen();
+  const Fact before = Append(Suspension("u1", kStart + absl::Minutes(10)));
+  Append(SubjectFact("other", 1000, kStart + absl::Minutes(10)));
+  saw_good_token_ = true;
+  Pass(absl::Minutes(20));
+  const absl::Time cleaned_until = listener_->cleaned_until();
+  ASSERT_GE(cleaned_until, kStart + absl::Minutes(10));
+  store_.reset();
+  clock_.SetWall(kStart);
+  Reopen();
+  EXPECT_EQ(listener_->On(before.tag), MarksOf(before));
+  EXPECT_EQ(AllFacts(*store_, {}).size(), 1);
+  const Fact after = Append(Suspension("u2", kStart + absl::Minutes(1)));
+  EXPECT_EQ(listener_->On(after.tag), MarksOf(after));
+  ASSERT_TRUE(ReinstateAndWait(*store_, before.id).ok());
+  EXPECT_EQ(listener_->On(before.tag), Marks());
+}
+
+TEST_F(SqliteCleanup, ASuspensionLeavesAMonthBehindItsEnd) {
+  Reopen();
+  saw_good_token_ = true;
+  const Fact fact = Append(Suspension("u1", kStart + absl::Minutes(10)));
+  Pass(absl::Minutes(9) + absl::Hours(720));
+  EXPECT_EQ(listener_->On(fact.tag), MarksOf(fact));
+  EXPECT_EQ(AllFacts(*store_).size(), 1);
+  Pass(absl::Minutes(2));
+  EXPECT_EQ(listener_->On(fact.tag), Marks());
+  EXPECT_TRUE(AllFacts(*store_).empty());
+}
+
+TEST_F(SqliteCleanup, WhatWouldEndBeforeWhatWasCleanedUpIsRefusedForItWouldNotBeInForce) {
+  Reopen();
+  Append(SubjectFact("u1", 1000, kStart + absl::Minutes(10)));
+  saw_good_token_ = true;
+  Pass(absl::Minutes(20));
+  const absl::Time cleaned_until = listener_->cleaned_until();
+  store_.reset();
+  clock_.SetWall(kStart);
+  Reopen();
+  const auto refused = AppendAndWait(*store_, SubjectFact("u2", 1000, cleaned_until));
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kFailedPrecondition) << refused.status();
+  const Fact fact = Append(SubjectFact("u2", 1000, cleaned_until + absl::Seconds(1)));
+  EXPECT_EQ(listener_->On(fact.tag), MarksOf(fact));
+  EXPECT_EQ(fact.revision, 2);
 }
 
 TEST_F(SqliteCleanup, ARowIsForgottenWithItsReinstatementWhenTheTimeForAuditIsOver) {
