@@ -31,7 +31,9 @@ void SqliteTransaction::Rollback() {
 
 std::string Reason(const SQLite::Exception& error) {
   if (error.getErrorCode() == SQLITE_FULL) return "the disk is full";
-  return absl::StrCat(error.what(), " (SQLite error ", error.getExtendedErrorCode(), ")");
+  // Of one that was not SQLite's own the extended code is negative.
+  const int code = std::max(error.getErrorCode(), error.getExtendedErrorCode());
+  return absl::StrCat(error.what(), " (SQLite error ", code, ")");
 }
 
 int64_t MicrosOfEnd(absl::Time time) {

@@ -84,7 +84,9 @@ absl::Status SqliteDatabase::Prepare(RevocationListener& listener) {
     const std::string mode = db_.execAndGet("PRAGMA journal_mode = WAL").getString();
     if (mode != "wal") return Damaged(absl::StrCat("its journal mode stays ", mode));
 
-    // Before anything else is written, and before the listener hears of anything.
+    // Before the listener hears of anything.
+    SyncWal(db_);
+    // And before anything else is written.
     GH_RETURN_IF_ERROR(Migrate());
     facts_ = std::make_unique<SqliteFacts>(db_);
     store_id_ = facts_->StoreId();

@@ -20,6 +20,7 @@ namespace {
 #define GH_NOT_TAKEN_BACK \
   " NOT EXISTS (SELECT 1 FROM reinstatement WHERE reinstatement.fact = fact.revision)"
 #define GH_OF_TAG " FROM fact INDEXED BY fact_by_tag WHERE tag = ?1 AND "
+#define GH_BY_END "SELECT tag, end_time, revision FROM fact INDEXED BY fact_by_end WHERE "
 #define GH_ENDED                                                                         \
   "(SELECT revision FROM fact WHERE end_time <= ?1 AND (suspends = 0 OR end_time <= ?3)" \
   " ORDER BY end_time, revision LIMIT ?2)"
@@ -129,9 +130,11 @@ SqliteFacts::SqliteFacts(SQLite::Database& db)
                  "INSERT INTO reinstatement (revision, id, fact, actor, reason, create_time)"
                  " VALUES (?,?,?,?,?,?)"),
       page_(db, kPage),
-      ended_(db,
-             "SELECT tag, end_time, revision FROM fact INDEXED BY fact_by_end"
-             " WHERE (end_time, revision) > (?1, ?2) AND end_time <= ?3"
+      // In two, since SQLite goes through all facts of one end to compare both at once.
+      ended_(db, GH_BY_END
+             "end_time = ?1 AND end_time <= ?3 AND revision > ?2"
+             " UNION ALL " GH_BY_END
+             "end_time > ?1 AND end_time <= ?3"
              " ORDER BY end_time, revision LIMIT ?4"),
       has_ended_(db, "SELECT EXISTS " GH_ENDED),
       delete_reinstatements_(db, "DELETE FROM reinstatement WHERE fact IN " GH_ENDED),

@@ -38,6 +38,19 @@ absl::Status CheckWalOfMarked(const std::string& path, uint32_t user_version) {
       "'` accepts the loss of what was revoked since the last clean stop"));
 }
 
+void SyncWal(SQLite::Database& db) {
+  sqlite3_file* wal = nullptr;
+  db.check(sqlite3_file_control(db.getHandle(), "main", SQLITE_FCNTL_JOURNAL_POINTER,
+                                static_cast<void*>(&wal)));
+  // Of a database that was in another mode until now: not opened yet.
+  if (wal == nullptr || wal->pMethods == nullptr) return;
+  sqlite3_int64 size = 0;
+  int code = wal->pMethods->xFileSize(wal, &size);
+  if (code == SQLITE_OK && size > 0) code = wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL);
+  // The connection knows nothing of it.
+  if (code != SQLITE_OK) throw SQLite::Exception("its -wal file cannot be synced", code);
+}
+
 void MarkOpen(SQLite::Database& db) {
   if ((db.execAndGet("PRAGMA user_version").getUInt() & kOpenMark) == 0) {
     SetUserVersion(db, kSchemaVersion | kOpenMark);

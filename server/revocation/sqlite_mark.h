@@ -24,6 +24,11 @@ std::string WalOf(const std::string& path);
 // without links, bears the mark and has no -wal file beside it. An empty one will do.
 absl::Status CheckWalOfMarked(const std::string& path, uint32_t user_version);
 
+// Syncs the -wal file if it holds anything: a commit whose writer ended before it was synced
+// is read from there all the same, and must not be told of while the machine may still lose
+// it. SQLite's errors are thrown.
+void SyncWal(SQLite::Database& db);
+
 // Moves everything into the database file, with the mark; for a connection that has
 // the file locked. SQLite's errors are thrown.
 void MarkOpen(SQLite::Database& db);

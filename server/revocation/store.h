@@ -73,7 +73,7 @@ struct ListQuery {
 
 struct ListResult {
   std::vector<Fact> facts;
-  bool more = false;  // there are older ones
+  bool more = false;  // there are older ones; then `facts` holds one at least
   int64_t revision = 0;
 };
 

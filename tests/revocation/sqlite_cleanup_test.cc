@@ -364,6 +364,29 @@ TEST_F(SqliteCleanup, AppendsGoFirstBetweenSlices) {
   EXPECT_EQ(listener.steps, "cwcc");
 }
 
+TEST_F(SqliteCleanup, FactsOfOneEndLeaveInSlicesEachOnce) {
+  constexpr int kFacts = 1700;
+  Reopen();
+  for (int i = 1; i < kFacts; ++i) {
+    store_->Append(SubjectFact(absl::StrCat("u", i), 1000, kStart + absl::Minutes(10)),
+                   [](const auto&) {});
+  }
+  Append(SubjectFact("last", 1000, kStart + absl::Minutes(10)));
+  const Fact later = Append(SubjectFact("later", 1000, kStart + absl::Minutes(11)));
+  ASSERT_EQ(listener_->tags(), kFacts + 1);
+  const size_t told = listener_->told();
+  saw_good_token_ = true;
+  Pass(absl::Minutes(10));
+  // The minutely round may have come right at the end; the next one has everything.
+  Pass(absl::Minutes(1) - absl::Microseconds(1));
+  EXPECT_EQ(listener_->tags(), 1);
+  EXPECT_EQ(listener_->On(later.tag), MarksOf(later));
+  EXPECT_EQ(listener_->told(), told + kFacts);
+  Pass(absl::Minutes(1));
+  EXPECT_EQ(listener_->tags(), 0);
+  EXPECT_EQ(listener_->told(), told + kFacts + 1);
+}
+
 TEST_F(SqliteCleanup, WhatCouldNotBeWrittenIsCleanedUpInALaterRound) {
   FaultyVfs disk;
   Reopen();

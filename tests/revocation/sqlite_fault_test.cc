@@ -66,7 +66,7 @@ class SqliteFault : public testing::Test {
 
 TEST_F(SqliteFault, EveryGroupIsSyncedBeforeItIsAcknowledged) {
   for (int i = 0; i < 5; ++i) {
-    const int before = disk_.syncs();
+    const int64_t before = disk_.syncs();
     ASSERT_TRUE(AppendAndWait(*store_, SubjectFact(absl::StrCat("u", i))).ok());
     EXPECT_GT(disk_.syncs(), before);
   }
@@ -162,6 +162,22 @@ TEST_F(SqliteFault, AFullDiskDoesNotKeepTheStoreFromOpening) {
   ExpectRefusedWith("u1", "the disk is full");
   disk_.FailWrites(SQLITE_OK);
   EXPECT_TRUE(AppendAndWait(*store_, SubjectFact("u1")).ok());
+}
+
+// A commit that was written and never synced is read at the next start: nobody must be told
+// of it before it is on the disk, and its revision given to another fact after a power cut.
+TEST_F(SqliteFault, WhatIsReadAtAStartIsSyncedBeforeAnybodyIsToldOfIt) {
+  disk_.FailSyncs(SQLITE_IOERR_FSYNC);
+  ExpectRefusedWith("u1", "nothing was written");
+  store_.reset();
+  RecordingListener listener;
+  const auto store = OpenSqliteStore({.path = path_}, clock_, listener);
+  EXPECT_EQ(store.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(store.status().message()), HasSubstr("cannot be synced"));
+  EXPECT_EQ(listener.calls(), 0);
+  disk_.FailSyncs(SQLITE_OK);
+  Reopen();
+  EXPECT_THAT(Subjects(), testing::Contains("before"));
 }
 
 TEST_F(SqliteFault, ACheckpointThatFailsLosesNothing) {

@@ -276,6 +276,32 @@ TYPED_TEST_P(StoreConformance, PagesHoldEveryFactOnceWhileNewOnesArrive) {
   EXPECT_THAT(revisions, testing::ElementsAre(10, 9, 8, 7, 6, 5, 4, 3, 2, 1));
 }
 
+// However rare what fits the query is, and however large: whoever reads on from the last one
+// would else not know where from.
+TYPED_TEST_P(StoreConformance, APageWithMoreBehindItHoldsAtLeastOneFact) {
+  const auto store = this->Open(this->listener_, 8192);
+  for (int i = 1; i < 5000; ++i) {
+    NewFact fact = SubjectFact(absl::StrCat("u", i));
+    if (i % 1700 == 0) fact.actor = "rare";
+    if (i % 100 == 0) fact.reason = std::string(100'000, 'x');
+    store->Append(std::move(fact), [](const auto&) {});
+  }
+  ASSERT_TRUE(AppendAndWait(*store, SubjectFact("last")).ok());
+  for (const char* actor : {"", "rare", "nobody"}) {
+    ListQuery query{.limit = 1000, .actor = actor};
+    size_t facts = 0;
+    for (bool more = true; more;) {
+      const auto page = ListAndWait(*store, query);
+      ASSERT_TRUE(page.ok()) << page.status();
+      ASSERT_TRUE(!page->more || !page->facts.empty());
+      facts += page->facts.size();
+      more = page->more;
+      if (more) query.before_revision = page->facts.back().revision;
+    }
+    EXPECT_EQ(facts, *actor == '\0' ? 5000 : *actor == 'r' ? 2 : 0) << actor;
+  }
+}
+
 TYPED_TEST_P(StoreConformance, AListShowsWhatWasAskedForBeforeIt) {
   const auto store = this->Open();
   Promised<absl::StatusOr<ListResult>> list;
@@ -421,7 +447,8 @@ REGISTER_TYPED_TEST_SUITE_P(
     TheListenerKnowsAFactBeforeItsWriterIsAcknowledged, NobodyIsAcknowledgedWhileTheListenerIsBusy,
     ARevisionIsNeverReusedAfterReopening, EveryFactOfALongStoreIsToldOnceAndInOrderOnReopening,
     AListIsNewestFirstAndSaysWhetherThereIsMore, PagesHoldEveryFactOnceWhileNewOnesArrive,
-    AListShowsWhatWasAskedForBeforeIt, AppendsOf64ThreadsAreEachAcknowledgedOnceAndKept,
+    APageWithMoreBehindItHoldsAtLeastOneFact, AListShowsWhatWasAskedForBeforeIt,
+    AppendsOf64ThreadsAreEachAcknowledgedOnceAndKept,
     TheSameFactAskedForTwiceInOneGroupIsWrittenOnce, BeyondItsQueueAnAppendIsRefusedAtOnce,
     StoppingFinishesWhatWasAskedBeforeAndRefusesWhatComesDuringIt);
 

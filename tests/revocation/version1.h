@@ -50,6 +50,7 @@ inline std::vector<Fact> CreateVersion1(const std::string& path, int count) {
   db.exec(kVersion1Tables);
   std::vector<Fact> facts;
   facts.reserve(static_cast<size_t>(count));
+  db.exec("BEGIN");
   for (int i = 1; i <= count; ++i) {
     Fact fact{SubjectFact(absl::StrCat("u", i), 1000 + i), std::string(32, '0'), kStart, i};
     fact.id.replace(0, 4, absl::StrCat(1000 + i));
@@ -69,6 +70,7 @@ inline std::vector<Fact> CreateVersion1(const std::string& path, int count) {
     facts.push_back(std::move(fact));
   }
   db.exec(absl::StrCat("UPDATE revision SET value = ", count));
+  db.exec("COMMIT");
   return facts;
 }
 
