@@ -27,6 +27,7 @@ ABSL_FLAG(double, warmup, 0.3, "Seconds before it that are not measured");
 ABSL_FLAG(int64_t, calls, 0, "End the window after so many calls instead");
 ABSL_FLAG(double, rate, 0,
           "Begin so many calls a second, timed from when each was due; 0: as many as go");
+ABSL_FLAG(bool, rests, false, "With --rate: leave the CPU to others between the beats");
 ABSL_FLAG(int, server_pid, 0, "Process whose CPU time is measured");
 ABSL_FLAG(std::string, caller_token_file, "", "File whose first line is the caller's token");
 ABSL_FLAG(std::string, allow_codes, "",
@@ -74,6 +75,7 @@ int Main() {
   options.warmup_seconds = absl::GetFlag(FLAGS_warmup);
   options.calls = absl::GetFlag(FLAGS_calls);
   options.rate = absl::GetFlag(FLAGS_rate);
+  options.rests = absl::GetFlag(FLAGS_rests);
   if (options.target.empty()) return Fail("--target is required");
   if (options.connections < 1 || options.in_flight < 1) {
     return Fail("--connections and --in_flight must be at least 1");

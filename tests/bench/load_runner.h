@@ -2,6 +2,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -28,6 +29,9 @@ struct LoadOptions {
   // Calls a second, begun on a fixed beat whether or not earlier ones were
   // answered, and timed from that beat. 0: each slot calls again at once.
   double rate = 0;
+  // Between the beats the CPU is left to others, and calls begin up to a few
+  // milliseconds late, several at once: for load beside what is measured.
+  bool rests = false;
   // The metadata value of each call; empty: none.
   std::string authorization;
   std::optional<ProcessCpu> server;
@@ -133,7 +137,7 @@ class LoadRunner {
       queue_.Next(&tag, &ok);
     } else if (paced()) {
       // Polls: gRPC's timers are too coarse to wait for the next beat with.
-      const auto status = queue_.AsyncNext(&tag, &ok, gpr_time_0(GPR_CLOCK_MONOTONIC));
+      const auto status = queue_.AsyncNext(&tag, &ok, PollUntil());
       if (status != grpc::CompletionQueue::GOT_EVENT) {
         Advance(Now());
         return;
@@ -146,6 +150,12 @@ class LoadRunner {
     if (window_open_) Count(*slot, now);
     free_.push_back(slot);
     Advance(now);
+  }
+
+  gpr_timespec PollUntil() const {
+    if (!options_.rests || free_.empty()) return gpr_time_0(GPR_CLOCK_MONOTONIC);
+    return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+                        gpr_time_from_nanos(std::max(next_due_ - Now(), int64_t{0}), GPR_TIMESPAN));
   }
 
   static void Rest(int64_t nanos) {

@@ -175,6 +175,17 @@ class Bench:
         """With a fresh database that holds REVOCATIONS of others. Two that run at the
         same time need different names."""
         config = self.write_config(name, (self._callers() if callers else "") + policy)
+        program = self._make_database(name, config)
+        return self._start(Server("gatehouse-server", [*wrapper, *program], self.server_cpu,
+                                  self.work_dir / f"{name}.log"))
+
+    def make_database(self, name):
+        """The path of one that holds what a started server's does."""
+        self._make_database(name, self.write_config(name))
+        return self.work_dir / f"{name}.db"
+
+    def _make_database(self, name, config):
+        """The command of the server that it is for."""
         for old in self.work_dir.glob(f"{name}.db*"):
             old.unlink()
         program = [binary(self.build_dir, "gatehouse-server"), "--config", str(config)]
@@ -182,8 +193,7 @@ class Bench:
         if made.returncode != 0:
             raise BenchError("gatehouse-server --create-database failed:\n" + made.stderr)
         self._fill(self.work_dir / f"{name}.db")
-        return self._start(Server("gatehouse-server", [*wrapper, *program], self.server_cpu,
-                                  self.work_dir / f"{name}.log"))
+        return program
 
     @staticmethod
     def _fill(path):
@@ -210,10 +220,12 @@ class Bench:
         while self.running:
             self.running.pop().kill()
 
+    def pin_load(self):
+        return ["taskset", "-c", str(self.load_cpu)] if self.load_cpu is not None else []
+
     def load_command(self, server, *flags):
-        pin = ["taskset", "-c", str(self.load_cpu)] if self.load_cpu is not None else []
-        return pin + [self.load_binary, f"--target={server.target}", f"--server_pid={server.pid}",
-                      *flags]
+        return [*self.pin_load(), self.load_binary, f"--target={server.target}",
+                f"--server_pid={server.pid}", *flags]
 
     def load_as(self, caller, server, *flags):
         """load_command as one of CALLERS."""
@@ -229,3 +241,30 @@ class Bench:
         if done.returncode != 0:
             raise BenchError(f"{' '.join(command)}:\n{done.stdout}{done.stderr}")
         return json.loads(done.stdout)
+
+
+class Beside:
+    """A load generator that runs beside another; ended at the end of the block. One that
+    gives way leaves the CPU to the other, which shares it: only the server is to be short."""
+
+    def __init__(self, command, gives_way):
+        self._command = (["nice", "-n", "19"] if gives_way else []) + command
+        self._process = None
+        self.result = None
+
+    def __enter__(self):
+        self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE,
+                                         stderr=subprocess.PIPE, text=True)
+        return self
+
+    def wait_for_end(self):
+        out, err = self._process.communicate(timeout=600)
+        if self._process.returncode != 0:
+            raise BenchError(f"{' '.join(self._command)}:\n{out}{err}")
+        self.result = json.loads(out)
+        return self.result
+
+    def __exit__(self, *_):
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.communicate()
