@@ -2,7 +2,6 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -29,9 +28,6 @@ struct LoadOptions {
   // Calls a second, begun on a fixed beat whether or not earlier ones were
   // answered, and timed from that beat. 0: each slot calls again at once.
   double rate = 0;
-  // Between the beats the CPU is left to others, and calls begin up to a few
-  // milliseconds late, several at once: for load beside what is measured.
-  bool rests = false;
   // The metadata value of each call; empty: none.
   std::string authorization;
   std::optional<ProcessCpu> server;
@@ -67,13 +63,31 @@ class LoadRunner {
   }
 
   LoadResult Run() {
+    Start();
+    while (Step()) continue;
+    return Finish();
+  }
+
+  // The parts of Run, to run two in turn on one thread. Both must be paced, with more than
+  // one slot: else a step waits.
+  void Start() {
     begin_ = Now();
     next_due_ = begin_;
     if (options_.warmup_seconds <= 0) OpenWindow(begin_);
-    while (!closed_ || free_.size() < slots_.size()) {
-      BeginDueCalls();
-      TakeAnswer();
-    }
+  }
+  // False when the window is over and every call has been answered.
+  bool Step() {
+    if (closed_ && free_.size() == slots_.size()) return false;
+    BeginDueCalls();
+    TakeAnswer();
+    return true;
+  }
+  // Ends the window, whatever the options say.
+  void Close() {
+    if (!closed_) CloseWindow(Now());
+  }
+  bool is_closed() const { return closed_; }
+  LoadResult Finish() {
     queue_.Shutdown();
     void* tag = nullptr;
     bool ok = false;
@@ -137,7 +151,7 @@ class LoadRunner {
       queue_.Next(&tag, &ok);
     } else if (paced()) {
       // Polls: gRPC's timers are too coarse to wait for the next beat with.
-      const auto status = queue_.AsyncNext(&tag, &ok, PollUntil());
+      const auto status = queue_.AsyncNext(&tag, &ok, gpr_time_0(GPR_CLOCK_MONOTONIC));
       if (status != grpc::CompletionQueue::GOT_EVENT) {
         Advance(Now());
         return;
@@ -150,12 +164,6 @@ class LoadRunner {
     if (window_open_) Count(*slot, now);
     free_.push_back(slot);
     Advance(now);
-  }
-
-  gpr_timespec PollUntil() const {
-    if (!options_.rests || free_.empty()) return gpr_time_0(GPR_CLOCK_MONOTONIC);
-    return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
-                        gpr_time_from_nanos(std::max(next_due_ - Now(), int64_t{0}), GPR_TIMESPAN));
   }
 
   static void Rest(int64_t nanos) {

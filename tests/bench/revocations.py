@@ -76,19 +76,14 @@ class Revocations:
         full = self._keep("verify", self._verify(server))
         rate = f"--rate={full['rate'] / 2:.0f}"
         self._keep("idle", self._verify(server, rate))
-        self._keep("writes", self.bench.result_of(self._writer(server, self._timed())))
-        timed = [f"--seconds={self.seconds + 0.6}", "--warmup=0"]
-        with servers.Beside(self._writer(server, timed), gives_way=False) as writer:
-            self._keep("both", self._verify(server, rate))
-            self._keep("writes beside", writer.wait_for_end())
+        self._keep("writes", self.bench.load(server, "--method=revoke", f"--rate={WRITES}",
+                                             *self._timed()))
+        both = self._keep("both", self._verify(server, rate, f"--revocations_beside={WRITES}"))
+        self._keep("writes beside", both["beside"])
 
     def _verify(self, server, *flags):
         return self.bench.load(server, "--method=verify", *self._timed(), *flags,
                                f"--tokens={self.bench.tokens('eddsa-one')}")
-
-    def _writer(self, server, timed):
-        return self.bench.load_command(server, "--method=revoke", f"--rate={WRITES}", "--rests",
-                                       "--connections=1", f"--in_flight={2 * IN_FLIGHT}", *timed)
 
     def _watch(self, server):
         changes = max(20, round(3 * self.seconds * WATCHED))
@@ -121,18 +116,17 @@ class Revocations:
 
     # What came of it.
 
-    def _verify_cpu(self):
-        """Of each round: Verify's CPU a call in microseconds, idle and beside revocations. What
-        those cost is counted as often as they were made."""
+    def _verify_cpu(self, written):
+        """Of each round: Verify's CPU a call in microseconds, idle and beside revocations. Each
+        of those counts as it did in the rounds of `written`."""
         pairs = []
-        for idle, writes, both, beside in zip(*(self.results[what] for what in (
-                "idle", "writes", "both", "writes beside"))):
-            cost = writes["server_cpu_us"] * beside["rate"] / 1e6  # of a second
+        for idle, revoke, both in zip(*(self.results[what] for what in ("idle", written, "both"))):
+            cost = revoke["server_cpu_us"] * both["beside"]["rate"] / 1e6  # of a second
             pairs.append((idle["server_cpu_us"], (both["server_busy"] - cost) / both["rate"] * 1e6))
         return pairs
 
     def figures(self):
-        cpu = self._verify_cpu()
+        cpu = self._verify_cpu("writes")
         figures = {
             "rounds": self.rounds, "seconds": self.seconds, "entries": self.entries,
             "load_average": self.load_average,
@@ -142,6 +136,8 @@ class Revocations:
             "verify_cpu_idle_us": statistics.median(idle for idle, _ in cpu),
             "verify_cpu_beside_us": statistics.median(beside for _, beside in cpu),
             "verify_cpu_ratio": statistics.median(beside / idle for idle, beside in cpu),
+            "verify_cpu_ratio_at_most": statistics.median(
+                beside / idle for idle, beside in self._verify_cpu("revoke")),
             "verify_p99_ratio": statistics.median(
                 b["p99_us"] / a["p99_us"] for a, b in zip(self.results["idle"],
                                                           self.results["both"])),
@@ -178,6 +174,9 @@ class Revocations:
         figures = self.figures()
         print(report.table(["", "calls/s", "server CPU us", "p50 ms", "p99 ms"],
                            self._call_rows(figures)))
+        print(f"Verify costs {figures['verify_cpu_ratio']:.2f}x beside the revocations if each of them "
+              f"costs what it does alone at {WRITES:,}/s, and {figures['verify_cpu_ratio_at_most']:.2f}x "
+              f"if what it does at best, with {IN_FLIGHT} in flight.")
         print()
         watch = self.results["watch"]
         print(f"From Revoke's return to the receipt of {WATCHERS} watchers, {WATCHED} revocations a "

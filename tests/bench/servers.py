@@ -241,30 +241,3 @@ class Bench:
         if done.returncode != 0:
             raise BenchError(f"{' '.join(command)}:\n{done.stdout}{done.stderr}")
         return json.loads(done.stdout)
-
-
-class Beside:
-    """A load generator that runs beside another; ended at the end of the block. One that
-    gives way leaves the CPU to the other, which shares it: only the server is to be short."""
-
-    def __init__(self, command, gives_way):
-        self._command = (["nice", "-n", "19"] if gives_way else []) + command
-        self._process = None
-        self.result = None
-
-    def __enter__(self):
-        self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE,
-                                         stderr=subprocess.PIPE, text=True)
-        return self
-
-    def wait_for_end(self):
-        out, err = self._process.communicate(timeout=600)
-        if self._process.returncode != 0:
-            raise BenchError(f"{' '.join(self._command)}:\n{out}{err}")
-        self.result = json.loads(out)
-        return self.result
-
-    def __exit__(self, *_):
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.communicate()

@@ -146,10 +146,23 @@ class LoadTest(unittest.TestCase):
         with contextlib.closing(sqlite3.connect(database)) as connection:
             return connection.execute("SELECT count(*) FROM fact").fetchone()[0]
 
-    def test_calls_that_rest_between_the_beats_are_all_made(self):
-        result = self.bench.load(self.servers[0], *self.flags("verify"), "--rate=5000", "--rests")
+    def test_revocations_beside_other_calls_are_counted_for_themselves(self):
+        server = self.bench.start_gatehouse()
+        result = self.bench.load(server, *self.flags("verify"), "--rate=5000",
+                                 "--revocations_beside=1000")
         self.assertEqual(result["decisions"], {"CODE_OK": CALLS})
-        self.assertGreaterEqual(result["seconds"], 0.99 * (CALLS - 1) / 5000)
+        beside = result["beside"]
+        self.assertEqual(beside["decisions"], {"CODE_OK": beside["calls"]})
+        self.assertAlmostEqual(beside["seconds"], result["seconds"], delta=0.05)
+        self.bench.stop(server)
+
+    def test_revocations_beside_calls_without_a_beat_are_refused(self):
+        done = subprocess.run(
+            self.bench.load_command(self.servers[0], *self.flags("verify"),
+                                    "--revocations_beside=10"),
+            capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--rate", done.stderr)
 
     def test_a_refused_call_is_counted_by_its_status_and_fails_the_run(self):
         callback = self.servers[1]  # Has no Revoke.
