@@ -7,7 +7,6 @@
 #include <condition_variable>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <mutex>
 #include <optional>
 #include <random>
@@ -93,17 +92,17 @@ class GroupWriter {
 
  private:
   void Commit(const std::vector<Row*>& group) {
-    const auto now = std::chrono::duration_cast<std::chrono::microseconds>(
-                         std::chrono::system_clock::now().time_since_epoch())
-                         .count();
+    const int64_t now = std::chrono::duration_cast<std::chrono::microseconds>(
+                            std::chrono::system_clock::now().time_since_epoch())
+                            .count();
     db_.exec("BEGIN IMMEDIATE");
     for (const Row* const row : group) {
       insert_->bind(1, ++revision_);
       insert_->bindNoCopy(2, row->id);
       insert_->bindNoCopy(3, row->tag.data(), static_cast<int>(row->tag.size()));
       insert_->bindNoCopy(4, row->target);
-      insert_->bind(5, static_cast<int64_t>(now) + 2'592'000'000'000);
-      insert_->bind(6, static_cast<int64_t>(now));
+      insert_->bind(5, now + 2'592'000'000'000);
+      insert_->bind(6, now);
       insert_->exec();
       insert_->reset();
     }

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
+#include <array>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -22,7 +22,6 @@
 #include "absl/flags/usage.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
 #include "server/base/clock.h"
 #include "server/revocation/index.h"
 #include "server/revocation/sqlite_load.h"
@@ -112,11 +111,6 @@ double LookUp(const RevocationIndex& index, const std::vector<Tag>& tags, bool e
   return revoked == (expected ? asked : 0) ? nanos / static_cast<double>(asked) : -1;
 }
 
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
 // The ways to walk through an index; so many different tags that no branch predictor learns
 // them by heart.
 struct Walks {
@@ -146,32 +140,48 @@ struct Walks {
   std::vector<Tag> few;      // a thousand entries, again and again
 };
 
+// The medians of the walks' rounds, which are interleaved. Negative: answered wrongly.
+struct Costs {
+  double hit = 0;
+  double miss = 0;
+  double ordered = 0;
+  double few = 0;
+};
+
+Costs Measure(const RevocationIndex& index, const Walks& walks) {
+  const auto rounds = static_cast<size_t>(std::max(1, absl::GetFlag(FLAGS_rounds)));
+  std::array<std::vector<double>, 4> costs;
+  for (std::vector<double>& one : costs) one.resize(rounds);
+  for (size_t round = 0; round < rounds; ++round) {
+    costs[0][round] = LookUp(index, walks.hits, true);
+    costs[1][round] = LookUp(index, walks.misses, false);
+    costs[2][round] = LookUp(index, walks.ordered, true);
+    costs[3][round] = LookUp(index, walks.few, true);
+  }
+  for (std::vector<double>& one : costs) {
+    std::sort(one.begin(), one.end());
+    if (one.front() < 0) return {.hit = -1, .miss = -1, .ordered = -1, .few = -1};
+  }
+  return {.hit = costs[0][rounds / 2],
+          .miss = costs[1][rounds / 2],
+          .ordered = costs[2][rounds / 2],
+          .few = costs[3][rounds / 2]};
+}
+
 int LookUps() {
-  std::vector<std::string> sizes;
   constexpr size_t kLeast = 1000;
   const auto most = static_cast<size_t>(std::max<int64_t>(absl::GetFlag(FLAGS_entries), kLeast));
+  std::string sizes;
   for (const size_t size : {kLeast, std::max(most / 10, kLeast), most}) {
     const std::vector<Tag> entries = RandomTags(size, size);
-    const std::unique_ptr<RevocationIndex> index = IndexOf(entries);
-    const Walks walks(entries);
-    std::vector<double> hit;
-    std::vector<double> miss;
-    std::vector<double> ordered;
-    std::vector<double> few;
-    for (int round = 0; round < std::max(1, absl::GetFlag(FLAGS_rounds)); ++round) {
-      hit.push_back(LookUp(*index, walks.hits, true));
-      miss.push_back(LookUp(*index, walks.misses, false));
-      ordered.push_back(LookUp(*index, walks.ordered, true));
-      few.push_back(LookUp(*index, walks.few, true));
-      if (std::min({hit.back(), miss.back(), ordered.back(), few.back()}) < 0) {
-        return Fail("a look-up was answered wrongly");
-      }
-    }
-    sizes.push_back(absl::StrFormat(
-        R"({"entries": %d, "hit_ns": %.2f, "miss_ns": %.2f, "ordered_ns": %.2f, "few_ns": %.2f})",
-        size, Median(hit), Median(miss), Median(ordered), Median(few)));
+    const Costs costs = Measure(*IndexOf(entries), Walks(entries));
+    if (costs.hit < 0) return Fail("a look-up was answered wrongly");
+    absl::StrAppendFormat(
+        &sizes,
+        R"(%s{"entries": %d, "hit_ns": %.2f, "miss_ns": %.2f, "ordered_ns": %.2f, "few_ns": %.2f})",
+        sizes.empty() ? "" : ", ", size, costs.hit, costs.miss, costs.ordered, costs.few);
   }
-  std::printf("{\"sizes\": [%s]}\n", absl::StrJoin(sizes, ", ").c_str());
+  std::printf("{\"sizes\": [%s]}\n", sizes.c_str());
   return 0;
 }
 

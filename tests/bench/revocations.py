@@ -174,13 +174,13 @@ class Revocations:
         figures = self.figures()
         print(report.table(["", "calls/s", "server CPU us", "p50 ms", "p99 ms"],
                            self._call_rows(figures)))
-        print(f"Verify costs {figures['verify_cpu_ratio']:.2f}x beside the revocations if each of them "
-              f"costs what it does alone at {WRITES:,}/s, and {figures['verify_cpu_ratio_at_most']:.2f}x "
-              f"if what it does at best, with {IN_FLIGHT} in flight.")
+        print(f"Verify costs {figures['verify_cpu_ratio']:.2f}x beside the revocations if each of "
+              f"them costs what it does alone at {WRITES:,}/s, and at most "
+              f"{figures['verify_cpu_ratio_at_most']:.2f}x if as little as {IN_FLIGHT} in flight.")
         print()
         watch = self.results["watch"]
-        print(f"From Revoke's return to the receipt of {WATCHERS} watchers, {WATCHED} revocations a "
-              f"second: p50 {report.median(watch, 'p50_us') / 1000:.2f} ms, p99 "
+        print(f"From Revoke's return to the receipt of {WATCHERS} watchers, {WATCHED} revocations "
+              f"a second: p50 {report.median(watch, 'p50_us') / 1000:.2f} ms, p99 "
               f"{report.median(watch, 'p99_us') / 1000:.2f} ms, the slowest "
               f"{max(w['max_us'] for w in watch) / 1000:.1f} ms.")
         print()
@@ -188,8 +188,8 @@ class Revocations:
             ["look-up, ns", "hit", "miss", "hit in order", "hit of 1,000 again"],
             [[f"{s['entries']:,} entries"] + [f"{s[f]:.1f}" for f in (
                 "hit_ns", "miss_ns", "ordered_ns", "few_ns")] for s in self.results["look-ups"]]))
-        print("All entries in turn by chance wait for memory once the table is beyond the cache; in "
-              "the order of the table, or a thousand of them again and again, they do not.")
+        print("All entries in turn by chance wait for memory once the table is beyond the cache; in"
+              " the order of the table, or a thousand of them again and again, they do not.")
         print()
         size = self.results["file"][0]["bytes"]
         print(report.table([f"start, {self.entries:,} entries, {size / 1e6:.0f} MB", "s", "CPU s"],
@@ -231,7 +231,8 @@ class Revocations:
         for title, what, part in (("check of the file", "parts", "check"),
                                   ("rows to index", "parts", "load"),
                                   ("the whole", "start", "start")):
-            rows.append([title] + [f"{statistics.median(r[part][f] for r in self.results[what]):.3f}"
+            rounds = [result[part] for result in self.results[what]]
+            rows.append([title] + [f"{report.median(rounds, f):.3f}"
                                    for f in ("seconds", "cpu_seconds")])
         return rows
 
