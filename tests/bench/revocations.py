@@ -104,7 +104,7 @@ class Revocations:
         note(f"look-ups in an index of up to {self.entries:,} entries")
         self.results["look-ups"] = self._alone("look-ups", f"--rounds={self.rounds}")["sizes"]
         note(f"starts with a database of {self.entries:,} entries")
-        database = f"--database={self.bench.work_dir / 'large.db'}"
+        database = f"--database={self.bench.work_dir / 'entries.db'}"
         self._keep("file", self._alone("make", database))
         for _ in range(self.rounds):
             self._keep("parts", self._alone("parts", database))
