@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <new>
 
@@ -36,11 +37,15 @@ struct Words {
 };
 
 // The two lowest and the two highest first words are taken for one each, which makes tags
-// no more equal than parts of a SHA-256 are by chance.
+// no more equal than parts of a SHA-256 are by chance. The first word has its highest byte
+// first, as tags are compared: told in that order, they fill an array from front to back.
 Words WordsOf(const Tag& tag) {
   Words words;
   std::memcpy(&words.first, tag.bytes.data(), sizeof(words.first));
   std::memcpy(&words.second, tag.bytes.data() + sizeof(words.first), sizeof(words.second));
+  if constexpr (std::endian::native == std::endian::little) {
+    words.first = __builtin_bswap64(words.first);
+  }
   words.first = std::clamp(words.first, kFree + 1, kTakenOut - 1);
   return words;
 }

@@ -12,6 +12,7 @@ import tempfile
 import flood
 import profiling
 import report
+import revocations
 import rules
 import servers
 
@@ -23,11 +24,12 @@ servers are interleaved, so that a machine that slows down slows all alike, and
 the medians are printed. A call that fails or is denied ends the run.
 
 examples:
-  scripts/bench                    everything, about seven minutes
+  scripts/bench                    everything, about nine minutes
   scripts/bench --quick            the same with short rounds: only to see it work
   scripts/bench --yardstick-only   completion queue against callback API, no server
   scripts/bench --flood            one caller floods, another is measured
   scripts/bench --policy           a large policy, and many questions in one call
+  scripts/bench --revocation       how fast revocations are, and a million of them
   scripts/bench --in-process       first sight and memory of a token, beside OpenSSL alone
   scripts/bench --profile          where the time of a Verify goes
 """
@@ -61,6 +63,9 @@ def arguments():
                         help="only what one caller feels of another's flood of forged tokens")
     parser.add_argument("--policy", action="store_true",
                         help="only what a large policy costs, and batches of questions")
+    parser.add_argument("--revocation", action="store_true",
+                        help="only how fast revocations are, beside SQLite alone, what they cost "
+                             "others, and an index of 100 times --tokens entries")
     parser.add_argument("--in-process", action="store_true",
                         help="only what a token costs in process")
     parser.add_argument("--profile", action="store_true", help="profile Verify of one token")
@@ -224,6 +229,15 @@ def policy(bench, options):
     return measured.figures()
 
 
+def revocation(bench, options):
+    measured = revocations.Revocations(bench, options.rounds, options.seconds,
+                                       100 * options.tokens)
+    measured.run(lambda text: print(f"      {text}", flush=True))
+    print()
+    measured.print_tables()
+    return measured.figures()
+
+
 def run(options, bench):
     about = report.machine(options.build_dir, (bench.server_cpu, bench.load_cpu))
     for name, value in about.items():
@@ -238,7 +252,8 @@ def run(options, bench):
         return
     measurement = Measurement(bench, options)
     flooded = None
-    everything = not (options.flood or options.yardstick_only or options.policy)
+    everything = not (options.flood or options.yardstick_only or options.policy or
+                      options.revocation)
     if everything or options.yardstick_only:
         measurement.full_and_half_load()
     if everything:
@@ -252,6 +267,7 @@ def run(options, bench):
         print()
         flooded.print_table()
     ruled = policy(bench, options) if everything or options.policy else None
+    revoked = revocation(bench, options) if everything or options.revocation else None
     if everything:
         in_process(bench, options)
     written = {"machine": about, "command": shlex.join(["scripts/bench", *sys.argv[1:]]),
@@ -262,6 +278,8 @@ def run(options, bench):
         written["flood"] = flooded.figures()
     if ruled is not None:
         written["policy"] = ruled
+    if revoked is not None:
+        written["revocation"] = revoked
     path = pathlib.Path(options.json)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(written, indent=2) + "\n")

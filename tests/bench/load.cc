@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <fstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/flags/flag.h"
@@ -27,6 +28,8 @@ ABSL_FLAG(double, warmup, 0.3, "Seconds before it that are not measured");
 ABSL_FLAG(int64_t, calls, 0, "End the window after so many calls instead");
 ABSL_FLAG(double, rate, 0,
           "Begin so many calls a second, timed from when each was due; 0: as many as go");
+ABSL_FLAG(double, revocations_beside, 0,
+          "With --rate: so many revocations a second in the same window, counted for themselves");
 ABSL_FLAG(int, server_pid, 0, "Process whose CPU time is measured");
 ABSL_FLAG(std::string, caller_token_file, "", "File whose first line is the caller's token");
 ABSL_FLAG(std::string, allow_codes, "",
@@ -47,17 +50,48 @@ std::vector<std::string> Words(const std::string& list) {
   return absl::StrSplit(list, ',', absl::SkipEmpty());
 }
 
+bool IsAsAllowed(const LoadResult& result) {
+  return absl::GetFlag(FLAGS_allow_denials) ||
+         result.IsAsAllowed(Words(absl::GetFlag(FLAGS_allow_codes)),
+                            Words(absl::GetFlag(FLAGS_allow_errors)));
+}
+
+// Both on one thread, so that neither has to wait for the other's process to be scheduled.
+template <typename Method>
+std::pair<LoadResult, LoadResult> RunBeside(LoadRunner<Method>& runner,
+                                            LoadRunner<RevokeMethod>& beside) {
+  runner.Start();
+  beside.Start();
+  while (runner.Step()) {
+    if (runner.is_closed()) beside.Close();
+    beside.Step();
+  }
+  beside.Close();
+  while (beside.Step()) continue;
+  return {runner.Finish(), beside.Finish()};
+}
+
 template <typename Method>
 int Run(const LoadOptions& options, Method method) {
   LoadRunner<Method> runner(options, std::move(method));
-  if (!runner.Connect()) return Fail("cannot connect to " + options.target);
-  const LoadResult result = runner.Run();
-  std::printf("%s\n", result.ToJson().c_str());
-  if (absl::GetFlag(FLAGS_allow_denials) ||
-      result.IsAsAllowed(Words(absl::GetFlag(FLAGS_allow_codes)),
-                         Words(absl::GetFlag(FLAGS_allow_errors)))) {
-    return 0;
+  LoadOptions revocations = options;
+  revocations.rate = absl::GetFlag(FLAGS_revocations_beside);
+  LoadRunner<RevokeMethod> beside(revocations, RevokeMethod(absl::GetFlag(FLAGS_issuer)));
+  const bool is_beside = revocations.rate > 0;
+  if (!runner.Connect() || (is_beside && !beside.Connect())) {
+    return Fail("cannot connect to " + options.target);
   }
+  bool is_as_allowed = false;
+  if (is_beside) {
+    const auto [result, written] = RunBeside(runner, beside);
+    std::printf("%s\n", result.ToJson(written).c_str());
+    is_as_allowed = IsAsAllowed(result) && IsAsAllowed(written);
+  } else {
+    const LoadResult result = runner.Run();
+    std::printf("%s\n", result.ToJson().c_str());
+    is_as_allowed = IsAsAllowed(result);
+  }
+  if (is_as_allowed) return 0;
   std::fprintf(stderr, "gatehouse-load: not every call was answered and allowed\n");
   return 1;
 }
@@ -82,6 +116,11 @@ int Main() {
       !std::isfinite(options.warmup_seconds) || !(options.rate >= 0) ||
       !std::isfinite(options.rate) || options.calls < 0) {
     return Fail("--seconds must be above 0; --warmup, --calls and --rate at least 0");
+  }
+  const double beside = absl::GetFlag(FLAGS_revocations_beside);
+  if (!(beside >= 0) || !std::isfinite(beside) ||
+      (beside > 0 && (options.rate == 0 || options.connections * options.in_flight < 2))) {
+    return Fail("--revocations_beside must be at least 0, and needs --rate and two in flight");
   }
   if (const int pid = absl::GetFlag(FLAGS_server_pid); pid != 0) {
     absl::StatusOr<ProcessCpu> server = ProcessCpu::Of(pid);

@@ -53,4 +53,10 @@ std::string LoadResult::ToJson() const {
       JsonCounts(decisions), JsonCounts(errors));
 }
 
+std::string LoadResult::ToJson(const LoadResult& beside) const {
+  std::string json = ToJson();
+  json.pop_back();
+  return absl::StrCat(json, ", \"beside\": ", beside.ToJson(), "}");
+}
+
 }  // namespace gatehouse::bench

@@ -28,6 +28,8 @@ struct LoadResult {
                    const std::vector<std::string>& errors) const;
   // One JSON object on one line.
   std::string ToJson() const;
+  // With what was seen of others in the same window, as "beside".
+  std::string ToJson(const LoadResult& beside) const;
 };
 
 }  // namespace gatehouse::bench

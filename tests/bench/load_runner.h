@@ -63,13 +63,31 @@ class LoadRunner {
   }
 
   LoadResult Run() {
+    Start();
+    while (Step()) continue;
+    return Finish();
+  }
+
+  // The parts of Run, to run two in turn on one thread. Both must be paced, with more than
+  // one slot: else a step waits.
+  void Start() {
     begin_ = Now();
     next_due_ = begin_;
     if (options_.warmup_seconds <= 0) OpenWindow(begin_);
-    while (!closed_ || free_.size() < slots_.size()) {
-      BeginDueCalls();
-      TakeAnswer();
-    }
+  }
+  // False when the window is over and every call has been answered.
+  bool Step() {
+    if (closed_ && free_.size() == slots_.size()) return false;
+    BeginDueCalls();
+    TakeAnswer();
+    return true;
+  }
+  // Ends the window, whatever the options say.
+  void Close() {
+    if (!closed_) CloseWindow(Now());
+  }
+  bool is_closed() const { return closed_; }
+  LoadResult Finish() {
     queue_.Shutdown();
     void* tag = nullptr;
     bool ok = false;

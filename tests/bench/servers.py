@@ -175,6 +175,17 @@ class Bench:
         """With a fresh database that holds REVOCATIONS of others. Two that run at the
         same time need different names."""
         config = self.write_config(name, (self._callers() if callers else "") + policy)
+        program = self._make_database(name, config)
+        return self._start(Server("gatehouse-server", [*wrapper, *program], self.server_cpu,
+                                  self.work_dir / f"{name}.log"))
+
+    def make_database(self, name):
+        """The path of one that holds what a started server's does."""
+        self._make_database(name, self.write_config(name))
+        return self.work_dir / f"{name}.db"
+
+    def _make_database(self, name, config):
+        """The command of the server that it is for."""
         for old in self.work_dir.glob(f"{name}.db*"):
             old.unlink()
         program = [binary(self.build_dir, "gatehouse-server"), "--config", str(config)]
@@ -182,8 +193,7 @@ class Bench:
         if made.returncode != 0:
             raise BenchError("gatehouse-server --create-database failed:\n" + made.stderr)
         self._fill(self.work_dir / f"{name}.db")
-        return self._start(Server("gatehouse-server", [*wrapper, *program], self.server_cpu,
-                                  self.work_dir / f"{name}.log"))
+        return program
 
     @staticmethod
     def _fill(path):
@@ -210,10 +220,12 @@ class Bench:
         while self.running:
             self.running.pop().kill()
 
+    def pin_load(self):
+        return ["taskset", "-c", str(self.load_cpu)] if self.load_cpu is not None else []
+
     def load_command(self, server, *flags):
-        pin = ["taskset", "-c", str(self.load_cpu)] if self.load_cpu is not None else []
-        return pin + [self.load_binary, f"--target={server.target}", f"--server_pid={server.pid}",
-                      *flags]
+        return [*self.pin_load(), self.load_binary, f"--target={server.target}",
+                f"--server_pid={server.pid}", *flags]
 
     def load_as(self, caller, server, *flags):
         """load_command as one of CALLERS."""

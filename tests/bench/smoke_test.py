@@ -1,13 +1,17 @@
 """The load generator against the yardstick: everything asked is answered and
 counted, and what is refused does not pass for an answer."""
 
+import contextlib
+import io
 import json
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import unittest
 
 import big_policy
+import revocations
 import rules
 import servers
 
@@ -104,6 +108,61 @@ class LoadTest(unittest.TestCase):
             for name in (rules.NULL, rules.DEFAULT, rules.LARGE):
                 entry = figures[rules.case_of(checks)][name]
                 self.assertGreater(entry["decisions_per_core_second"], 0)
+
+    def test_revocations_are_measured_beside_sqlite_alone_verify_and_those_who_watch(self):
+        measured = revocations.Revocations(self.bench, 1, 0.1, 2000).run(lambda text: None)
+        figures = measured.figures()
+        for key in ("write_ratio", "verify_cpu_idle_us", "verify_p99_ratio", "watch_p99_ms",
+                    "few_ratio", "hit_ratio", "start_seconds", "bytes_per_entry"):
+            self.assertGreater(figures[key], 0, key)
+        for key in ("start_seconds", "bytes_per_entry"):  # with fewer entries than it is about
+            self.assertIsNone(figures["reaches"][key]["reached"])
+        results = figures["results"]
+        self.assertEqual([size["entries"] for size in results["look-ups"]], [1000, 1000, 2000])
+        for what in ("parts", "start"):
+            self.assertEqual(results[what][0]["entries"], 2000)
+        watch = results["watch"][0]
+        self.assertEqual(watch["told"], watch["watchers"] * watch["changes"])
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            measured.print_tables()
+        self.assertIn("memory of an entry", printed.getvalue())
+
+    def test_sqlite_alone_writes_what_it_says_and_the_server_can_read_it(self):
+        database = self.bench.make_database("bare")
+        before = self._facts(database)
+        result = self.bench.result_of([
+            servers.binary(BUILD_DIR, "gatehouse-bare-writer"), f"--database={database}",
+            "--threads=8", "--seconds=0.1", "--warmup=0"])
+        self.assertGreater(result["calls"], 0)
+        self.assertGreaterEqual(self._facts(database) - before, result["calls"])
+        opened = self.bench.result_of([
+            servers.binary(BUILD_DIR, "gatehouse-revocation-bench"), "--part=start",
+            f"--database={database}"])
+        self.assertEqual(opened["entries"], self._facts(database))
+
+    @staticmethod
+    def _facts(database):
+        with contextlib.closing(sqlite3.connect(database)) as connection:
+            return connection.execute("SELECT count(*) FROM fact").fetchone()[0]
+
+    def test_revocations_beside_other_calls_are_counted_for_themselves(self):
+        server = self.bench.start_gatehouse()
+        result = self.bench.load(server, *self.flags("verify"), "--rate=5000",
+                                 "--revocations_beside=1000")
+        self.assertEqual(result["decisions"], {"CODE_OK": CALLS})
+        beside = result["beside"]
+        self.assertEqual(beside["decisions"], {"CODE_OK": beside["calls"]})
+        self.assertAlmostEqual(beside["seconds"], result["seconds"], delta=0.05)
+        self.bench.stop(server)
+
+    def test_revocations_beside_calls_without_a_beat_are_refused(self):
+        done = subprocess.run(
+            self.bench.load_command(self.servers[0], *self.flags("verify"),
+                                    "--revocations_beside=10"),
+            capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--rate", done.stderr)
 
     def test_a_refused_call_is_counted_by_its_status_and_fails_the_run(self):
         callback = self.servers[1]  # Has no Revoke.

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <cstring>
 #include <random>
 #include <string>
 #include <thread>
@@ -19,11 +18,13 @@ Tag TagOf(uint64_t number) {
   return MakeTag(TagKind::kSubject, "https://issuer.example", absl::StrCat(number));
 }
 
-// A tag with these two words, to put tags where a test wants them.
+// A tag with these two words, the highest byte first, to put tags where a test wants them.
 Tag TagOfWords(uint64_t first, uint64_t second) {
   Tag tag;
-  std::memcpy(tag.bytes.data(), &first, sizeof(first));
-  std::memcpy(tag.bytes.data() + sizeof(first), &second, sizeof(second));
+  for (size_t i = 0; i < 8; ++i) {
+    tag.bytes[i] = static_cast<uint8_t>(first >> (56 - 8 * i));
+    tag.bytes[8 + i] = static_cast<uint8_t>(second >> (56 - 8 * i));
+  }
   return tag;
 }
 
