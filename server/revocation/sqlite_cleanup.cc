@@ -38,9 +38,7 @@ SqliteCleanup::SqliteCleanup(const SqliteOptions& options, const Clock& clock,
       database_(database),
       tell_(std::move(tell)),
       gate_(clock),
-      due_(clock.SteadyNanos() + absl::ToInt64Nanoseconds(kEvery)),
-      // Those that were cleaned up before were never told of.
-      told_{.end_time = database.cleaned_until(), .revision = kAll} {}
+      due_(clock.SteadyNanos() + absl::ToInt64Nanoseconds(kEvery)) {}
 
 void SqliteCleanup::Step() {
   const absl::StatusOr<Phase> next = Go();
@@ -68,7 +66,7 @@ absl::StatusOr<SqliteCleanup::Phase> SqliteCleanup::Go() {
       return Phase::kTell;
     case Phase::kTell: {
       SqliteDatabase::Commit commit;
-      GH_ASSIGN_OR_RETURN(const bool more, database_.ReadCleaned(told_, kSlice, commit));
+      GH_ASSIGN_OR_RETURN(const bool more, database_.ReadCleaned(kSlice, commit));
       if (!commit.tags.empty()) tell_(commit.step());
       return more ? Phase::kTell : Phase::kDelete;
     }
@@ -84,12 +82,13 @@ absl::StatusOr<SqliteCleanup::Phase> SqliteCleanup::Go() {
 
 absl::Status SqliteCleanup::ProlongSome() {
   const absl::Time now = clock_.Now();
+  const absl::Duration keep = keep_();
   std::vector<SqliteDatabase::Operation> wanted;
   for (int i = 0; i < kSlice && !sessions_.empty(); ++i) {
     GH_ASSIGN_OR_RETURN(const std::optional<Fact> fact, database_.LastOfSession(sessions_.back()));
     sessions_.pop_back();
     if (!fact) continue;
-    if (std::optional<NewFact> next = Prolonged(*fact, keep_, now)) {
+    if (std::optional<NewFact> next = Prolonged(*fact, keep, now)) {
       wanted.emplace_back(*std::move(next));
     }
   }

@@ -37,22 +37,20 @@ class SqliteCleanup {
   absl::Status ProlongSome();
   absl::Status MoveOn();
 
-  const absl::Duration keep_;
+  const std::function<absl::Duration()> keep_;
   const absl::Duration audit_;
   const std::function<bool()> saw_good_token_;
   const std::function<std::vector<Tag>()> take_refused_sessions_;
   const Clock& clock_;
   SqliteDatabase& database_;
   const Tell tell_;
-  const CleanupGate gate_;
+  CleanupGate gate_;
 
   int64_t due_;
   Phase phase_ = Phase::kBegin;
   // Of this round.
   std::vector<Tag> sessions_;
   std::optional<absl::Time> until_;
-  // Up to here the listener was told of the facts that were cleaned up.
-  SqliteFacts::Place told_;
 };
 
 }  // namespace gatehouse::revocation

@@ -30,8 +30,9 @@ std::optional<std::pair<dev_t, ino_t>> InodeOf(const std::string& path) {
 
 }  // namespace
 
-SqliteDatabase::SqliteDatabase(std::unique_ptr<SqliteFile> file)
+SqliteDatabase::SqliteDatabase(std::unique_ptr<SqliteFile> file, StoreCounters* counters)
     : file_(std::move(file)),
+      counters_(counters),
       db_(file_->path(), SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX, kBusyTimeoutMs) {}
 
 SqliteDatabase::~SqliteDatabase() {
@@ -53,10 +54,11 @@ void SqliteDatabase::Close() {
 }
 
 absl::StatusOr<std::unique_ptr<SqliteDatabase>> SqliteDatabase::Open(const std::string& path,
-                                                                     RevocationListener& listener) {
+                                                                     RevocationListener& listener,
+                                                                     StoreCounters* counters) {
   GH_ASSIGN_OR_RETURN(std::unique_ptr<SqliteFile> file, SqliteFile::Claim(path));
   try {
-    std::unique_ptr<SqliteDatabase> database(new SqliteDatabase(std::move(file)));
+    std::unique_ptr<SqliteDatabase> database(new SqliteDatabase(std::move(file), counters));
     GH_RETURN_IF_ERROR(database->Prepare(listener));
     return database;
   } catch (const SQLite::Exception& error) {
@@ -89,10 +91,12 @@ absl::Status SqliteDatabase::Prepare(RevocationListener& listener) {
     facts_ = std::make_unique<SqliteFacts>(db_);
     store_id_ = facts_->StoreId();
     cleaned_until_ = facts_->CleanedUntil();
-    if (const absl::Status status = LoadFacts(db_, facts_->Revision(), cleaned_until_, listener);
-        !status.ok()) {
-      return Damaged(status.message());
-    }
+    // Those that were cleaned up before are not told of.
+    told_ = {.end_time = cleaned_until_, .revision = kAll};
+    const absl::StatusOr<int64_t> ended =
+        LoadFacts(db_, facts_->Revision(), cleaned_until_, listener);
+    if (!ended.ok()) return Damaged(ended.status().message());
+    CountEnded(*ended, 0);
 
     wal_path_ = sqlite3_filename_wal(sqlite3_db_filename(db_.getHandle(), "main"));
     const std::optional<Inode> inode = InodeOf(wal_path_);
@@ -160,8 +164,10 @@ absl::Status SqliteDatabase::WriteWith(const std::function<void()>& body) {
     // Again: a commit to a file that has lost its name succeeds, and is gone with it.
     if (!HasMoved()) return absl::OkStatus();
   } catch (const SQLite::Exception& error) {
+    Count(error.getErrorCode() == SQLITE_FULL ? WriteError::kDiskFull : WriteError::kIo);
     return absl::UnavailableError(absl::StrCat("nothing was written: ", Reason(error)));
   }
+  Count(WriteError::kMoved);
   return absl::UnavailableError(
       "a revocation would be lost: the database file or its -wal file was moved or deleted "
       "while in use; put it back and restart the server");
@@ -174,6 +180,16 @@ absl::Status SqliteDatabase::ReadWith(const std::function<void()>& body) {
   } catch (const SQLite::Exception& error) {
     return absl::UnavailableError(absl::StrCat("the revocations cannot be read: ", Reason(error)));
   }
+}
+
+void SqliteDatabase::Count(WriteError error) {
+  if (counters_ != nullptr) counters_->Count(error);
+}
+
+void SqliteDatabase::CountEnded(int64_t more, int64_t cleaned) {
+  if (counters_ == nullptr) return;
+  counters_->ended_kept.fetch_add(more, std::memory_order_relaxed);
+  counters_->cleaned.fetch_add(cleaned, std::memory_order_relaxed);
 }
 
 bool SqliteDatabase::HasMoved() {

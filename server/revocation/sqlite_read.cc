@@ -65,11 +65,10 @@ absl::StatusOr<bool> SqliteDatabase::ListOn(Listing& listing, absl::Time now) {
   return result.more || listing.before == 0;
 }
 
-absl::StatusOr<bool> SqliteDatabase::ReadCleaned(SqliteFacts::Place& place, int limit,
-                                                 Commit& commit) {
+absl::StatusOr<bool> SqliteDatabase::ReadCleaned(int limit, Commit& commit) {
   bool more = false;
   GH_RETURN_IF_ERROR(ReadWith([&] {
-    const SqliteFacts::Ended ended = facts_->EndedBehind(place, cleaned_until_, limit);
+    const SqliteFacts::Ended ended = facts_->EndedBehind(told_, cleaned_until_, limit);
     absl::flat_hash_set<Tag> seen;
     for (const Tag& tag : ended.tags) {
       if (!seen.insert(tag).second) continue;
@@ -78,7 +77,9 @@ absl::StatusOr<bool> SqliteDatabase::ReadCleaned(SqliteFacts::Place& place, int 
     commit.revision = facts_->Revision();
     commit.cleaned_until = TimeOfMicros(cleaned_until_);
     more = ended.tags.size() == static_cast<size_t>(limit);
-    place = ended.last;
+    told_ = ended.last;
+    const auto count = static_cast<int64_t>(ended.tags.size());
+    CountEnded(count, count);
   }));
   return more;
 }

@@ -20,8 +20,9 @@ using Outcome = SqliteDatabase::Outcome;
 // One transaction's worth of changes.
 class Writing {
  public:
-  Writing(SqliteFacts& facts, int64_t cleaned_until)
-      : facts_(facts), cleaned_until_(cleaned_until), revision_(facts.Revision()) {}
+  // `told`: facts up to there that ended are known to have.
+  Writing(SqliteFacts& facts, int64_t cleaned_until, const SqliteFacts::Place& told)
+      : facts_(facts), cleaned_until_(cleaned_until), told_(told), revision_(facts.Revision()) {}
 
   // `now` as it is stored.
   Outcome Append(NewFact wanted, std::string id, absl::Time now) {
@@ -71,12 +72,17 @@ class Writing {
     commit.changes = std::move(changes_);
     commit.revision = revision_;
     commit.cleaned_until = TimeOfMicros(cleaned_until_);
+    commit.ended = ended_;
   }
 
  private:
   void Insert(Fact& fact) {
     fact.revision = ++revision_;
     facts_.Insert(fact);
+    const int64_t end = MicrosOfEnd(fact.end_time);
+    const bool is_told =
+        end < told_.end_time || (end == told_.end_time && fact.revision <= told_.revision);
+    ended_ += is_told ? 1 : 0;
     Changed(fact, false);
   }
   void Reinstate(Fact& fact, Reinstatement reinstatement) {
@@ -92,7 +98,9 @@ class Writing {
 
   SqliteFacts& facts_;
   const int64_t cleaned_until_;
+  const SqliteFacts::Place told_;
   int64_t revision_;
+  int64_t ended_ = 0;
   std::vector<Change> changes_;
   absl::flat_hash_map<Tag, Marks> marks_;
 };
@@ -120,7 +128,7 @@ absl::StatusOr<Commit> SqliteDatabase::Write(std::vector<Operation> operations, 
   Commit commit;
   commit.outcomes.reserve(operations.size());
   GH_RETURN_IF_ERROR(WriteWith([&] {
-    Writing writing(*facts_, cleaned_until_);
+    Writing writing(*facts_, cleaned_until_, told_);
     for (size_t i = 0; i < operations.size(); ++i) {
       auto* const fact = std::get_if<NewFact>(&operations[i]);
       commit.outcomes.push_back(
@@ -130,6 +138,7 @@ absl::StatusOr<Commit> SqliteDatabase::Write(std::vector<Operation> operations, 
     }
     writing.Finish(commit);
   }));
+  CountEnded(commit.ended, 0);
   return commit;
 }
 
@@ -145,11 +154,12 @@ absl::StatusOr<std::pair<Commit, ImportResult>> SqliteDatabase::Import(std::vect
   std::pair<Commit, ImportResult> result;
   ImportResult& counts = result.second;
   GH_RETURN_IF_ERROR(WriteWith([&] {
-    Writing writing(*facts_, cleaned_until_);
+    Writing writing(*facts_, cleaned_until_, told_);
     for (Fact& fact : facts) ++(writing.Import(std::move(fact)) ? counts.added : counts.known);
     writing.Finish(result.first);
   }));
   counts.revision = result.first.revision;
+  CountEnded(result.first.ended, 0);
   return result;
 }
 
@@ -178,6 +188,7 @@ absl::StatusOr<int> SqliteDatabase::DeleteEnded(int64_t until, int limit) {
   if (!has_ended) return 0;
   int deleted = 0;
   GH_RETURN_IF_ERROR(WriteWith([&] { deleted = facts_->DeleteEnded(until, limit); }));
+  CountEnded(-deleted, 0);
   return deleted;
 }
 
