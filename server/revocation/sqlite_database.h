@@ -116,8 +116,10 @@ class SqliteDatabase {
   // That so many facts more are ended and kept, of which `cleaned` were in force until now.
   void CountEnded(int64_t more, int64_t cleaned);
   void Close();
-  bool HasMoved();
-  bool FileHasMoved();
+  // OK while the file and its -wal file are where they were. UNAVAILABLE, with what to do: they
+  // are not, and for ever; or nobody can say, until its folder can be looked into again.
+  absl::Status CheckPlace();
+  absl::Status MovedAway();
 
   // In this order: the connection must close before the file does.
   const std::unique_ptr<SqliteFile> file_;
@@ -130,6 +132,7 @@ class SqliteDatabase {
   // Up to here the listener was told of the facts that were cleaned up.
   SqliteFacts::Place told_{.end_time = kAll, .revision = kAll};
   std::string wal_path_;
+  Inode inode_;
   Inode wal_inode_;
   bool open_ = false;
   // Whether the file says that the -wal file is needed (sqlite_mark.h).
