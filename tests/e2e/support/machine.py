@@ -9,6 +9,7 @@ import errno
 import mmap
 import struct
 import subprocess
+import time
 from pathlib import Path
 
 from support.places import E2E
@@ -44,18 +45,22 @@ class Machine:
         return struct.unpack_from(form, self._memory, offset)[0]
 
     @property
-    def ahead(self) -> int:
-        """Of the test's own wall clock, in seconds."""
-        return self._get("q", 0)
+    def passed(self) -> int:
+        """How many seconds have passed here beyond those of the test."""
+        return self._get("q", 8)
+
+    def now(self) -> int:
+        """The time that a right clock shows here."""
+        return int(time.time()) + self.passed
 
     def set_wall(self, ahead: int):
-        """Somebody sets the wall clock to so many seconds ahead of the test's."""
-        self._put("q", 0, ahead)
+        """Somebody sets the wall clock, to so many seconds ahead of the right time."""
+        self._put("q", 0, self.passed + ahead)
 
     def pass_time(self, seconds: int):
         """Both clocks move on. Who waits for time sees it when it looks next."""
-        self._put("q", 8, self._get("q", 8) + seconds)
-        self.set_wall(self.ahead + seconds)
+        self._put("q", 8, self.passed + seconds)
+        self._put("q", 0, self._get("q", 0) + seconds)
 
     def fill_disk(self, folder: Path):
         self._put("1024s", 32, str(folder.resolve()).encode())
