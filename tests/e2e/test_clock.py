@@ -58,6 +58,9 @@ class Scene:
             self.client.page()
         return int(self.server.metrics()["gatehouse_revocations_cleaned_total"])
 
+    def ended_kept(self) -> int:
+        return int(self.server.metrics()["gatehouse_revocations_ended_kept"])
+
     def wait_for_clean_up(self, cleaned: int):
         wait_until(lambda: self.cleaned() >= cleaned, f"{cleaned} that were cleaned up")
         assert self.cleaned() == cleaned, "none but those that have ended"
@@ -126,9 +129,12 @@ def test_clock_a_year_ahead_and_then_back_drops_nothing(scene, shared):
     )
     scene.assert_in_force()
     assert_denied(scene.client.verify(scene.token(sid="meanwhile")), "TOKEN_REVOKED")
+    assert scene.ended_kept() == before + 2, "they stay listed"
     scene.server.restart().wait_until_ready()
     scene.assert_in_force()
+    assert scene.ended_kept() == before + 2
     scene.believe()
+    assert scene.ended_kept() == before + 3
     scene.assert_in_force()
 
 
