@@ -56,6 +56,8 @@ int Run(const std::string& path) {
   sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
+  // A file that may grow no further (ulimit -f) is an error of the write.
+  std::signal(SIGXFSZ, SIG_IGN);
 
   FileWatch watch({path});
   const auto config = LoadWatched(path, watch);

@@ -73,15 +73,16 @@ class RunningServer final : public Server {
     GH_ASSIGN_OR_RETURN(RulesBuilder::Built built, builder_.Build(config));
     fixed_ = {config.grpc, config.http, config.sqlite_path, config.audit, BackupsOf(config)};
     rulesets_.emplace(std::move(built.rules));
-    metrics_.emplace(*rulesets_, index_, numbers_, decisions_, clock_.Now());
+    metrics_.emplace(*rulesets_, index_, store_counters_, numbers_, decisions_, clock_.Now());
     readiness_.emplace(*rulesets_);
     GH_ASSIGN_OR_RETURN(
         store_, revocation::OpenSqliteStore(
                     {.path = config.sqlite_path,
-                     .keep = config.keep,
                      .audit = config.audit,
-                     .saw_good_token = [this] { return index_.saw_good_token(); },
-                     .take_refused_sessions = [this] { return index_.TakeRefusedSessions(); }},
+                     .keep = [this] { return rulesets_->Current()->revoker.keep(); },
+                     .saw_good_token = [this] { return index_.TakeSawGoodToken(); },
+                     .take_refused_sessions = [this] { return index_.TakeRefusedSessions(); },
+                     .counters = &store_counters_},
                     clock_, listener_));
     service_ = std::make_unique<frontend::AuthorizationService>(
         *rulesets_, *store_, feed_, *metrics_, clock_, BackupsOf(config));
@@ -219,6 +220,7 @@ class RunningServer final : public Server {
   std::set<std::string> known_warnings_ GH_GUARDED_BY(mu_);  // without their lines
   revocation::RevocationIndex index_;
   revocation::ChangeFeed feed_;
+  revocation::StoreCounters store_counters_;
   IndexFirst listener_{index_, feed_};
   frontend::KeyDepartures departures_;  // of the thread that looks
   frontend::CallerNumbers numbers_;

@@ -24,6 +24,8 @@ class Revoker {
   Revoker(const Authorizer& authorizer, absl::Duration keep, const Clock& clock)
       : authorizer_(authorizer), keep_(keep), clock_(clock) {}
 
+  absl::Duration keep() const { return keep_; }
+
   // A token that was examined. INVALID_ARGUMENT unless it is good, revoked, or right but
   // not good yet: that one would be good as soon as its time comes.
   absl::StatusOr<revocation::NewFact> Token(const Examination& examined, Note note) const;

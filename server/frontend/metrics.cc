@@ -112,6 +112,24 @@ void AddDecisionLog(const DecisionLogCounters& counters, std::vector<MetricFamil
   out.push_back(std::move(lost));
 }
 
+void AddStore(const revocation::StoreCounters& store, std::vector<MetricFamily>& out) {
+  out.push_back(Single("gatehouse_revocations_cleaned_total",
+                       "Revocations that have ended and left memory.", MetricType::Counter,
+                       static_cast<double>(store.cleaned)));
+  out.push_back(Single("gatehouse_revocations_ended_kept",
+                       "Revocations that have ended, left memory, and are still listed.",
+                       MetricType::Gauge, static_cast<double>(store.ended_kept)));
+  MetricFamily errors = Family("gatehouse_revocation_write_errors_total",
+                               "Transactions of the store that failed, or (busy) requests that "
+                               "it did not take, by reason.",
+                               MetricType::Counter);
+  for (size_t i = 0; i < store.write_errors.size(); ++i) {
+    AddValue(errors, static_cast<double>(store.write_errors[i]),
+             {{"reason", std::string(revocation::kWriteErrorNames[i])}});
+  }
+  out.push_back(std::move(errors));
+}
+
 void AddWatch(const WatchMetrics& watch, std::vector<MetricFamily>& out) {
   const auto counter = [&](const char* name, const char* help, uint64_t value) {
     out.push_back(Single(name, help, MetricType::Counter, static_cast<double>(value)));
@@ -326,6 +344,7 @@ std::vector<MetricFamily> Metrics::Collect() const {
         static_cast<double>(index_.size()));
   gauge("gatehouse_revocation_revision", "Of the list of revocations.",
         static_cast<double>(index_.revision()));
+  AddStore(store_, out);
   AddWatch(watch_, out);
   AddKeySets(authorizer, out);
   AddReloads(out);

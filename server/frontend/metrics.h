@@ -19,6 +19,7 @@
 #include "server/frontend/shadow.h"
 #include "server/policy/decision.h"
 #include "server/revocation/index.h"
+#include "server/revocation/store_counters.h"
 
 namespace gatehouse::frontend {
 
@@ -111,9 +112,11 @@ class Metrics final : public prometheus::Collectable {
  public:
   // All outlive this. `numbers` are those of all callers in `rulesets`.
   Metrics(const Rulesets& rulesets, const revocation::RevocationIndex& index,
-          const CallerNumbers& numbers, const DecisionLogCounters& decision_log, absl::Time now)
+          const revocation::StoreCounters& store, const CallerNumbers& numbers,
+          const DecisionLogCounters& decision_log, absl::Time now)
       : rulesets_(rulesets),
         index_(index),
+        store_(store),
         numbers_(numbers),
         decision_log_(decision_log),
         reloaded_(absl::ToUnixSeconds(now)) {}
@@ -145,6 +148,7 @@ class Metrics final : public prometheus::Collectable {
 
   const Rulesets& rulesets_;
   const revocation::RevocationIndex& index_;
+  const revocation::StoreCounters& store_;
   const CallerNumbers& numbers_;
   const DecisionLogCounters& decision_log_;
   std::atomic<uint64_t> revocations_ = 0;

@@ -45,14 +45,20 @@ class RevocationIndex final : public RevocationListener {
   int64_t size() const { return static_cast<int64_t>(table_.size()); }
   int64_t bytes() const { return static_cast<int64_t>(table_.bytes()); }
 
-  // What the store must know of the tokens that are asked about. A good token has been
-  // seen, so the clock is not far ahead: with such a clock none is good.
+  // What the store must know of the tokens that are asked about. A good token has been seen
+  // whose iat lay no more than kFresh before now, so the clock is not far ahead of its
+  // issuer's: by such a clock none is that.
+  static constexpr absl::Duration kFresh = absl::Minutes(5);
   void SawGoodToken() const {
     if (!saw_good_token_.load(std::memory_order_relaxed)) {
       saw_good_token_.store(true, std::memory_order_relaxed);
     }
   }
   bool saw_good_token() const { return saw_good_token_.load(std::memory_order_relaxed); }
+  // Whether one was seen since the last call.
+  bool TakeSawGoodToken() const {
+    return saw_good_token_.exchange(false, std::memory_order_relaxed);
+  }
   // A token with this session's tag was refused: the session may live on and mint more.
   void SawRefusedSession(const Tag& tag) const GH_EXCLUDES(mu_);
   // The sessions since the last call.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "server/base/log.h"
@@ -34,6 +35,20 @@ std::string Reason(const SQLite::Exception& error) {
   // Of one that was not SQLite's own the extended code is negative.
   const int code = std::max(error.getErrorCode(), error.getExtendedErrorCode());
   return absl::StrCat(error.what(), " (SQLite error ", code, ")");
+}
+
+std::string Reason(const SQLite::Exception& error, SQLite::Database& db) {
+  if (error.getErrorCode() != SQLITE_IOERR) return Reason(error);
+  // Of the -wal file, to which all is written first, or of the database.
+  sqlite3_file* file = nullptr;
+  int code = 0;
+  sqlite3_file_control(db.getHandle(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &file);
+  if (file != nullptr && file->pMethods != nullptr) {
+    file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &code);
+  }
+  if (code == 0) sqlite3_file_control(db.getHandle(), "main", SQLITE_FCNTL_LAST_ERRNO, &code);
+  if (code == 0) return Reason(error);
+  return absl::StrCat(Reason(error), ": ", std::generic_category().message(code));
 }
 
 int64_t MicrosOfEnd(absl::Time time) {

@@ -43,6 +43,8 @@ class SqliteTransaction {
 
 // The error in words, for a status.
 std::string Reason(const SQLite::Exception& error);
+// With what the system said, if one of the connection's files has failed.
+std::string Reason(const SQLite::Exception& error, SQLite::Database& db);
 
 // Times are stored as microseconds since 1970; the highest value is the infinite future,
 // the lowest the infinite past. An end is rounded up: a fact must not end sooner for being

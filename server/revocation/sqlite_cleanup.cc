@@ -38,11 +38,7 @@ SqliteCleanup::SqliteCleanup(const SqliteOptions& options, const Clock& clock,
       database_(database),
       tell_(std::move(tell)),
       gate_(clock),
-      due_(clock.SteadyNanos() + absl::ToInt64Nanoseconds(kEvery)),
-      // Those that were cleaned up before were never told of.
-      told_{.end_time = database.cleaned_until(), .revision = kAll},
-      told_suspensions_{.end_time = SqliteFacts::CleanedSuspensionsUntil(database.cleaned_until()),
-                        .revision = kAll} {}
+      due_(clock.SteadyNanos() + absl::ToInt64Nanoseconds(kEvery)) {}
 
 void SqliteCleanup::Step() {
   const absl::StatusOr<Phase> next = Go();
@@ -72,14 +68,10 @@ absl::StatusOr<SqliteCleanup::Phase> SqliteCleanup::Go() {
       GH_RETURN_IF_ERROR(MoveOn());
       return Phase::kTell;
     case Phase::kTell: {
-      GH_ASSIGN_OR_RETURN(const bool more, TellSome(told_, database_.cleaned_until()));
-      return more ? Phase::kTell : Phase::kTellSuspensions;
-    }
-    case Phase::kTellSuspensions: {
-      GH_ASSIGN_OR_RETURN(const bool more,
-                          TellSome(told_suspensions_, SqliteFacts::CleanedSuspensionsUntil(
-                                                          database_.cleaned_until())));
-      return more ? Phase::kTellSuspensions : Phase::kDelete;
+      SqliteDatabase::Commit commit;
+      GH_ASSIGN_OR_RETURN(const bool more, database_.ReadCleaned(kSlice, commit));
+      if (!commit.tags.empty()) tell_(commit.step());
+      return more ? Phase::kTell : Phase::kDelete;
     }
     case Phase::kDelete: {
       if (!until_) return Phase::kBegin;
@@ -93,12 +85,13 @@ absl::StatusOr<SqliteCleanup::Phase> SqliteCleanup::Go() {
 
 absl::Status SqliteCleanup::ProlongSome() {
   const absl::Time now = clock_.Now();
+  const absl::Duration keep = keep_();
   std::vector<SqliteDatabase::Operation> wanted;
   const size_t rest = sessions_.size() - std::min<size_t>(sessions_.size(), kSlice);
   for (size_t i = rest; i < sessions_.size(); ++i) {
     GH_ASSIGN_OR_RETURN(const std::optional<Fact> fact, database_.LastOfSession(sessions_[i]));
     if (!fact) continue;
-    if (std::optional<NewFact> next = Prolonged(*fact, keep_, now)) {
+    if (std::optional<NewFact> next = Prolonged(*fact, keep, now)) {
       wanted.emplace_back(*std::move(next));
     }
   }
@@ -110,13 +103,6 @@ absl::Status SqliteCleanup::ProlongSome() {
   // Not before: those of a slice that failed are tried again.
   sessions_.resize(rest);
   return absl::OkStatus();
-}
-
-absl::StatusOr<bool> SqliteCleanup::TellSome(SqliteFacts::Place& told, int64_t until) {
-  SqliteDatabase::Commit commit;
-  GH_ASSIGN_OR_RETURN(const bool more, database_.ReadCleaned(told, until, kSlice, commit));
-  if (!commit.tags.empty()) tell_(commit.step());
-  return more;
 }
 
 absl::Status SqliteCleanup::MoveOn() {

@@ -31,32 +31,26 @@ class SqliteCleanup {
   void Step();
 
  private:
-  enum class Phase { kBegin, kProlong, kMove, kTell, kTellSuspensions, kDelete };
+  enum class Phase { kBegin, kProlong, kMove, kTell, kDelete };
 
   absl::StatusOr<Phase> Go();
   absl::Status ProlongSome();
   absl::Status MoveOn();
-  // Tells what ended behind `told`, by `until`; whether there may be more.
-  absl::StatusOr<bool> TellSome(SqliteFacts::Place& told, int64_t until);
 
-  const absl::Duration keep_;
+  const std::function<absl::Duration()> keep_;
   const absl::Duration audit_;
   const std::function<bool()> saw_good_token_;
   const std::function<std::vector<Tag>()> take_refused_sessions_;
   const Clock& clock_;
   SqliteDatabase& database_;
   const Tell tell_;
-  const CleanupGate gate_;
+  CleanupGate gate_;
 
   int64_t due_;
   Phase phase_ = Phase::kBegin;
   // Of this round.
   std::vector<Tag> sessions_;
   std::optional<absl::Time> until_;
-  // Up to here the listener was told of the facts that were cleaned up.
-  SqliteFacts::Place told_;
-  // The same of suspensions, which count for longer.
-  SqliteFacts::Place told_suspensions_;
 };
 
 }  // namespace gatehouse::revocation

@@ -3,7 +3,9 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <optional>
+#include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "server/base/log.h"
@@ -22,16 +24,26 @@ void SetConfig(SQLite::Database& db, int option, bool on) {
   db.check(sqlite3_db_config(db.getHandle(), option, on ? 1 : 0, nullptr));
 }
 
-std::optional<std::pair<dev_t, ino_t>> InodeOf(const std::string& path) {
+using Inode = std::pair<dev_t, ino_t>;
+
+std::optional<Inode> InodeOf(const std::string& path) {
   struct stat info;
   if (stat(path.c_str(), &info) != 0) return std::nullopt;
-  return std::make_pair(info.st_dev, info.st_ino);
+  return Inode(info.st_dev, info.st_ino);
+}
+
+// 0: the file of this inode is there. ENOENT: it is not. Else why nobody can say.
+int LookFor(const Inode& inode, const std::string& path) {
+  struct stat info;
+  if (stat(path.c_str(), &info) != 0) return errno == ENOTDIR ? ENOENT : errno;
+  return Inode(info.st_dev, info.st_ino) == inode ? 0 : ENOENT;
 }
 
 }  // namespace
 
-SqliteDatabase::SqliteDatabase(std::unique_ptr<SqliteFile> file)
+SqliteDatabase::SqliteDatabase(std::unique_ptr<SqliteFile> file, StoreCounters* counters)
     : file_(std::move(file)),
+      counters_(counters),
       db_(file_->path(), SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX, kBusyTimeoutMs) {}
 
 SqliteDatabase::~SqliteDatabase() {
@@ -39,9 +51,9 @@ SqliteDatabase::~SqliteDatabase() {
 }
 
 void SqliteDatabase::Close() {
-  const bool moved = HasMoved();
+  const bool moved = !CheckPlace().ok();
   // The mark of one that lies elsewhere stays: its -wal file did not go with it.
-  if (FileHasMoved()) return;
+  if (LookFor(inode_, path()) != 0) return;
   try {
     MarkClosed(db_);
     // Now SQLite may remove the -wal file; if it is another one by now, it is not ours.
@@ -53,10 +65,11 @@ void SqliteDatabase::Close() {
 }
 
 absl::StatusOr<std::unique_ptr<SqliteDatabase>> SqliteDatabase::Open(const std::string& path,
-                                                                     RevocationListener& listener) {
+                                                                     RevocationListener& listener,
+                                                                     StoreCounters* counters) {
   GH_ASSIGN_OR_RETURN(std::unique_ptr<SqliteFile> file, SqliteFile::Claim(path));
   try {
-    std::unique_ptr<SqliteDatabase> database(new SqliteDatabase(std::move(file)));
+    std::unique_ptr<SqliteDatabase> database(new SqliteDatabase(std::move(file), counters));
     GH_RETURN_IF_ERROR(database->Prepare(listener));
     return database;
   } catch (const SQLite::Exception& error) {
@@ -91,15 +104,20 @@ absl::Status SqliteDatabase::Prepare(RevocationListener& listener) {
     facts_ = std::make_unique<SqliteFacts>(db_);
     store_id_ = facts_->StoreId();
     cleaned_until_ = facts_->CleanedUntil();
-    if (const absl::Status status = LoadFacts(db_, facts_->Revision(), cleaned_until_, listener);
-        !status.ok()) {
-      return Damaged(status.message());
-    }
+    // Those that were cleaned up before are not told of.
+    told_ = {.end_time = cleaned_until_, .revision = kAll};
+    told_suspensions_ = {.end_time = SqliteFacts::CleanedSuspensionsUntil(cleaned_until_),
+                         .revision = kAll};
+    const absl::StatusOr<int64_t> ended =
+        LoadFacts(db_, facts_->Revision(), cleaned_until_, listener);
+    if (!ended.ok()) return Damaged(ended.status().message());
+    CountEnded(*ended, 0);
 
     wal_path_ = sqlite3_filename_wal(sqlite3_db_filename(db_.getHandle(), "main"));
     const std::optional<Inode> inode = InodeOf(wal_path_);
     if (!inode) return Damaged(absl::StrCat(wal_path_, " is missing"));
     wal_inode_ = *inode;
+    inode_ = file_->inode();
     // From here to a clean close the -wal file stays: the mark asks for it.
     SetConfig(db_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
     open_ = true;
@@ -152,21 +170,24 @@ absl::Status SqliteDatabase::Migrate() {
 
 absl::Status SqliteDatabase::WriteWith(const std::function<void()>& body) {
   try {
-    if (!HasMoved()) {
-      if (!marked_) MarkOpen(db_);
-      marked_ = true;
-      SqliteTransaction transaction(db_);
-      body();
-      transaction.Commit();
+    if (const absl::Status status = CheckPlace(); !status.ok()) {
+      Count(moved_ ? WriteError::kMoved : WriteError::kIo);
+      return status;
     }
-    // Again: a commit to a file that has lost its name succeeds, and is gone with it.
-    if (!HasMoved()) return absl::OkStatus();
+    if (!marked_) MarkOpen(db_);
+    marked_ = true;
+    SqliteTransaction transaction(db_);
+    body();
+    transaction.Commit();
   } catch (const SQLite::Exception& error) {
-    return absl::UnavailableError(absl::StrCat("nothing was written: ", Reason(error)));
+    Count(error.getErrorCode() == SQLITE_FULL ? WriteError::kDiskFull : WriteError::kIo);
+    return absl::UnavailableError(absl::StrCat("nothing was written: ", Reason(error, db_)));
   }
-  return absl::UnavailableError(
-      "a revocation would be lost: the database file or its -wal file was moved or deleted "
-      "while in use; put it back and restart the server");
+  // Again: a commit to a file that has lost its name succeeds, and is gone with it.
+  if (CheckPlace().ok()) return absl::OkStatus();
+  // It is committed, and nobody is told: only a restart brings the two together.
+  Count(WriteError::kMoved);
+  return MovedAway();
 }
 
 absl::Status SqliteDatabase::ReadWith(const std::function<void()>& body) {
@@ -178,20 +199,35 @@ absl::Status SqliteDatabase::ReadWith(const std::function<void()>& body) {
   }
 }
 
-bool SqliteDatabase::HasMoved() {
-  if (moved_) return true;
-  moved_ = FileHasMoved() || InodeOf(wal_path_) != wal_inode_;
-  // SQLite would apply a -wal file left here to whatever database is put in this
-  // one's place. So its content goes to where it belongs, and it is emptied.
-  if (moved_) db_.tryExec("PRAGMA wal_checkpoint(TRUNCATE)");
-  return moved_;
+void SqliteDatabase::Count(WriteError error) {
+  if (counters_ != nullptr) counters_->Count(error);
 }
 
-bool SqliteDatabase::FileHasMoved() {
-  int moved = 0;
-  return sqlite3_file_control(db_.getHandle(), "main", SQLITE_FCNTL_HAS_MOVED, &moved) !=
-             SQLITE_OK ||
-         moved != 0;
+void SqliteDatabase::CountEnded(int64_t more, int64_t cleaned) {
+  if (counters_ == nullptr) return;
+  counters_->ended_kept.fetch_add(more, std::memory_order_relaxed);
+  counters_->cleaned.fetch_add(cleaned, std::memory_order_relaxed);
+}
+
+absl::Status SqliteDatabase::CheckPlace() {
+  if (moved_) return MovedAway();
+  int error = LookFor(inode_, path());
+  if (error == 0) error = LookFor(wal_inode_, wal_path_);
+  if (error == 0) return absl::OkStatus();
+  if (error == ENOENT) return MovedAway();
+  return absl::UnavailableError(
+      absl::StrCat("nothing was written: whether the database still lies at ", path(),
+                   " cannot be seen: ", std::generic_category().message(error)));
+}
+
+absl::Status SqliteDatabase::MovedAway() {
+  // SQLite would apply a -wal file left here to whatever database is put in this
+  // one's place. So its content goes to where it belongs, and it is emptied.
+  if (!moved_) db_.tryExec("PRAGMA wal_checkpoint(TRUNCATE)");
+  moved_ = true;
+  return absl::UnavailableError(
+      "a revocation would be lost: the database file or its -wal file was moved or deleted "
+      "while in use; put it back and restart the server");
 }
 
 }  // namespace gatehouse::revocation

@@ -20,6 +20,7 @@
 #include "server/revocation/sqlite_facts.h"
 #include "server/revocation/sqlite_file.h"
 #include "server/revocation/store.h"
+#include "server/revocation/store_counters.h"
 
 namespace gatehouse::revocation {
 
@@ -45,6 +46,7 @@ class SqliteDatabase {
     std::vector<Change> changes;
     int64_t revision = 0;
     absl::Time cleaned_until = absl::InfinitePast();
+    int64_t ended = 0;  // of those that were added, the ones not in force
 
     StoreStep step() const {
       return {
@@ -59,9 +61,10 @@ class SqliteDatabase {
     size_t text = 0;
   };
 
-  // As OpenSqliteStore, whose errors these are.
+  // As OpenSqliteStore, whose errors these are. `counters`, or null, outlive it.
   static absl::StatusOr<std::unique_ptr<SqliteDatabase>> Open(const std::string& path,
-                                                              RevocationListener& listener);
+                                                              RevocationListener& listener,
+                                                              StoreCounters* counters);
 
   ~SqliteDatabase();
   SqliteDatabase(const SqliteDatabase&) = delete;
@@ -86,10 +89,9 @@ class SqliteDatabase {
 
   // Moves cleaned_until up, if a fact has ended by `until`; whether it has.
   absl::StatusOr<bool> CleanUntil(int64_t until);
-  // What is in force now on the tags of up to `limit` facts that ended behind `place` and by
-  // `until`; `place` moves on. Whether there may be more of them.
-  absl::StatusOr<bool> ReadCleaned(SqliteFacts::Place& place, int64_t until, int limit,
-                                   Commit& commit);
+  // What is in force now on the tags of the next up to `limit` facts that ended since it was
+  // opened and were cleaned up. Whether there may be more of them.
+  absl::StatusOr<bool> ReadCleaned(int limit, Commit& commit);
   // Forgets up to `limit` facts that ended by `until`. How many.
   absl::StatusOr<int> DeleteEnded(int64_t until, int limit);
   absl::StatusOr<std::optional<Fact>> LastOfSession(const Tag& tag);
@@ -100,7 +102,7 @@ class SqliteDatabase {
  private:
   using Inode = std::pair<dev_t, ino_t>;
 
-  explicit SqliteDatabase(std::unique_ptr<SqliteFile> file);
+  SqliteDatabase(std::unique_ptr<SqliteFile> file, StoreCounters* counters);
 
   absl::Status Prepare(RevocationListener& listener);
   absl::Status Migrate();
@@ -110,18 +112,30 @@ class SqliteDatabase {
   // is after it.
   absl::Status WriteWith(const std::function<void()>& body);
   absl::Status ReadWith(const std::function<void()>& body);
+  void Count(WriteError error);
+  // Of ReadCleaned: of those behind `told`, which ended by `until`.
+  bool ReadCleaned(SqliteFacts::Place& told, int64_t until, int limit, Commit& commit);
+  // That so many facts more are ended and kept, of which `cleaned` were in force until now.
+  void CountEnded(int64_t more, int64_t cleaned);
   void Close();
-  bool HasMoved();
-  bool FileHasMoved();
+  // OK while the file and its -wal file are where they were. UNAVAILABLE, with what to do: they
+  // are not, and for ever; or nobody can say, until its folder can be looked into again.
+  absl::Status CheckPlace();
+  absl::Status MovedAway();
 
   // In this order: the connection must close before the file does.
   const std::unique_ptr<SqliteFile> file_;
+  StoreCounters* const counters_;  // or null
   SQLite::Database db_;
   std::unique_ptr<SqliteFacts> facts_;
 
   std::string store_id_;
   int64_t cleaned_until_ = 0;
+  // Up to here the listener was told of the facts that were cleaned up.
+  SqliteFacts::Place told_{.end_time = kAll, .revision = kAll};
+  SqliteFacts::Place told_suspensions_{.end_time = kAll, .revision = kAll};
   std::string wal_path_;
+  Inode inode_;
   Inode wal_inode_;
   bool open_ = false;
   // Whether the file says that the -wal file is needed (sqlite_mark.h).

@@ -20,7 +20,7 @@ namespace {
 #define GH_NOT_TAKEN_BACK \
   " NOT EXISTS (SELECT 1 FROM reinstatement WHERE reinstatement.fact = fact.revision)"
 #define GH_OF_TAG " FROM fact INDEXED BY fact_by_tag WHERE tag = ?1 AND "
-#define GH_BY_END "SELECT tag, end_time, revision FROM fact INDEXED BY fact_by_end WHERE "
+#define GH_BY_END "SELECT tag, end_time, revision, suspends FROM fact INDEXED BY fact_by_end WHERE "
 #define GH_ENDED                                                                         \
   "(SELECT revision FROM fact WHERE end_time <= ?1 AND (suspends = 0 OR end_time <= ?3)" \
   " ORDER BY end_time, revision LIMIT ?2)"
@@ -257,9 +257,10 @@ SqliteFacts::Ended SqliteFacts::EndedBehind(const Place& after, int64_t until, i
   ended->bind(2, after.revision);
   ended->bind(3, until);
   ended->bind(4, limit);
-  Ended result{.tags = {}, .last = after};
+  Ended result{.last = after};
   while (ended->executeStep()) {
     result.tags.push_back(ReadTag(ended->getColumn(0)));
+    result.suspensions += ended->getColumn(3).getInt() != 0 ? 1 : 0;
     result.last = {.end_time = ended->getColumn(1).getInt64(),
                    .revision = ended->getColumn(2).getInt64()};
   }

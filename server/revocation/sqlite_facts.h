@@ -61,7 +61,8 @@ class SqliteFacts {
     friend bool operator==(const Place&, const Place&) = default;
   };
   struct Ended {
-    std::vector<Tag> tags;
+    std::vector<Tag> tags = {};
+    int64_t suspensions = 0;  // of them
     Place last;
   };
   // Up to `limit` facts behind `after` that ended by `until`.

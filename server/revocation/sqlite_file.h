@@ -30,6 +30,7 @@ class SqliteFile {
 
   // Absolute and without links.
   const std::string& path() const { return path_; }
+  std::pair<dev_t, ino_t> inode() const { return {device_, inode_}; }
 
   // FAILED_PRECONDITION, naming the process that has the file locked if one has.
   absl::Status CheckUnlocked() const;

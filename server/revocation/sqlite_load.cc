@@ -60,8 +60,8 @@ class Steps {
 
 }  // namespace
 
-absl::Status LoadFacts(SQLite::Database& db, int64_t revision, int64_t cleaned_until,
-                       RevocationListener& listener) {
+absl::StatusOr<int64_t> LoadFacts(SQLite::Database& db, int64_t revision, int64_t cleaned_until,
+                                  RevocationListener& listener) {
   const int64_t facts = Number(db, "SELECT count(*) FROM fact NOT INDEXED");
   const absl::flat_hash_set<int64_t> taken_back = TakenBack(db);
   listener.OnLoading(static_cast<size_t>(facts));
@@ -75,12 +75,16 @@ absl::Status LoadFacts(SQLite::Database& db, int64_t revision, int64_t cleaned_u
   const std::unique_ptr<sqlite3_stmt, Finalize> all(raw);
   const int64_t suspensions_until = SqliteFacts::CleanedSuspensionsUntil(cleaned_until);
   int64_t seen = 0;
+  int64_t ended = 0;
   int code = SQLITE_ROW;
   while ((code = sqlite3_step(raw)) == SQLITE_ROW) {
     ++seen;
     const int64_t end_time = sqlite3_column_int64(raw, 3);
     const bool suspends = sqlite3_column_int(raw, 1) != 0;
-    if (end_time <= (suspends ? suspensions_until : cleaned_until)) continue;
+    if (end_time <= (suspends ? suspensions_until : cleaned_until)) {
+      ++ended;
+      continue;
+    }
     if (!taken_back.empty() && taken_back.contains(sqlite3_column_int64(raw, 4))) continue;
     Tag tag;
     const void* const bytes = sqlite3_column_blob(raw, 0);
@@ -99,7 +103,7 @@ absl::Status LoadFacts(SQLite::Database& db, int64_t revision, int64_t cleaned_u
         absl::StrCat("it holds ", facts, " facts, but its index by tag ", seen));
   }
   steps.Tell(revision);
-  return absl::OkStatus();
+  return ended;
 }
 
 }  // namespace gatehouse::revocation

@@ -65,22 +65,32 @@ absl::StatusOr<bool> SqliteDatabase::ListOn(Listing& listing, absl::Time now) {
   return result.more || listing.before == 0;
 }
 
-absl::StatusOr<bool> SqliteDatabase::ReadCleaned(SqliteFacts::Place& place, int64_t until,
-                                                 int limit, Commit& commit) {
+absl::StatusOr<bool> SqliteDatabase::ReadCleaned(int limit, Commit& commit) {
   bool more = false;
   GH_RETURN_IF_ERROR(ReadWith([&] {
-    const SqliteFacts::Ended ended = facts_->EndedBehind(place, until, limit);
-    absl::flat_hash_set<Tag> seen;
-    for (const Tag& tag : ended.tags) {
-      if (!seen.insert(tag).second) continue;
-      commit.tags.emplace_back(tag, facts_->MarksOn(tag, cleaned_until_));
-    }
+    more = ReadCleaned(told_, cleaned_until_, limit, commit) ||
+           ReadCleaned(told_suspensions_, SqliteFacts::CleanedSuspensionsUntil(cleaned_until_),
+                       limit, commit);
     commit.revision = facts_->Revision();
     commit.cleaned_until = TimeOfMicros(cleaned_until_);
-    more = ended.tags.size() == static_cast<size_t>(limit);
-    place = ended.last;
   }));
   return more;
+}
+
+bool SqliteDatabase::ReadCleaned(SqliteFacts::Place& told, int64_t until, int limit,
+                                 Commit& commit) {
+  const SqliteFacts::Ended ended = facts_->EndedBehind(told, until, limit);
+  absl::flat_hash_set<Tag> seen;
+  for (const Tag& tag : ended.tags) {
+    if (!seen.insert(tag).second) continue;
+    commit.tags.emplace_back(tag, facts_->MarksOn(tag, cleaned_until_));
+  }
+  told = ended.last;
+  const auto all = static_cast<int64_t>(ended.tags.size());
+  // Suspensions count for longer than others.
+  const int64_t count = &told == &told_ ? all - ended.suspensions : ended.suspensions;
+  CountEnded(count, count);
+  return all == limit;
 }
 
 absl::StatusOr<std::optional<Fact>> SqliteDatabase::LastOfSession(const Tag& tag) {

@@ -31,6 +31,7 @@ class SqliteStore final : public RevocationStore {
   SqliteStore(const SqliteOptions& options, const Clock& clock, RevocationListener& listener,
               std::unique_ptr<SqliteDatabase> database)
       : max_queued_(options.max_queued),
+        counters_(options.counters),
         clock_(clock),
         listener_(listener),
         database_(std::move(database)),
@@ -91,6 +92,7 @@ class SqliteStore final : public RevocationStore {
   void LogOutcome(const absl::Status& status);
 
   const size_t max_queued_;
+  StoreCounters* const counters_;  // or null
   const Clock& clock_;
   RevocationListener& listener_;
   // Used by the thread alone.
@@ -118,6 +120,7 @@ class SqliteStore final : public RevocationStore {
 absl::Status SqliteStore::Admit(size_t queued) {
   if (stopping_) return absl::UnavailableError("the revocation store is stopping");
   if (queued >= max_queued_) {
+    if (counters_ != nullptr) counters_->Count(WriteError::kBusy);
     return absl::UnavailableError(
         absl::StrCat("the revocation store is busy: ", queued, " requests wait already"));
   }
@@ -316,7 +319,7 @@ absl::StatusOr<std::unique_ptr<RevocationStore>> OpenSqliteStore(const SqliteOpt
                                                                  const Clock& clock,
                                                                  RevocationListener& listener) {
   GH_ASSIGN_OR_RETURN(std::unique_ptr<SqliteDatabase> database,
-                      SqliteDatabase::Open(options.path, listener));
+                      SqliteDatabase::Open(options.path, listener, options.counters));
   return std::make_unique<SqliteStore>(options, clock, listener, std::move(database));
 }
 

@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "server/base/clock.h"
 #include "server/revocation/store.h"
+#include "server/revocation/store_counters.h"
 #include "server/revocation/tag.h"
 
 namespace gatehouse::revocation {
@@ -18,16 +19,18 @@ struct SqliteOptions {
   std::string path;
   // Appends that may wait for the writer; beyond it UNAVAILABLE at once.
   size_t max_queued = size_t{16} * 1024;
-  // A session's fact is prolonged by so much while the session is still refused.
-  absl::Duration keep = absl::Hours(24 * 30);
   // So much after its end a fact is forgotten.
   absl::Duration audit = absl::Hours(24 * 90);
-  // What clean-up must know of the tokens that are asked about; called on the store's
-  // thread. Whether a good one has been seen since the start: while not, or without this,
-  // nothing is cleaned up, and no fact forgotten.
+  // What follows is called on the store's thread.
+  // A session's fact is prolonged by so much while the session is still refused.
+  std::function<absl::Duration()> keep = [] { return absl::Hours(24 * 30); };
+  // Whether a good token that was fresh has been seen since the last call (CleanupGate): until
+  // one was, or without this, nothing is cleaned up, and no fact forgotten.
   std::function<bool()> saw_good_token = {};
   // The sessions of which a token was refused since the last call.
   std::function<std::vector<Tag>()> take_refused_sessions = {};
+  // Where the store counts, if anywhere.
+  StoreCounters* counters = nullptr;
 };
 
 // Makes a new, empty database with a new store id: mode 0600, synced with its
@@ -39,7 +42,7 @@ absl::Status CreateSqliteDatabase(const std::string& path);
 // Opens a database: WAL, synchronous=FULL, locking_mode=EXCLUSIVE from before the
 // first read, application_id and user_version checked, quick_check, brought up to the
 // schema of this program, and what is in force told to `listener` before this returns.
-// `clock`, `listener` and what the options call outlive the store.
+// `clock`, `listener` and what the options call and name outlive the store.
 //   NOT_FOUND            no such file; the message gives the command that makes one
 //   FAILED_PRECONDITION  no database, another program's, a newer schema, damaged, in use,
 //                        or without the -wal file that may hold revocations; the message

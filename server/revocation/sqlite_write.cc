@@ -22,8 +22,10 @@ using Outcome = SqliteDatabase::Outcome;
 // One transaction's worth of changes.
 class Writing {
  public:
-  Writing(SqliteFacts& facts, int64_t cleaned_until)
-      : facts_(facts), cleaned_until_(cleaned_until), revision_(facts.Revision()) {}
+  // Facts up to `told` that ended are known to have; of suspensions those up to the second.
+  Writing(SqliteFacts& facts, int64_t cleaned_until,
+          const std::pair<SqliteFacts::Place, SqliteFacts::Place>& told)
+      : facts_(facts), cleaned_until_(cleaned_until), told_(told), revision_(facts.Revision()) {}
 
   // `now` as it is stored.
   Outcome Append(NewFact wanted, std::string id, absl::Time now) {
@@ -83,6 +85,7 @@ class Writing {
     commit.changes = std::move(changes_);
     commit.revision = revision_;
     commit.cleaned_until = TimeOfMicros(cleaned_until_);
+    commit.ended = ended_;
   }
 
  private:
@@ -95,6 +98,11 @@ class Writing {
   void Insert(Fact& fact) {
     fact.revision = ++revision_;
     facts_.Insert(fact);
+    const int64_t end = MicrosOfEnd(fact.end_time);
+    const SqliteFacts::Place& told = fact.suspends ? told_.second : told_.first;
+    const bool is_told =
+        end < told.end_time || (end == told.end_time && fact.revision <= told.revision);
+    ended_ += is_told ? 1 : 0;
     Changed(fact, false);
   }
   void Reinstate(Fact& fact, Reinstatement reinstatement) {
@@ -110,7 +118,9 @@ class Writing {
 
   SqliteFacts& facts_;
   const int64_t cleaned_until_;
+  const std::pair<SqliteFacts::Place, SqliteFacts::Place> told_;
   int64_t revision_;
+  int64_t ended_ = 0;
   std::vector<Change> changes_;
   absl::flat_hash_map<Tag, Marks> marks_;
 };
@@ -138,7 +148,7 @@ absl::StatusOr<Commit> SqliteDatabase::Write(std::vector<Operation> operations, 
   Commit commit;
   commit.outcomes.reserve(operations.size());
   GH_RETURN_IF_ERROR(WriteWith([&] {
-    Writing writing(*facts_, cleaned_until_);
+    Writing writing(*facts_, cleaned_until_, {told_, told_suspensions_});
     for (size_t i = 0; i < operations.size(); ++i) {
       auto* const fact = std::get_if<NewFact>(&operations[i]);
       commit.outcomes.push_back(
@@ -148,6 +158,7 @@ absl::StatusOr<Commit> SqliteDatabase::Write(std::vector<Operation> operations, 
     }
     writing.Finish(commit);
   }));
+  CountEnded(commit.ended, 0);
   return commit;
 }
 
@@ -173,11 +184,12 @@ absl::StatusOr<std::pair<Commit, ImportResult>> SqliteDatabase::Import(std::vect
   std::pair<Commit, ImportResult> result;
   ImportResult& counts = result.second;
   GH_RETURN_IF_ERROR(WriteWith([&] {
-    Writing writing(*facts_, cleaned_until_);
+    Writing writing(*facts_, cleaned_until_, {told_, told_suspensions_});
     for (Fact& fact : facts) ++(writing.Import(std::move(fact)) ? counts.added : counts.known);
     writing.Finish(result.first);
   }));
   counts.revision = result.first.revision;
+  CountEnded(result.first.ended, 0);
   return result;
 }
 
@@ -207,6 +219,7 @@ absl::StatusOr<int> SqliteDatabase::DeleteEnded(int64_t until, int limit) {
   if (!has_ended) return 0;
   int deleted = 0;
   GH_RETURN_IF_ERROR(WriteWith([&] { deleted = facts_->DeleteEnded(until, suspensions, limit); }));
+  CountEnded(-deleted, 0);
   return deleted;
 }
 

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from support import leaks, stubs
+from support import leaks, machine, stubs
 
 stubs.generate()
 
@@ -40,6 +40,18 @@ def make_server(tmp_path):
     for server in made:
         if server.running():
             server.stop()
+
+
+@pytest.fixture(scope="session")
+def machine_library(tmp_path_factory):
+    return machine.build(tmp_path_factory.mktemp("machine"))
+
+
+@pytest.fixture
+def make_machine(machine_library, tmp_path):
+    """make_machine() -> a Machine to start servers on, with its `env`."""
+    numbers = itertools.count(1)
+    return lambda: machine.Machine(machine_library, tmp_path / f"machine-{next(numbers)}")
 
 
 @pytest.fixture

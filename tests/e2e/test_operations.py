@@ -117,15 +117,8 @@ def test_paths_are_relative_to_the_configuration(make_server, hmac_issuer):
     assert server.database.stat().st_mode & 0o077 == 0, "others may not read the database"
 
 
-def metrics_of(server) -> dict[str, float]:
-    status, text = server.get("/metrics")
-    assert status == 200
-    rows = (line.rsplit(" ", 1) for line in text.splitlines() if line and line[0] != "#")
-    return {name: float(value) for name, value in rows}
-
-
 def test_metrics_move(server, hmac_issuer):
-    before = metrics_of(server)
+    before = server.metrics()
     token, revoked = hmac_issuer.token(), hmac_issuer.token(jti="1")
     for _ in range(3):
         server.client.verify(token)
@@ -138,7 +131,7 @@ def test_metrics_move(server, hmac_issuer):
     server.client.revoke_token(revoked)
     server.client.verify(revoked)
     status_of(lambda: server.client.authorize(token, "", "ada"))
-    after = metrics_of(server)
+    after = server.metrics()
     moved = {name: after[name] - before.get(name, 0) for name in after}
 
     def decisions(method: str, code: str) -> float:

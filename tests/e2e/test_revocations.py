@@ -9,6 +9,7 @@ import time
 import grpc
 import pytest
 from gatehouse.v1 import revocation_pb2 as pb
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from support.callers import Caller
 from support.client import assert_allowed, assert_denied, messages, stamp, status_of
@@ -258,6 +259,94 @@ def test_bad_revocation_is_refused_by_field_and_writes_nothing(client, ours):
         assert said.startswith(begin), f"{said} does not begin with {begin}"
     assert client.page(with_past=True).revision == before
     assert not client.revocations(with_past=True)
+
+
+def bad_tokens(ours, theirs) -> dict[str, str]:
+    now = int(time.time())
+    stranger = Issuer("EdDSA", issuer="https://stranger.test", kid="k1")
+    head, body, signature = ours.token().split(".")
+    return {
+        "empty": "",
+        "no token": "a.b.c",
+        "two parts": f"{head}.{body}",
+        "five parts": f"{head}.{body}.{signature}.{head}.{body}",
+        "not signed": f"{head}.{body}.",
+        "cut short": f"{head}.{body}.{signature[:-4]}",
+        "too long": ours.token(more="x" * 50_000),
+        "expired": ours.token(iat=now - 1200, exp=now - 600),
+        "expired this moment": ours.token(iat=now - 600, exp=now - 11),
+        "an issuer that nobody trusts": stranger.token(),
+        "another issuer's key": Issuer("EdDSA", kid="k1").token(),
+        "a key that nobody knows": Issuer("EdDSA", kid="k9").token(),
+        "their key in our name": theirs.token(iss=URL, aud=URL),
+        "for somebody else": ours.token(aud="https://elsewhere.test"),
+        "no subject": ours.token(sub=""),
+        "lives too long": ours.token(iat=now, exp=now + 25 * 3600),
+    }
+
+
+def test_bad_token_revokes_nothing_and_says_so(server, client, ours, theirs):
+    before, metrics = client.page(with_past=True), server.metrics()
+    for what, token in bad_tokens(ours, theirs).items():
+        request = messages.RevokeRequest(token=token)
+        said = refused(lambda request=request: client.revoke(request))
+        assert said.startswith("token: "), f"{what}: {said}"
+    assert client.page(with_past=True) == before
+    assert server.metrics()["gatehouse_revocations_total"] == metrics["gatehouse_revocations_total"]
+
+
+@pytest.mark.parametrize("kind", [*NAMED, "key"])
+def test_bad_target_is_refused_by_its_field_and_writes_nothing(client, ours, kind):
+    make = key_target if kind == "key" else lambda *given, **more: target(kind, *given, **more)
+    value = {"token_id": "token_id", "session": "session_id", "client": "client_id",
+             "key": "key_id"}.get(kind, kind)  # fmt: skip
+    year = 365 * 24 * 3600
+    bad = [
+        (f"{kind}.issuer: is not set", make("", "v")),
+        (f"{kind}.issuer: is not the name", make("https://stranger.test", "v")),
+        (f"{kind}.issuer: is not the name", make(URL + "/", "v")),
+        (f"{kind}.{value}: is not set", make(URL, "")),
+        (f"{kind}.{value}: longer", make(URL, "v" * 1025)),
+        (f"{kind}.{value}: holds", make(URL, "v\n")),
+        ("expire_time: ", make(URL, "v", expire_time=stamp(time.time() + 11 * year))),
+        ("expire_time: ", make(URL, "v", expire_time=stamp(time.time() - 1))),
+        ("expire_time: ", make(URL, "v", expire_time={"seconds": 253_402_300_800})),
+        ("expire_time: ", make(URL, "v", expire_time={"seconds": 1, "nanos": -1})),
+        ("reason: ", make(URL, "v", reason="a\x00")),
+    ]
+    if kind in ("subject", "tenant", "client"):
+        for until in ({"seconds": int(time.time()) + 120}, {"seconds": 1 << 62}, {"nanos": -1}):
+            request = make(URL, "v")
+            getattr(request, kind).issued_until.CopyFrom(Timestamp(**until))
+            bad.append((f"{kind}.issued_until: ", request))
+    before = client.page(with_past=True)
+    for begin, request in bad:
+        said = refused(lambda request=request: client.revoke(request))
+        assert said.startswith(begin), f"{said} does not begin with {begin}"
+    assert client.page(with_past=True) == before
+    if kind != "key":
+        assert not is_revoked(client, ours.token(**{NAMED[kind][0]: "v"}))
+
+
+def test_page_token_that_was_never_issued(make_server, sections, client):
+    for number in range(4):
+        client.revoke_session(URL, f"s{number}")
+    token = client.page(page_size=2).next_page_token
+    issuers, more = sections()
+    other = make_server(issuers, **more).wait_until_ready().client
+    for number in range(4):
+        other.revoke_session(URL, f"s{number}")
+    before = client.page()
+    _, _, hash_of_it = token.partition("-")
+    for bad in (
+        other.page(page_size=2).next_page_token,
+        f"-1-{hash_of_it}", f"0-{hash_of_it}", f"99-{hash_of_it}", f"{1 << 63}-{hash_of_it}",
+        f"{1 << 64}-{hash_of_it}", "-", "1-", token.upper() + "x", " " + token, token + "\0",
+        "x" * 100_000,
+    ):  # fmt: skip
+        said = refused(lambda bad=bad: client.page(page_token=bad))
+        assert said.startswith("page_token: "), said
+    assert client.page() == before
 
 
 def test_filters_show_what_fits(client, ours):

@@ -77,6 +77,20 @@ TEST_F(EndOfRevocations, AGoodTokenIsTold) {
   EXPECT_FALSE(index_.saw_good_token());
   CodeOf(Token());
   EXPECT_TRUE(index_.saw_good_token());
+  EXPECT_TRUE(index_.TakeSawGoodToken());
+  EXPECT_FALSE(index_.TakeSawGoodToken());
+}
+
+// By a clock that is ahead of the issuer's none is fresh, however long it may still live.
+TEST_F(EndOfRevocations, AGoodTokenThatIsNotFreshIsNotTold) {
+  const std::string token = Token(kNow, kNow + 3600);
+  At(kNow + 301);
+  EXPECT_EQ(CodeOf(token), Code::kOk);
+  EXPECT_EQ(CodeOf(token), Code::kOk);  // remembered
+  EXPECT_FALSE(index_.saw_good_token());
+  At(kNow + 300);
+  EXPECT_EQ(CodeOf(token), Code::kOk);
+  EXPECT_TRUE(index_.saw_good_token());
 }
 
 TEST_F(EndOfRevocations, ASessionThatIsRefusedIsToldAndOneRefusedForAnotherReasonIsNot) {

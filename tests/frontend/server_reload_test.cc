@@ -126,6 +126,35 @@ TEST_F(ServerReloadTest, WhatNeedsARestartIsNamedAndNothingElseIsTaken) {
   EXPECT_TRUE(server_->Reload(next).ok());
 }
 
+TEST_F(ServerReloadTest, ASessionIsProlongedByTheKeepThatIsInForce) {
+  config_.keep = absl::Hours(100);
+  Start();
+  v1::RevokeRequest request;
+  request.mutable_session()->set_issuer(kIssuer);
+  request.mutable_session()->set_session_id("s1");
+  const v1::Revocation first = Revoke(request).revocation();
+  config_.keep = absl::Hours(500);
+  ASSERT_TRUE(server_->Reload(config_).ok());
+
+  clock_.SetWall(absl::FromUnixSeconds(first.end_time().seconds() - 60));
+  const std::string token = maker_.Sign(absl::StrCat(
+      R"({"iss":")", kIssuer, R"(","aud":"api","sub":"ada","sid":"s1","iat":)",
+      first.end_time().seconds() - 100, R"(,"exp":)", first.end_time().seconds() + 100, "}"));
+  EXPECT_EQ(CodeOf(token), v1::CODE_TOKEN_REVOKED);
+  clock_.Advance(absl::Minutes(1));
+
+  v1::ListRevocationsResponse list;
+  const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (list.revocations_size() < 2 && std::chrono::steady_clock::now() < patience) {
+    list.Clear();
+    ASSERT_TRUE(
+        Call(&v1::AuthorizationService::Stub::ListRevocations, v1::ListRevocationsRequest(), list)
+            .ok());
+  }
+  ASSERT_EQ(list.revocations_size(), 2);
+  EXPECT_EQ(list.revocations(0).end_time().seconds(), first.end_time().seconds() + 500 * 3600);
+}
+
 TEST_F(ServerReloadTest, ASecretThatChangedOnDiskIsReadAnewAndOneThatDidNotKeepsItsTokens) {
   const TokenMaker old(jose::Algorithm::kHs256);
   const TokenMaker next(jose::Algorithm::kHs256);

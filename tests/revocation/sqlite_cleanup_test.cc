@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/base/mutex.h"
+#include "server/revocation/cleanup_gate.h"
 #include "server/revocation/sqlite_store.h"
 #include "tests/revocation/child.h"
 #include "tests/revocation/faulty_vfs.h"
@@ -33,14 +34,15 @@ class SqliteCleanup : public testing::Test {
   void Open(RevocationListener& listener) {
     saw_good_token_ = false;
     auto store = OpenSqliteStore({.path = path_,
-                                  .keep = kKeep,
                                   .audit = kAudit,
+                                  .keep = [this] { return keep_.load(); },
                                   .saw_good_token = [this] { return saw_good_token_.load(); },
                                   .take_refused_sessions =
                                       [this] {
                                         MutexLock lock(mu_);
                                         return std::exchange(refused_, {});
-                                      }},
+                                      },
+                                  .counters = &counters_},
                                  clock_, listener);
     ASSERT_TRUE(store.ok()) << store.status();
     store_ = *std::move(store);
@@ -49,6 +51,15 @@ class SqliteCleanup : public testing::Test {
     store_.reset();
     listener_ = std::make_unique<RecordingListener>();
     Open(*listener_);
+  }
+  // Until the clock is believed; the first time that is at kStart.
+  void Believe() {
+    saw_good_token_ = true;
+    Pass(CleanupGate::kSettled);
+  }
+  void ReopenAndBelieve() {
+    Reopen();
+    Believe();
   }
   Fact Append(const NewFact& fact) {
     const auto result = AppendAndWait(*store_, fact);
@@ -78,8 +89,10 @@ class SqliteCleanup : public testing::Test {
 
   TempFolder folder_;
   std::string path_ = folder_.File("gatehouse.db");
-  FakeClock clock_{kStart};
+  FakeClock clock_{kStart - CleanupGate::kSettled};
+  std::atomic<absl::Duration> keep_ = kKeep;
   std::atomic<bool> saw_good_token_ = false;
+  StoreCounters counters_;
   Mutex mu_;
   std::vector<Tag> refused_ GH_GUARDED_BY(mu_);
   std::unique_ptr<RecordingListener> listener_;
@@ -87,10 +100,9 @@ class SqliteCleanup : public testing::Test {
 };
 
 TEST_F(SqliteCleanup, AFactLeavesMemoryOnceItHasEndedAndNotBefore) {
-  Reopen();
+  ReopenAndBelieve();
   const Fact fact = Append(SubjectFact("u1", 1000, kStart + absl::Minutes(10)));
   const Fact other = Append(SubjectFact("u2", 1000, kStart + absl::Hours(10)));
-  saw_good_token_ = true;
   Pass(absl::Minutes(10) - absl::Microseconds(1));
   EXPECT_EQ(listener_->On(fact.tag), MarksOf(fact));
   Pass(absl::Minutes(1));
@@ -107,11 +119,10 @@ TEST_F(SqliteCleanup, AFactLeavesMemoryOnceItHasEndedAndNotBefore) {
 }
 
 TEST_F(SqliteCleanup, WhatElseIsInForceOnTheTagStays) {
-  Reopen();
+  ReopenAndBelieve();
   const Fact suspension = Append(Suspension("u1", kStart + absl::Minutes(10)));
   const Fact early = Append(SubjectFact("u1", 2000, kStart + absl::Minutes(20)));
   const Fact late = Append(SubjectFact("u1", 1000, kStart + absl::Minutes(30)));
-  saw_good_token_ = true;
   EXPECT_EQ(listener_->On(late.tag), MarksOf(suspension) | MarksOf(early));
   Pass(absl::Minutes(21));
   EXPECT_EQ(listener_->On(late.tag), MarksOf(suspension) | MarksOf(late));
@@ -122,10 +133,10 @@ TEST_F(SqliteCleanup, WhatElseIsInForceOnTheTagStays) {
 TEST_F(SqliteCleanup, NothingLeavesBeforeAGoodTokenWasSeenSinceTheStart) {
   Reopen();
   const Fact fact = Append(SubjectFact("u1", 1000, kStart + absl::Minutes(10)));
-  Pass(absl::Minutes(20));
+  Pass(absl::Hours(2));
   EXPECT_EQ(listener_->On(fact.tag), MarksOf(fact));
   Reopen();
-  Pass(absl::Minutes(20));
+  Pass(absl::Hours(2));
   EXPECT_EQ(listener_->On(fact.tag), MarksOf(fact));
   saw_good_token_ = true;
   Pass(absl::Minutes(1));
@@ -133,40 +144,57 @@ TEST_F(SqliteCleanup, NothingLeavesBeforeAGoodTokenWasSeenSinceTheStart) {
 }
 
 TEST_F(SqliteCleanup, AStartWithTheClockAYearAheadAndThenBackDropsNothing) {
-  Reopen();
-  const Fact fact = Append(SubjectFact("u1", 1000, kStart + absl::Hours(720)));
-  store_.reset();
-  clock_.SetWall(kStart + kYear);
-  Reopen();
-  SetWall(kStart + kYear);
-  EXPECT_EQ(listener_->On(fact.tag), MarksOf(fact));
-  SetWall(kStart + absl::Minutes(3));
-  saw_good_token_ = true;
-  Pass(absl::Hours(1));
-  EXPECT_EQ(listener_->On(fact.tag), MarksOf(fact));
-  Reopen();
-  EXPECT_EQ(listener_->On(fact.tag), MarksOf(fact));
-  EXPECT_EQ(listener_->cleaned_until(), absl::InfinitePast());
+  // Also when tokens of that clock are good, until it is set back within the hour.
+  for (const bool is_shared : {false, true}) {
+    clock_.SetWall(kStart);
+    Reopen();
+    const Fact fact = Append(SubjectFact("u1", 1000, kStart + absl::Hours(720)));
+    store_.reset();
+    clock_.SetWall(kStart + kYear);
+    Reopen();
+    saw_good_token_ = is_shared;
+    Pass(is_shared ? CleanupGate::kSettled - absl::Microseconds(1) : absl::Hours(50));
+    EXPECT_EQ(listener_->On(fact.tag), MarksOf(fact));
+    SetWall(kStart + absl::Minutes(3));
+    Believe();
+    EXPECT_EQ(listener_->On(fact.tag), MarksOf(fact));
+    Reopen();
+    EXPECT_EQ(listener_->On(fact.tag), MarksOf(fact));
+    EXPECT_EQ(listener_->cleaned_until(), absl::InfinitePast());
+  }
 }
 
 TEST_F(SqliteCleanup, AClockThatJumpsWhileItRunsDropsNothing) {
-  Reopen();
-  saw_good_token_ = true;
+  ReopenAndBelieve();
   const Fact fact = Append(SubjectFact("u1", 1000, kStart + absl::Hours(720)));
   SetWall(kStart + kYear);
   EXPECT_EQ(listener_->On(fact.tag), MarksOf(fact));
-  EXPECT_EQ(AllFacts(*store_).size(), 1);
+  EXPECT_EQ(AllFacts(*store_, {}).size(), 1);
+  // However long, and though good tokens are seen.
+  Pass(absl::Hours(50));
+  EXPECT_EQ(listener_->On(fact.tag), MarksOf(fact));
   SetWall(kStart - absl::Hours(1));
   EXPECT_EQ(listener_->On(fact.tag), MarksOf(fact));
   SetWall(kStart);
   Reopen();
   EXPECT_EQ(listener_->On(fact.tag), MarksOf(fact));
+  EXPECT_EQ(listener_->cleaned_until(), absl::InfinitePast());
+}
+
+TEST_F(SqliteCleanup, WhatHasEndedLeavesAlsoWhileTheClockIsAYearAhead) {
+  ReopenAndBelieve();
+  const Fact fact = Append(SubjectFact("u1", 1000, kStart + absl::Minutes(10)));
+  clock_.SetWall(kStart + kYear);
+  Pass(absl::Minutes(10) - absl::Microseconds(1));
+  EXPECT_EQ(listener_->On(fact.tag), MarksOf(fact));
+  Pass(absl::Minutes(1));
+  EXPECT_EQ(listener_->On(fact.tag), Marks());
+  EXPECT_LT(listener_->cleaned_until(), kStart + absl::Minutes(12));
 }
 
 TEST_F(SqliteCleanup, WhatWasCleanedUpStaysSoOverARestartAndAClockSetBack) {
-  Reopen();
+  ReopenAndBelieve();
   const Fact fact = Append(SubjectFact("u1", 1000, kStart + absl::Minutes(10)));
-  saw_good_token_ = true;
   Pass(absl::Minutes(20));
   const absl::Time cleaned_until = listener_->cleaned_until();
   ASSERT_GE(cleaned_until, fact.end_time);
@@ -177,17 +205,16 @@ TEST_F(SqliteCleanup, WhatWasCleanedUpStaysSoOverARestartAndAClockSetBack) {
   EXPECT_EQ(listener_->cleaned_until(), cleaned_until);
   EXPECT_TRUE(AllFacts(*store_, {}).empty());
   // It does not move back.
-  saw_good_token_ = true;
-  Pass(absl::Minutes(2));
+  clock_.SetWall(kStart - absl::Hours(2));
+  Believe();
   Reopen();
   EXPECT_EQ(listener_->cleaned_until(), cleaned_until);
 }
 
 TEST_F(SqliteCleanup, ASuspensionIsInForceByTheClockAlsoWhenThatWasAheadAndIsSetBack) {
-  Reopen();
+  ReopenAndBelieve();
   const Fact before = Append(Suspension("u1", kStart + absl::Minutes(10)));
   Append(SubjectFact("other", 1000, kStart + absl::Minutes(10)));
-  saw_good_token_ = true;
   Pass(absl::Minutes(20));
   const absl::Time cleaned_until = listener_->cleaned_until();
   ASSERT_GE(cleaned_until, kStart + absl::Minutes(10));
@@ -203,8 +230,7 @@ TEST_F(SqliteCleanup, ASuspensionIsInForceByTheClockAlsoWhenThatWasAheadAndIsSet
 }
 
 TEST_F(SqliteCleanup, ASuspensionLeavesAMonthBehindItsEnd) {
-  Reopen();
-  saw_good_token_ = true;
+  ReopenAndBelieve();
   const Fact fact = Append(Suspension("u1", kStart + absl::Minutes(10)));
   Pass(absl::Minutes(9) + absl::Hours(720));
   EXPECT_EQ(listener_->On(fact.tag), MarksOf(fact));
@@ -215,9 +241,8 @@ TEST_F(SqliteCleanup, ASuspensionLeavesAMonthBehindItsEnd) {
 }
 
 TEST_F(SqliteCleanup, WhatWouldEndBeforeWhatWasCleanedUpIsRefusedForItWouldNotBeInForce) {
-  Reopen();
+  ReopenAndBelieve();
   Append(SubjectFact("u1", 1000, kStart + absl::Minutes(10)));
-  saw_good_token_ = true;
   Pass(absl::Minutes(20));
   const absl::Time cleaned_until = listener_->cleaned_until();
   store_.reset();
@@ -231,8 +256,7 @@ TEST_F(SqliteCleanup, WhatWouldEndBeforeWhatWasCleanedUpIsRefusedForItWouldNotBe
 }
 
 TEST_F(SqliteCleanup, ARowIsForgottenWithItsReinstatementWhenTheTimeForAuditIsOver) {
-  Reopen();
-  saw_good_token_ = true;
+  ReopenAndBelieve();
   const Fact fact = Append(SubjectFact("u1", 1000, kStart + absl::Minutes(10)));
   ASSERT_TRUE(ReinstateAndWait(*store_, fact.id).ok());
   const Fact other = Append(SubjectFact("u2", 1000, kStart + absl::Minutes(10)));
@@ -266,8 +290,7 @@ TEST_F(SqliteCleanup, RevokedKeyIsStillRevokedAYearLater) {
 }
 
 TEST_F(SqliteCleanup, ASessionThatIsStillRefusedInTheLastTenthOfItsTimeIsProlonged) {
-  Reopen();
-  saw_good_token_ = true;
+  ReopenAndBelieve();
   const Fact fact = Append(SessionFact("s1", kStart + absl::Hours(100)));
   Refuse(fact.tag);
   Pass(absl::Hours(90) - absl::Microseconds(1));
@@ -297,8 +320,19 @@ TEST_F(SqliteCleanup, ASessionThatIsStillRefusedInTheLastTenthOfItsTimeIsProlong
   EXPECT_EQ(listener_->On(fact.tag), MarksOf(fact));
 }
 
+TEST_F(SqliteCleanup, ASessionIsProlongedByWhatIsSaidThen) {
+  ReopenAndBelieve();
+  const Fact fact = Append(SessionFact("s1", kStart + absl::Hours(10)));
+  keep_ = kKeep + absl::Hours(80);
+  Refuse(fact.tag);
+  Pass(absl::Hours(9));
+  const std::vector<Fact> facts = AllFacts(*store_);
+  ASSERT_EQ(facts.size(), 2);
+  EXPECT_EQ(facts[1].end_time, fact.end_time + kKeep + absl::Hours(80));
+}
+
 TEST_F(SqliteCleanup, OnlyASessionInForceIsProlonged) {
-  Reopen();
+  ReopenAndBelieve();
   const Fact taken = Append(SessionFact("s1", kStart + absl::Minutes(10)));
   ASSERT_TRUE(ReinstateAndWait(*store_, taken.id).ok());
   const Fact subject = Append(SubjectFact("u1", kAll, kStart + absl::Minutes(10)));
@@ -310,19 +344,44 @@ TEST_F(SqliteCleanup, OnlyASessionInForceIsProlonged) {
 
 TEST_F(SqliteCleanup, ThousandsThatEndAtOnceAllLeave) {
   constexpr int kFacts = 1700;
-  Reopen();
+  ReopenAndBelieve();
   for (int i = 0; i < kFacts; ++i) {
     store_->Append(SubjectFact(absl::StrCat("u", i), 1000, kStart + absl::Hours(1)),
                    [](const auto&) {});
   }
   Append(SubjectFact("stays"));
-  saw_good_token_ = true;
   EXPECT_EQ(listener_->tags(), kFacts + 1);
+  EXPECT_EQ(counters_.cleaned, 0);
+  EXPECT_EQ(counters_.ended_kept, 0);
   Pass(absl::Hours(1));
   EXPECT_EQ(listener_->tags(), 1);
   EXPECT_EQ(AllFacts(*store_).size(), kFacts + 1);
+  EXPECT_EQ(counters_.cleaned, kFacts);
+  EXPECT_EQ(counters_.ended_kept, kFacts);
   Pass(kAudit);
   EXPECT_EQ(AllFacts(*store_).size(), 1);
+  EXPECT_EQ(counters_.cleaned, kFacts);
+  EXPECT_EQ(counters_.ended_kept, 0);
+}
+
+TEST_F(SqliteCleanup, WhatHadEndedBeforeTheStartOrTheImportIsCountedAsKeptOnly) {
+  ReopenAndBelieve();
+  Append(SubjectFact("u1", 1000, kStart + absl::Minutes(10)));
+  Append(SubjectFact("u2"));
+  Pass(absl::Minutes(20));
+  store_.reset();
+  counters_.cleaned = 0;
+  counters_.ended_kept = 0;
+  ReopenAndBelieve();
+  EXPECT_EQ(counters_.ended_kept, 1);
+  Fact ended{SubjectFact("u3", 1000, kStart), std::string(32, 'a'), kStart - absl::Hours(1)};
+  const auto imported = ImportAndWait(*store_, {ended});
+  ASSERT_TRUE(imported.ok()) << imported.status();
+  EXPECT_EQ(imported->added, 1);
+  EXPECT_EQ(counters_.ended_kept, 2);
+  Pass(absl::Minutes(2));
+  EXPECT_EQ(counters_.ended_kept, 2);
+  EXPECT_EQ(counters_.cleaned, 0);
 }
 
 // Notes what it is told of, and holds the store at the first slice.
@@ -346,12 +405,12 @@ TEST_F(SqliteCleanup, AppendsGoFirstBetweenSlices) {
   Gate gate;
   SliceListener listener(gate);
   Open(listener);
+  Believe();
   for (int i = 0; i < 1200; ++i) {
     store_->Append(SubjectFact(absl::StrCat("u", i), 1000, kStart + absl::Hours(1)),
                    [](const auto&) {});
   }
   Append(SubjectFact("last"));
-  saw_good_token_ = true;
   listener.is_cleaning = true;
   clock_.Advance(absl::Hours(1));
   gate.AwaitSomebody();
@@ -366,7 +425,7 @@ TEST_F(SqliteCleanup, AppendsGoFirstBetweenSlices) {
 
 TEST_F(SqliteCleanup, FactsOfOneEndLeaveInSlicesEachOnce) {
   constexpr int kFacts = 1700;
-  Reopen();
+  ReopenAndBelieve();
   for (int i = 1; i < kFacts; ++i) {
     store_->Append(SubjectFact(absl::StrCat("u", i), 1000, kStart + absl::Minutes(10)),
                    [](const auto&) {});
@@ -375,7 +434,6 @@ TEST_F(SqliteCleanup, FactsOfOneEndLeaveInSlicesEachOnce) {
   const Fact later = Append(SubjectFact("later", 1000, kStart + absl::Minutes(11)));
   ASSERT_EQ(listener_->tags(), kFacts + 1);
   const size_t told = listener_->told();
-  saw_good_token_ = true;
   Pass(absl::Minutes(10));
   // The minutely round may have come right at the end; the next one has everything.
   Pass(absl::Minutes(1) - absl::Microseconds(1));
@@ -389,15 +447,18 @@ TEST_F(SqliteCleanup, FactsOfOneEndLeaveInSlicesEachOnce) {
 
 TEST_F(SqliteCleanup, WhatCouldNotBeWrittenIsCleanedUpInALaterRound) {
   FaultyVfs disk;
-  Reopen();
+  ReopenAndBelieve();
   const Fact fact = Append(SubjectFact("u1", 1000, kStart + absl::Minutes(10)));
-  saw_good_token_ = true;
   disk.FailWrites(SQLITE_FULL);
   Pass(absl::Minutes(20));
   EXPECT_EQ(listener_->On(fact.tag), MarksOf(fact));
+  EXPECT_EQ(counters_.cleaned, 0);
+  EXPECT_EQ(counters_.write_errors[static_cast<size_t>(WriteError::kDiskFull)], 1);
+  EXPECT_EQ(counters_.write_errors[static_cast<size_t>(WriteError::kIo)], 0);
   disk.FailWrites(SQLITE_OK);
   Pass(absl::Minutes(1));
   EXPECT_EQ(listener_->On(fact.tag), Marks());
+  EXPECT_EQ(counters_.cleaned, 1);
   store_.reset();
 }
 

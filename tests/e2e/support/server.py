@@ -41,6 +41,8 @@ class Server:
         self.database = folder / "gatehouse.db"
         self.grpc = self.http = ""
         self.env = env or {}
+        # A program that starts the server, with its arguments.
+        self.wrapper: list[str] = []
         self._process: Process | None = None
         self._client: Client | None = None
         folder.mkdir(parents=True)
@@ -62,7 +64,7 @@ class Server:
 
     def launch(self) -> Process:
         """The process alone, which may end at once."""
-        args = [program("gatehouse-server"), "--config", self.config]
+        args = [*self.wrapper, program("gatehouse-server"), "--config", self.config]
         self._process = Process(args, self.folder / "server.log", self.env)
         return self._process
 
@@ -89,6 +91,12 @@ class Server:
     @property
     def log(self) -> str:
         return self._process.text()
+
+    def metrics(self) -> dict[str, float]:
+        status, text = self.get("/metrics")
+        assert status == 200
+        rows = (line.rsplit(" ", 1) for line in text.splitlines() if line and line[0] != "#")
+        return {name: float(value) for name, value in rows}
 
     def running(self) -> bool:
         return self._process is not None and self._process.running()
