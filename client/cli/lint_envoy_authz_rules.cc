@@ -219,8 +219,9 @@ const std::vector<LintRule>& AuthzRules() {
        "single requests are not looked at",
        "put envoy.filters.http.ext_authz into the http_filters instead", NetworkFilter},
       {"api-version", Severity::kWarning,
-       "Gatehouse speaks V3 alone: every other version is an outage", "transport_api_version: V3",
-       ApiVersion},
+       "Gatehouse speaks V3 alone; Envoy refuses V2, and old ones take an unset version for V2: an "
+       "outage",
+       "transport_api_version: V3", ApiVersion},
       {"filter-enabled", Severity::kDanger,
        "only a share of the requests is asked about: whoever repeats a request gets through",
        "leave filter_enabled out, or add deny_at_disable: {default_value: true, runtime_key: "

@@ -40,15 +40,8 @@ constexpr char kAuthzLine[] =
     "            typed_config:\n              \"@type\": "
     "type.googleapis.com/envoy.extensions.filters.http.ext_authz";
 constexpr char kAuthzName[] = "          - name: envoy.filters.http.ext_authz\n";
-constexpr char kRouterType[] =
-    "\"@type\": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router\n";
 constexpr char kRoute[] = "route: {cluster: upstream}\n";
 constexpr char kTls[] = "    transport_socket:\n";
-constexpr char kLua[] = R"(          - name: lua
-            typed_config:
-              "@type": type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua
-              default_source_code: {inline_string: "function envoy_on_request(h) end"}
-)";
 constexpr char kAuthzThenLua[] = R"(timeout: 0.2s
           - name: lua
             typed_config:
@@ -212,10 +205,11 @@ const Change kChanges[] = {
     {"GrpcPlaintext", "danger: plaintext-to-gatehouse", "envoy_grpc: {cluster_name: gatehouse}",
      "google_grpc: {target_uri: \"10.0.0.7:7070\", stat_prefix: a}", "google_grpc"},
     {"RawBuffer", "danger: plaintext-to-gatehouse", kTls,
-     "    transport_socket: {name: raw, typed_config: {\"@type\": "
-     "type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer}}\n    "
-     "metadata:\n",
-     "transport_socket: {name: raw"},
+     "    transport_socket_matches: [{name: a, match: {b: c}, transport_socket: {name: raw, "
+     "typed_config: {\"@type\": "
+     "type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer}}}]\n"
+     "    transport_socket:\n",
+     "transport_socket_matches"},
     {"Untrusted", "danger: tls-unverified", "            trusted_ca: {",
      "            trust_chain_verification: ACCEPT_UNTRUSTED\n            trusted_ca: {",
      "ACCEPT_UNTRUSTED"},

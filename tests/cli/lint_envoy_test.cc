@@ -36,7 +36,7 @@ TEST_F(LintEnvoyTest, AFindingNamesLineDangerAndMend) {
               AllOf(HasSubstr("Gatehouse is stopped, Gatehouse timed out, or the request's body is "
                               "over Gatehouse's receive limit"),
                     HasSubstr("\n    write: failure_mode_allow: false"),
-                    HasSubstr("\n1 danger, 1 warning\n")));
+                    HasSubstr("\n1 danger, 0 warnings\n")));
 }
 
 TEST_F(LintEnvoyTest, JsonIsALineForEachFindingAndOneForAll) {
@@ -123,6 +123,7 @@ TEST_F(LintEnvoyTest, RoutesOfAnotherFileAreFollowed) {
 
 TEST_F(LintEnvoyTest, AManagerWithoutExtAuthzBesideOneWithItIsFound) {
   const std::string bad = Replaced(good_, "  clusters:\n", R"(  - name: other
+    address: {socket_address: {address: 0.0.0.0, port_value: 18082}}
     filter_chains:
     - filters:
       - name: m
@@ -135,6 +136,8 @@ TEST_F(LintEnvoyTest, AManagerWithoutExtAuthzBesideOneWithItIsFound) {
             typed_config:
               "@type": type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication
               rules: [{match: {prefix: /}, requires: {allow_missing_or_failed: {}}}]
+          - name: router
+            typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
   clusters:
 )");
   const Result result = Lint(bad);
