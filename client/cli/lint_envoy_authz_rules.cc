@@ -94,11 +94,11 @@ void TimeoutHuge(const LintModel& model, const LintReport& report) {
     if (wait.timeout == nullptr) continue;
     const auto duration = DurationOf(wait.timeout);
     if (!duration.has_value()) {
-      report.At(*wait.timeout, "which is no duration that can be read");
+      report.At(*wait.timeout, "no duration that can be read");
     } else if (*duration <= absl::ZeroDuration()) {
-      report.At(*wait.timeout, "which is for ever");
+      report.At(*wait.timeout, "for ever");
     } else if (*duration > kLongestWait) {
-      report.At(*wait.timeout, "which is more than 1 s");
+      report.At(*wait.timeout, "more than 1 s");
     }
   }
 }

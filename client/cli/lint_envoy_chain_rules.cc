@@ -67,7 +67,7 @@ void FilterUnseen(const LintModel& model, const LintReport& report) {
 
 // Whether a HeaderMutation does more than remove headers.
 bool OnlyRemoves(const TypedConfig& typed) {
-  const auto& mutations = Items(Get(typed.config, {"mutations", "request_mutations"}));
+  const auto mutations = Items(Get(typed.config, {"mutations", "request_mutations"}));
   return std::all_of(mutations.begin(), mutations.end(), [](const LintNode& mutation) {
     return Get(&mutation, "remove") != nullptr || Get(&mutation, "remove_on_match") != nullptr;
   });
@@ -122,7 +122,7 @@ void UpgradeFilters(const LintModel& model, const LintReport& report) {
   for (const Chain& chain : model.chains) {
     if (chain.authz < 0 && !chain.partial) continue;
     for (const LintNode& upgrade : Items(Get(chain.config, "upgrade_configs"))) {
-      const auto& filters = Items(Get(&upgrade, "filters"));
+      const auto filters = Items(Get(&upgrade, "filters"));
       const bool asks = std::any_of(filters.begin(), filters.end(), [](const LintNode& filter) {
         return IsAuthz(TypedOf(Get(&filter, "typed_config")).type);
       });

@@ -170,7 +170,8 @@ void NoHttp2(const LintModel& model, const LintReport& report) {
   ForAuthzClusters(model, [&](const LintNode& cluster) {
     const LintNode* const extensions = Get(&cluster, "typed_extension_protocol_options");
     const LintNode* options = nullptr;
-    for (const LintNode& one : extensions == nullptr ? Items(nullptr) : extensions->values) {
+    static const LintNode kNone;
+    for (const LintNode& one : (extensions == nullptr ? kNone : *extensions).values) {
       const TypedConfig typed = TypedOf(&one);
       if (absl::EndsWith(typed.type, "upstreams.http.v3.HttpProtocolOptions")) {
         options = typed.config;

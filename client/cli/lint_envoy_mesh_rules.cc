@@ -19,7 +19,7 @@ void PolicyWithoutRules(const LintModel& model, const LintReport& report) {
 void PolicyPartial(const LintModel& model, const LintReport& report) {
   for (const LintNode* const policy : model.custom_policies) {
     const LintNode* const rules = Get(policy, {"spec", "rules"});
-    const auto& items = Items(rules);
+    const auto items = Items(rules);
     if (items.empty()) continue;
     const bool all = std::any_of(items.begin(), items.end(), [](const LintNode& rule) {
       return Items(Get(&rule, "from")).empty() && Items(Get(&rule, "to")).empty() &&

@@ -21,8 +21,7 @@ constexpr absl::string_view kFilterConfig = "envoy.config.route.v3.FilterConfig"
 constexpr absl::string_view kWithMatcher =
     "envoy.extensions.common.matching.v3.ExtensionWithMatcher";
 
-constexpr absl::string_view kExecuteFilter =
-    "envoy.extensions.filters.http.composite.v3.ExecuteFilterAction";
+constexpr absl::string_view kComposite = "envoy.extensions.filters.http.composite.v3.";
 
 bool IsLoopback(const LintNode* address) {
   const absl::string_view host = TextOf(Get(address, {"socket_address", "address"}));
@@ -84,7 +83,7 @@ class Collector {
 
   void Envoy(const LintNode& node, Around& around) {
     const TypedConfig typed = TypedOf(&node);
-    around.matched |= typed.type == kWithMatcher || typed.type == kExecuteFilter;
+    around.matched |= typed.type == kWithMatcher || absl::StartsWith(typed.type, kComposite);
     if (IsAuthz(typed.type) || typed.type == kNetworkAuthz) {
       Recognise(node);
       AuthzFilter filter;

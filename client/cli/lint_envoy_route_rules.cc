@@ -28,14 +28,14 @@ void RoutesUnseen(const LintModel& model, const LintReport& report) {
 }
 
 bool Names(const LintNode* list, absl::string_view header) {
-  const auto& items = Items(list);
+  const auto items = Items(list);
   return std::any_of(items.begin(), items.end(), [&](const LintNode& item) {
     return absl::EqualsIgnoreCase(TextOf(&item), header);
   });
 }
 
 bool MutationsRemove(const LintNode* mutations, absl::string_view header) {
-  const auto& items = Items(mutations);
+  const auto items = Items(mutations);
   return std::any_of(items.begin(), items.end(), [&](const LintNode& mutation) {
     const LintNode* const matcher = Get(&mutation, {"remove_on_match", "key_matcher"});
     return absl::EqualsIgnoreCase(TextOf(Get(&mutation, "remove")), header) ||
@@ -62,7 +62,7 @@ bool RemovedBefore(const Chain& chain, absl::string_view header) {
 // Whether every route removes the header, which Envoy does when it sends the request on.
 bool RemovedByRoutes(const LintNode* routes, absl::string_view header) {
   if (Names(Get(routes, "request_headers_to_remove"), header)) return true;
-  const auto& hosts = Items(Get(routes, "virtual_hosts"));
+  const auto hosts = Items(Get(routes, "virtual_hosts"));
   return !hosts.empty() && std::all_of(hosts.begin(), hosts.end(), [&](const LintNode& host) {
     return Names(Get(&host, "request_headers_to_remove"), header);
   });

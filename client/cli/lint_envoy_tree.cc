@@ -13,6 +13,7 @@
 #include <sstream>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/status_macros.h"
@@ -250,6 +251,7 @@ void CheckBytes(absl::string_view yaml, int first_line) {
 
 std::vector<LintNode> ParseDocuments(absl::string_view yaml, int file, int first_line) {
   CheckBytes(yaml, first_line);
+  if (absl::StartsWith(yaml, "\xEF\xBB\xBF")) yaml.remove_prefix(3);  // else marks are off by it
   // At the bare end of a text, yaml-cpp takes a quote that was never closed for
   // closed; at a document's end it does not.
   const std::string text = absl::StrCat(yaml, "\n...\n");
@@ -294,9 +296,10 @@ const LintNode* Get(const LintNode* node, std::initializer_list<absl::string_vie
   return node;
 }
 
-const std::vector<LintNode>& Items(const LintNode* node) {
-  static const auto* const kNone = new std::vector<LintNode>;
-  return node != nullptr && node->kind == LintNode::Kind::kList ? node->values : *kNone;
+absl::Span<const LintNode> Items(const LintNode* node) {
+  if (node == nullptr) return {};
+  if (node->kind == LintNode::Kind::kList) return node->values;
+  return absl::MakeConstSpan(node, 1);
 }
 
 absl::string_view TextOf(const LintNode* node) {
@@ -315,7 +318,7 @@ bool IsFalse(const LintNode* node) {
 }
 
 bool IsEnum(const LintNode* node, absl::string_view name, int number) {
-  return TextOf(node) == name || TextOf(node) == absl::StrCat(number);
+  return absl::EqualsIgnoreCase(TextOf(node), name) || TextOf(node) == absl::StrCat(number);
 }
 
 absl::optional<double> NumberOf(const LintNode* node) {
@@ -325,6 +328,10 @@ absl::optional<double> NumberOf(const LintNode* node) {
 }
 
 absl::optional<absl::Duration> DurationOf(const LintNode* node) {
+  if (node != nullptr && node->kind == LintNode::Kind::kMapping) {
+    return absl::Seconds(NumberOf(Get(node, "seconds")).value_or(0)) +
+           absl::Nanoseconds(NumberOf(Get(node, "nanos")).value_or(0));
+  }
   absl::Duration duration;
   if (!absl::ParseDuration(TextOf(node), &duration)) return absl::nullopt;
   return duration;

@@ -8,6 +8,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/optional.h"
+#include "absl/types/span.h"
 
 // YAML as proxies and meshes read it: several documents in a text, anchors, aliases
 // and merge keys resolved, JSON too.
@@ -43,14 +44,14 @@ absl::StatusOr<std::vector<LintNode>> ParseLintYaml(absl::string_view yaml, int 
 // same in camelCase.
 const LintNode* Get(const LintNode* node, absl::string_view snake_name);
 const LintNode* Get(const LintNode* node, std::initializer_list<absl::string_view> path);
-// The members of a list; none of all else.
-const std::vector<LintNode>& Items(const LintNode* node);
+// The members of a list. Anything else is its own only member, as it is to Envoy.
+absl::Span<const LintNode> Items(const LintNode* node);
 // A scalar's text, else "".
 absl::string_view TextOf(const LintNode* node);
 
 bool IsTrue(const LintNode* node);
 bool IsFalse(const LintNode* node);
-// An enum's value, by name or by number.
+// An enum's value, by name in letters of any case, as Envoy takes it, or by number.
 bool IsEnum(const LintNode* node, absl::string_view name, int number);
 absl::optional<double> NumberOf(const LintNode* node);
 absl::optional<absl::Duration> DurationOf(const LintNode* node);

@@ -157,6 +157,17 @@ spec:
                                 HasSubstr("\n1 danger, 0 warnings\n")));
 }
 
+TEST_F(LintMeshTest, AByteOrderMarkOtherLettersAndLineEndsMoveNoLine) {
+  const std::string bad = Replaced(mesh_, "failOpen: false", "failOpen: true");
+  const int64_t line = LineOf(bad, "failOpen");
+  EXPECT_THAT(Lint("\xEF\xBB\xBF" + bad).out,
+              HasSubstr(Finding(line, "danger: failure-mode-allow")));
+  EXPECT_THAT(Lint("# \u00e9\u20ac\u00e9\n" + bad).out,
+              HasSubstr(Finding(line + 1, "danger: failure-mode-allow")));
+  EXPECT_THAT(Lint(absl::StrReplaceAll(bad, {{"\n", "\r\n"}})).out,
+              HasSubstr(Finding(line, "danger: failure-mode-allow")));
+}
+
 TEST_F(LintMeshTest, ABrokenMeshTextIsExitCode2WithItsLine) {
   const std::string bad = Replaced(mesh_, "        port: 7070\n", "        port: [7070\n");
   const Result result = Lint(bad);

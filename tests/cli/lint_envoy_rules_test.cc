@@ -165,6 +165,13 @@ const Change kChanges[] = {
      "headers_with_underscores_action: DROP_HEADER", "DROP_HEADER"},
     {"CertificateAlways", "danger: client-cert-header", "SANITIZE_SET", "ALWAYS_FORWARD_ONLY",
      "ALWAYS_FORWARD_ONLY"},
+    {"CertificateAlwaysInSmallLetters", "danger: client-cert-header", "SANITIZE_SET",
+     "always_forward_only", "always_forward_only"},
+    {"CertificateAlwaysByNumber", "danger: client-cert-header", "SANITIZE_SET", "4",
+     "forward_client_cert_details: 4"},
+    {"TimeoutInParts", "danger: timeout-huge: the timeout is more than 1 s",
+     "                timeout: 0.2s", "                timeout: {seconds: 1, nanos: 1}",
+     "timeout: {seconds"},
     {"CertificateAtEdge", "warning: client-cert-header", "SANITIZE_SET", "APPEND_FORWARD",
      "APPEND_FORWARD"},
     {"RouteDisables", "danger: route-disables-ext-authz", kRoute,
@@ -173,6 +180,13 @@ const Change kChanges[] = {
      "type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute\n            "
      "        disabled: true\n",
      "envoy.filters.http.ext_authz:"},
+    {"RouteWithoutAListDisables", "danger: route-disables-ext-authz",
+     "- match: {prefix: \"/\"}\n                route: {cluster: upstream}\n",
+     "  match: {prefix: /}\n                route: {cluster: upstream}\n                "
+     "typed_per_filter_config: {envoy.filters.http.ext_authz: {\"@type\": "
+     "type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute, disabled: "
+     "true}}\n",
+     "typed_per_filter_config"},
     {"RouteDisablesFilter", "danger: route-disables-ext-authz", kRoute,
      "route: {cluster: upstream}\n                typed_per_filter_config:\n                  "
      "envoy.filters.http.ext_authz: {\"@type\": "

@@ -168,6 +168,49 @@ TEST_F(LintEnvoyTest, AFilterBehindAMatcherOrInATypedStructIsSeen) {
                                  Not(HasSubstr("no-ext-authz"))));
 }
 
+TEST_F(LintEnvoyTest, AFilterInsideOfACompositeRunsOnlySometimes) {
+  const Result result = Lint(R"(http_filters:
+- name: a
+  typed_config:
+    "@type": type.googleapis.com/envoy.extensions.filters.http.composite.v3.Composite
+    named_filter_chains:
+      b:
+        typed_config:
+        - name: authz
+          typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz}
+)");
+  EXPECT_THAT(result.out, AllOf(HasSubstr(Finding(9, "danger: ext-authz-matched")),
+                                HasSubstr(Finding(1, "danger: ext-authz-missing"))));
+}
+
+TEST_F(LintEnvoyTest, AFilterForConnectionsIsNoneForRequests) {
+  const Result result = Lint(R"(filter_chains:
+- filters:
+  - name: a
+    typed_config:
+      "@type": type.googleapis.com/envoy.extensions.filters.network.ext_authz.v3.ExtAuthz
+      failure_mode_allow: true
+)");
+  EXPECT_THAT(result.out, AllOf(HasSubstr(Finding(4, "warning: network-filter")),
+                                HasSubstr(Finding(6, "danger: failure-mode-allow"))));
+}
+
+// Envoy takes one member without the list around it.
+TEST_F(LintEnvoyTest, AMemberWithoutItsListIsRead) {
+  const Result result = Lint(R"(http_filters:
+  name: a
+  typed_config:
+    "@type": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz
+    allowed_headers: {patterns: {prefix: ""}}
+    disallowed_headers: {patterns: {exact: cookie}}
+)");
+  EXPECT_THAT(
+      result.out,
+      AllOf(Not(HasSubstr("ext-authz-missing")),
+            Not(HasSubstr(Finding(5, "danger: hidden-headers"))),
+            HasSubstr(Finding(6, "danger: hidden-headers: Gatehouse does not see cookie"))));
+}
+
 TEST_F(LintEnvoyTest, IdentityHeadersAreADangerWhereARequestCanPassUnasked) {
   const std::string kept = Replaced(good_, "              - remove: x-auth-tenant\n", "");
   EXPECT_THAT(Lint(kept).out,
