@@ -151,6 +151,7 @@ int RunLint(const Arguments& arguments, Output output) {
   const absl::StatusOr<LintModel> model = Load(arguments.files);
   if (!model.ok()) return Fail(Printable(model.status().message()));
   std::vector<std::string> headers = arguments.identity_headers;
+  headers.reserve(headers.size() + arguments.more_headers.size());
   for (const std::string& header : arguments.more_headers) {
     headers.push_back(absl::AsciiStrToLower(header));
   }

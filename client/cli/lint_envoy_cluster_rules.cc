@@ -50,10 +50,11 @@ TypedConfig SocketOf(const LintNode* transport_socket) {
 // The transport sockets of a cluster: that which is always used, and those which are
 // chosen by an endpoint's metadata.
 std::vector<const LintNode*> SocketsOf(const LintNode& cluster) {
-  std::vector<const LintNode*> sockets = {Get(&cluster, "transport_socket")};
-  for (const LintNode& match : Items(Get(&cluster, "transport_socket_matches"))) {
-    sockets.push_back(Get(&match, "transport_socket"));
-  }
+  const auto matches = Items(Get(&cluster, "transport_socket_matches"));
+  std::vector<const LintNode*> sockets;
+  sockets.reserve(1 + matches.size());
+  sockets.push_back(Get(&cluster, "transport_socket"));
+  for (const LintNode& match : matches) sockets.push_back(Get(&match, "transport_socket"));
   return sockets;
 }
 

@@ -250,6 +250,7 @@ bool TurnsAuthzOff(const LintModel& model, const LintNode* per_filter) {
 
 std::vector<const LintNode*> ServiceHolders(const LintModel& model) {
   std::vector<const LintNode*> holders;
+  holders.reserve(model.authz.size());
   for (const AuthzFilter& filter : model.authz) holders.push_back(filter.config);
   for (const LintNode* const settings : model.per_filter) {
     for (const LintNode& setting : settings->values) {
