@@ -20,6 +20,7 @@ using policy::Route;
 using Outcome = policy::RouteTable::Outcome;
 
 constexpr int kAllowed = 200;
+constexpr absl::string_view kNotPermitted = "This request is not permitted.";
 
 // Whether `peer` is one of the route's.
 bool IsPeer(const Route& route, absl::string_view peer) {
@@ -71,8 +72,9 @@ absl::string_view Gate::WhyMalformed(const Request& request, const Headers& head
     return "a Host header that differs from :authority";
   }
   if (!ReadHost(request.host, scratch.host)) return "the host is none";
-  if (!scratch.path.Read(request.target).ok()) {
-    return "the path is none, or can be read in two ways";
+  if (const absl::Status path = scratch.path.Read(request.target); !path.ok()) {
+    scratch.text = std::string(path.message());
+    return scratch.text;
   }
   if (!headers.malformed.empty()) return headers.malformed;
   if (headers.overrides_method) return "a header overrides the method";
@@ -83,23 +85,24 @@ absl::string_view Gate::WhyMalformed(const Request& request, const Headers& head
   return {};
 }
 
-Answer Gate::Malformed(absl::string_view reason) const {
+void Gate::Reject(absl::string_view reason, Answer& answer) const {
   constexpr int kBadRequest = 400;
-  return {.status = kBadRequest,
-          .code = "INVALID_REQUEST",
-          .detail = "The request is malformed, or can be read in two ways.",
-          .challenge = absl::StrCat(challenge_, ", error=\"invalid_request\""),
-          .reason = reason};
+  answer.status = kBadRequest;
+  answer.code = "INVALID_REQUEST";
+  answer.detail = "The request is malformed, or can be read in two ways.";
+  answer.challenge = absl::StrCat(challenge_, ", error=\"invalid_request\"");
+  answer.reason = reason;
 }
 
 Answer Gate::Decide(const Request& request, engine::Authorizer& authorizer,
                     const policy::Policy& policy, const engine::Ask& ask, Scratch& scratch) const {
   const Headers headers = reader_.Read(request.headers);
+  Answer answer;
   if (const absl::string_view why = WhyMalformed(request, headers, scratch); !why.empty()) {
-    return Malformed(why);
+    Reject(why, answer);
+    return answer;
   }
   const Asking asking{request, headers, authorizer, policy, ask, scratch};
-  Answer answer;
   if (const auto preflight = PreflightOf(request, headers, scratch); preflight.has_value()) {
     answer.route = static_cast<int>(*preflight);
     PassPreflight(asking, answer);
@@ -162,12 +165,8 @@ void Gate::PassPreflight(const Asking& asking, Answer& answer) const {
 void Gate::DecideByToken(const Asking& asking, const Route& route, Answer& answer) const {
   const TokenSource source = FindToken(asking.headers, settings_.cookie);
   switch (source.kind) {
-    case TokenSource::Kind::kAmbiguous: {
-      const int found = answer.route;
-      answer = Malformed(source.reason);
-      answer.route = found;
-      return;
-    }
+    case TokenSource::Kind::kAmbiguous:
+      return Reject(source.reason, answer);
     case TokenSource::Kind::kNone:
     case TokenSource::Kind::kUnusable:
       answer.looked_at_token = true;
@@ -225,9 +224,13 @@ bool Gate::MakeQuestion(const Asking& asking, Answer& answer) const {
     scratch.question.attributes = attributes;
   }
   if (policy::CheckQuestion(scratch.question).ok()) return true;
-  const int found = answer.route;
-  answer = Malformed("what the path names is no resource, or too long");
-  answer.route = found;
+  answer.question = nullptr;
+  scratch.question.attributes = {};
+  if (policy::CheckQuestion(scratch.question).ok()) {
+    Reject("an attribute of the proxy's is too long, or holds a control character", answer);
+  } else {
+    Refuse(kNotPermitted, "the path names no resource, or one too long", answer);
+  }
   return false;
 }
 

@@ -51,7 +51,7 @@ class Gate {
     policy::Path path;
     std::string host;
     policy::RouteTable::Match match;
-    std::string text;  // of the question
+    std::string text;
     policy::Question question;
     std::vector<std::pair<absl::string_view, absl::string_view>> attributes;
   };
@@ -82,7 +82,7 @@ class Gate {
   // Why the request can be read in two ways, or is none; empty if it is one.
   static absl::string_view WhyMalformed(const Request& request, const Headers& headers,
                                         Scratch& scratch);
-  Answer Malformed(absl::string_view reason) const;
+  void Reject(absl::string_view reason, Answer& answer) const;
   // The route of a CORS preflight that may pass.
   std::optional<size_t> PreflightOf(const Request& request, const Headers& headers,
                                     Scratch& scratch) const;
