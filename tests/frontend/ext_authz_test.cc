@@ -101,7 +101,8 @@ class ExtAuthzTest : public ServerTest {
       config_.callers.push_back(
           {.name = name,
            .token_file = folder_ / name,
-           .may = {name == "envoy" ? config::Right::kCheck : config::Right::kVerify}});
+           .may = {name == "envoy" ? config::Right::kCheck : config::Right::kVerify},
+           .audiences = {}});
     }
   }
   static std::string TokenOf(const std::string& caller) {
