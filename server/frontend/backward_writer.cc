@@ -15,17 +15,24 @@ constexpr int kBytes = 2;
 
 }  // namespace
 
-uint8_t* BackwardWriter::Take(size_t size) {
-  if (size > begin_) {
-    const size_t used = this->size();
-    std::vector<uint8_t> larger(std::max(bytes_.size() * 2, used + size));
-    std::copy(bytes_.end() - static_cast<std::ptrdiff_t>(used), bytes_.end(),
-              larger.end() - static_cast<std::ptrdiff_t>(used));
-    bytes_ = std::move(larger);
-    begin_ = bytes_.size() - used;
+void BackwardWriter::Grow(size_t size) {
+  const size_t used = this->size();
+  std::vector<uint8_t> larger(std::max(bytes_.size() * 2, used + size));
+  std::copy(bytes_.end() - static_cast<std::ptrdiff_t>(used), bytes_.end(),
+            larger.end() - static_cast<std::ptrdiff_t>(used));
+  bytes_ = std::move(larger);
+  begin_ = bytes_.size() - used;
+}
+
+void BackwardWriter::Head(int number, size_t length) {
+  constexpr size_t kOneByte = 0x80;
+  if (length >= kOneByte || number >= 16) {
+    RawVarint(length);
+    return Key(number, kBytes);
   }
-  begin_ -= size;
-  return bytes_.data() + begin_;
+  uint8_t* const out = Take(2);
+  out[0] = static_cast<uint8_t>(number << 3 | kBytes);
+  out[1] = static_cast<uint8_t>(length);
 }
 
 void BackwardWriter::RawVarint(uint64_t value) {
@@ -38,8 +45,7 @@ void BackwardWriter::Key(int number, int type) {
 
 void BackwardWriter::Bytes(int number, absl::string_view value) {
   if (!value.empty()) std::memcpy(Take(value.size()), value.data(), value.size());
-  RawVarint(value.size());
-  Key(number, kBytes);
+  Head(number, value.size());
 }
 
 void BackwardWriter::Varint(int number, uint64_t value) {
@@ -47,9 +53,6 @@ void BackwardWriter::Varint(int number, uint64_t value) {
   Key(number, kVarint);
 }
 
-void BackwardWriter::Message(int number, size_t end) {
-  RawVarint(size() - end);
-  Key(number, kBytes);
-}
+void BackwardWriter::Message(int number, size_t end) { Head(number, size() - end); }
 
 }  // namespace gatehouse::frontend

@@ -30,7 +30,14 @@ class BackwardWriter {
 
  private:
   // A place for `size` bytes before what has been written.
-  uint8_t* Take(size_t size);
+  uint8_t* Take(size_t size) {
+    if (size > begin_) Grow(size);
+    begin_ -= size;
+    return bytes_.data() + begin_;
+  }
+  void Grow(size_t size);
+  // What stands before a field of `length` bytes.
+  void Head(int number, size_t length);
   void RawVarint(uint64_t value);
   void Key(int number, int type);
 

@@ -206,8 +206,10 @@ bool UnaryCall::CanBeKept(ColdWork::Lane& lane) {
   if (length <= MaxKeptBytes(lane)) return true;
   worker().metrics->CountRefusal(Refusal::kOverload);
   Fail({grpc::StatusCode::RESOURCE_EXHAUSTED,
-        "a revocation over 32 KiB, or a proxy's question over 64 KiB, cannot wait for its turn, or "
-        "for the issuer's keys"});
+        lane == Lane::kRevocations
+            ? "a revocation over 32 KiB cannot wait for its turn, or for the issuer's keys"
+            : "what a proxy asks cannot wait for its turn, or for the issuer's keys, if it is over "
+              "64 KiB"});
   return false;
 }
 
