@@ -31,9 +31,12 @@ enum class Method {
   kReinstate,
   kListRevocations,
   kImportRevocations,
-  kBackupRevocations
+  kBackupRevocations,
+  kIntrospect,
+  kOAuthRevoke,
+  kForwardAuth
 };
-inline constexpr int kMethods = 9;
+inline constexpr int kMethods = 12;
 
 // Why a call was not begun.
 enum class Refusal {
