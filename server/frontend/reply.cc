@@ -17,16 +17,15 @@ namespace {
 using google::protobuf::io::CodedOutputStream;
 using policy::Code;
 
-constexpr std::array<CodeRow, policy::kCodes> kRows = {{
-    {Code::kOk, v1::CODE_OK, 200, "OK", "Allowed."},
-    {Code::kTokenMissing, v1::CODE_TOKEN_MISSING, 401, "TOKEN_MISSING", "A token is required."},
-    {Code::kTokenInvalid, v1::CODE_TOKEN_INVALID, 401, "TOKEN_INVALID", "The token is not valid."},
-    {Code::kTokenExpired, v1::CODE_TOKEN_EXPIRED, 401, "TOKEN_EXPIRED", "The token has expired."},
-    {Code::kTokenRevoked, v1::CODE_TOKEN_REVOKED, 401, "TOKEN_REVOKED",
-     "The token has been revoked."},
-    {Code::kInsufficientPermissions, v1::CODE_INSUFFICIENT_PERMISSIONS, 403,
-     "INSUFFICIENT_PERMISSIONS", "The token does not permit this."},
-}};
+// In the order of policy::Code.
+constexpr std::array<v1::Code, policy::kCodes> kWireCodes = {
+    v1::CODE_OK,
+    v1::CODE_TOKEN_MISSING,
+    v1::CODE_TOKEN_INVALID,
+    v1::CODE_TOKEN_EXPIRED,
+    v1::CODE_TOKEN_REVOKED,
+    v1::CODE_INSUFFICIENT_PERMISSIONS,
+};
 
 // The key of a field of wire type `type`: one byte for the numbers used here.
 constexpr uint8_t Key(int number, int type) { return static_cast<uint8_t>(number << 3 | type); }
@@ -39,10 +38,10 @@ constexpr char kDigits[] = "0123456789abcdef";
 const std::array<std::string, policy::kCodes>& DecisionPrefixes() {
   static const auto* const prefixes = [] {
     auto* made = new std::array<std::string, policy::kCodes>;
-    for (const CodeRow& row : kRows) {
+    for (size_t code = 0; code < policy::kCodes; ++code) {
       v1::Decision decision;
-      FillDecision(row.code, "", decision);
-      (*made)[static_cast<size_t>(row.code)] = decision.SerializeAsString();
+      FillDecision(static_cast<Code>(code), "", decision);
+      (*made)[code] = decision.SerializeAsString();
     }
     return made;
   }();
@@ -111,14 +110,14 @@ class DurationBytes {
 
 }  // namespace
 
-const CodeRow& RowOf(Code code) { return kRows[static_cast<size_t>(code)]; }
+v1::Code WireOf(Code code) { return kWireCodes[static_cast<size_t>(code)]; }
 
 v1::Effect EffectOf(Code code) { return code == Code::kOk ? v1::EFFECT_ALLOW : v1::EFFECT_DENY; }
 
 void FillDecision(Code code, absl::string_view id, v1::Decision& decision) {
-  const CodeRow& row = RowOf(code);
+  const policy::CodeRow& row = policy::RowOf(code);
   decision.set_effect(EffectOf(code));
-  decision.set_code(row.wire);
+  decision.set_code(WireOf(code));
   decision.set_http_status(row.http_status);
   decision.set_detail(std::string(row.detail));
   decision.set_id(std::string(id));

@@ -16,19 +16,10 @@
 #include "server/revocation/tag.h"
 
 // The one place where a decision becomes what a caller reads. gRPC, HTTP and the
-// metrics take names and numbers from the same table.
+// metrics take names and numbers from the same table, policy::RowOf.
 namespace gatehouse::frontend {
 
-struct CodeRow {
-  policy::Code code;
-  v1::Code wire;
-  int http_status;
-  absl::string_view name;    // TOKEN_EXPIRED
-  absl::string_view detail;  // one sentence for people
-};
-
-const CodeRow& RowOf(policy::Code code);
-
+v1::Code WireOf(policy::Code code);
 v1::Effect EffectOf(policy::Code code);
 
 void FillDecision(policy::Code code, absl::string_view id, v1::Decision& decision);

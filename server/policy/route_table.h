@@ -13,7 +13,12 @@
 
 namespace gatehouse::policy {
 
-// Which route a request takes. Immutable; thread-safe. A look-up allocates nothing.
+// Which route a request takes (docs/proxies.md). Immutable; thread-safe. A look-up allocates
+// nothing.
+//
+// The path decides first, its most specific template among those that have a route for the host;
+// then the host, itself over the longest "*." over any; then the method. What was decided is not
+// taken back: a method that is not listed there is listed nowhere.
 class RouteTable {
  public:
   static constexpr size_t kMaxRoutes = 4096;
@@ -48,6 +53,9 @@ class RouteTable {
 
   // What a found route that needs a decision asks: resource, owner, tenant, action. `text`
   // holds what is put together, and outlives the question as `match` does.
+  // It is always UTF-8 without control characters, of a type that the route says. All that
+  // CheckQuestion can have against it is that a capture is too long, or that {name=**} was
+  // empty and so is the id: the request names no resource, and is to be denied.
   Question Ask(const Match& match, std::string& text) const;
 
   const std::vector<Route>& routes() const;

@@ -44,7 +44,7 @@ TEST(ReplyTest, OnlyOkAllows) {
     EXPECT_EQ(EffectOf(code) == v1::EFFECT_ALLOW, code == Code::kOk);
     EXPECT_EQ(RowOf(code).http_status == 200, code == Code::kOk);
     EXPECT_EQ(RowOf(code).code, code) << "the table is out of order";
-    EXPECT_EQ("CODE_" + std::string(RowOf(code).name), v1::Code_Name(RowOf(code).wire));
+    EXPECT_EQ("CODE_" + std::string(RowOf(code).name), v1::Code_Name(WireOf(code)));
   }
 }
 
