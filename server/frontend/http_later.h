@@ -17,8 +17,8 @@ namespace gatehouse::frontend {
 // Those on all HTTP ports who wait for keys. With those of the gRPC port (KeyWaits) they are
 // fewer than one source of keys has places for.
 struct HttpWaits {
-  FairWaits questions{1024};
-  FairWaits revocations{256};
+  FairWaits questions{512};
+  FairWaits revocations{128};
 };
 
 // What the requests of one HTTP port are put off for: their turn to have a signature
