@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <map>
-#include <set>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -17,8 +16,6 @@ namespace gatehouse::config {
 namespace {
 
 constexpr size_t kMaxName = 64;
-// As many as the engine tells apart.
-constexpr size_t kMaxAudiencesOfCallers = 64;
 
 constexpr std::array<std::pair<Right, absl::string_view>, kRights> kRightNames = {{
     {Right::kVerify, "verify"},
@@ -50,12 +47,9 @@ bool IsName(absl::string_view name) {
 
 class CallersReader {
  public:
-  CallersReader(const v1::Config& in, const std::string& folder, Findings& findings)
-      : in_(in), folder_(folder), findings_(findings) {
-    for (const v1::Issuer& issuer : in.issuers()) {
-      known_audiences_.insert(issuer.audiences().begin(), issuer.audiences().end());
-    }
-  }
+  CallersReader(const v1::Config& in, const std::string& folder, Audiences& audiences,
+                Findings& findings)
+      : in_(in), folder_(folder), findings_(findings), audiences_(audiences) {}
 
   std::vector<Caller> Read() {
     std::vector<Caller> out;
@@ -70,7 +64,7 @@ class CallersReader {
       out.push_back({.name = caller.name(),
                      .token_file = Resolve(folder_, caller.token_file()),
                      .may = ReadRights(caller, path + ".may"),
-                     .audiences = ReadAudiences(caller, path + ".audiences"),
+                     .audiences = audiences_.Read(caller.audiences(), path, "caller"),
                      .place = findings_.PlaceOf(path + ".token_file")});
     }
     return out;
@@ -120,48 +114,11 @@ class CallersReader {
                             : absl::StrCat("; did you mean \"", meant, "\"?"));
   }
 
-  std::vector<std::string> ReadAudiences(const v1::Caller& caller, const std::string& path) {
-    std::vector<std::string> out;
-    if (caller.audiences().empty() && findings_.Given(path)) {
-      findings_.Wrong(path, "is empty; leave it out where the issuers' audiences are enough");
-    }
-    for (int i = 0; i < caller.audiences_size(); ++i) {
-      const std::string& audience = caller.audiences(i);
-      const std::string inner = absl::StrCat(path, "[", i, "]");
-      if (!RequireText(audience, inner, findings_)) continue;
-      if (known_audiences_.count(audience) == 0) {
-        findings_.Wrong(inner, NoSuchAudience(audience));
-      } else if (std::find(out.begin(), out.end(), audience) != out.end()) {
-        findings_.Wrong(inner, "is listed twice");
-      } else {
-        out.push_back(audience);
-        Count(audience, inner);
-      }
-    }
-    return out;
-  }
-
-  std::string NoSuchAudience(const std::string& audience) const {
-    const std::string meant = Nearest(audience, {known_audiences_.begin(), known_audiences_.end()});
-    return absl::StrCat("\"", log::Escape(audience, 128), "\" is among no issuer's audiences, so ",
-                        "this caller could accept no token",
-                        meant.empty() ? "" : absl::StrCat("; did you mean \"", meant, "\"?"));
-  }
-
-  void Count(const std::string& audience, const std::string& path) {
-    const bool is_new = audiences_.insert(audience).second;
-    if (is_new && audiences_.size() == kMaxAudiencesOfCallers + 1) {
-      findings_.Wrong(path, absl::StrCat("the callers name more than ", kMaxAudiencesOfCallers,
-                                         " different audiences in all"));
-    }
-  }
-
   const v1::Config& in_;
   const std::string& folder_;
   Findings& findings_;
-  std::set<std::string> known_audiences_;
+  Audiences& audiences_;
   std::map<std::string, std::string> names_;  // name -> where
-  std::set<std::string> audiences_;
 };
 
 }  // namespace
@@ -181,8 +138,8 @@ std::optional<Right> RightFromName(absl::string_view name) {
 }
 
 std::vector<Caller> ReadCallers(const v1::Config& in, const std::string& folder,
-                                Findings& findings) {
-  return CallersReader(in, folder, findings).Read();
+                                Audiences& audiences, Findings& findings) {
+  return CallersReader(in, folder, audiences, findings).Read();
 }
 
 }  // namespace gatehouse::config

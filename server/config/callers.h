@@ -6,6 +6,7 @@
 
 #include "absl/strings/string_view.h"
 #include "gatehouse/config/v1/config.pb.h"
+#include "server/config/audiences.h"
 #include "server/config/config.h"
 #include "server/config/findings.h"
 
@@ -16,10 +17,9 @@ namespace gatehouse::config {
 absl::string_view NameOf(Right right);
 std::optional<Right> RightFromName(absl::string_view name);
 
-// The callers, each of whose `audiences` must be one of some issuer's in `in`. What
-// is wrong goes to `findings`, and then the value is of no use. Token files are not
-// looked at. `folder`: relative paths begin there.
+// The callers of `in`. What is wrong goes to `findings`, and then the value is of no use. Token
+// files are not looked at. `folder`: relative paths begin there.
 std::vector<Caller> ReadCallers(const v1::Config& in, const std::string& folder,
-                                Findings& findings);
+                                Audiences& audiences, Findings& findings);
 
 }  // namespace gatehouse::config

@@ -8,14 +8,17 @@
 #include "absl/strings/str_cat.h"
 #include "gatehouse/config/v1/config.pb.h"
 #include "server/base/status_macros.h"
+#include "server/config/audiences.h"
 #include "server/config/callers.h"
 #include "server/config/decision_log.h"
+#include "server/config/edge.h"
 #include "server/config/findings.h"
 #include "server/config/issuer.h"
 #include "server/config/kept_files.h"
 #include "server/config/listen.h"
 #include "server/config/may_assert.h"
 #include "server/config/policy.h"
+#include "server/config/routes.h"
 #include "server/config/rules_hash.h"
 #include "server/config/shadow.h"
 #include "server/config/yaml_to_message.h"
@@ -151,7 +154,8 @@ absl::StatusOr<Config> ParseConfig(absl::string_view yaml, const std::string& na
   const std::string folder = std::filesystem::path(name).parent_path().string();
   config.issuers =
       ReadIssuers(message, {.folder = folder, .keep = keep}, findings, config.warnings);
-  config.callers = ReadCallers(message, folder, findings);
+  Audiences audiences(message, findings);
+  config.callers = ReadCallers(message, folder, audiences, findings);
   ReadListen(message, config, findings);
   if (message.has_policy()) {
     config.policy = ReadPolicy(message.policy(), "policy", folder, findings, config);
@@ -160,6 +164,8 @@ absl::StatusOr<Config> ParseConfig(absl::string_view yaml, const std::string& na
     config.shadow = ReadShadow(message.shadow(), folder, findings, config);
   }
   WarnOfUnknownNames(message, findings, config);
+  ReadRoutes(message, audiences, findings, config);
+  ReadEdge(message, findings, config);
   if (message.has_decision_log()) {
     config.decision_log = ReadDecisionLog(message.decision_log(), folder, findings);
   }

@@ -17,7 +17,7 @@ namespace gatehouse::policy {
 namespace {
 
 constexpr size_t kMaxHost = 253;
-constexpr size_t kMaxMethod = 32;
+constexpr size_t kMaxMethod = 20;
 
 std::string Quoted(absl::string_view text) {
   return absl::StrCat("\"", log::Escape(text, 128), "\"");
@@ -25,9 +25,8 @@ std::string Quoted(absl::string_view text) {
 
 bool IsMethod(absl::string_view method) {
   return !method.empty() && method.size() <= kMaxMethod &&
-         std::all_of(method.begin(), method.end(), [](char c) {
-           return absl::ascii_isupper(static_cast<unsigned char>(c)) || c == '-';
-         });
+         std::all_of(method.begin(), method.end(),
+                     [](char c) { return absl::ascii_isupper(static_cast<unsigned char>(c)); });
 }
 
 bool IsLabel(absl::string_view label) {

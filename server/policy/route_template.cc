@@ -156,7 +156,7 @@ absl::StatusOr<Template> ParseTemplate(absl::string_view path) {
     if (!out.parts.empty() && out.parts.back().kind == Kind::kRest) {
       return Wrong("goes on behind **, which stands for all that is left: it must be at the end");
     }
-    if (text.empty() && &text != &texts.back()) {
+    if (text.empty() && out.parts.size() + 1 < texts.size()) {
       return Wrong("has an empty segment (\"//\"), which no path may have");
     }
     GH_ASSIGN_OR_RETURN(TemplatePart part, ParsePart(text));

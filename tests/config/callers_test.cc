@@ -85,8 +85,8 @@ const Case kCases[] = {
     {"EmptyTokenFile", "name: a, token_file: '', may: [list]", ".token_file: must not be empty"},
     {"TokenInTheFile", "name: a, token_file: t, may: [list], token: x", ".token: unknown field"},
     {"NoRights", "name: a, token_file: t",
-     ".may: needs at least one of verify, authorize, filter, watch, explain, "
-     "revoke, reinstate, list, admin"},
+     ".may: needs at least one of verify, authorize, filter, check, watch, "
+     "explain, revoke, reinstate, list, introspect, admin"},
     {"EmptyRights", "name: a, token_file: t, may: []", ".may: needs at least one of"},
     {"UnknownRight", "name: a, token_file: t, may: [verfy]",
      ".may[0]: unknown right \"verfy\"; did you mean \"verify\"?"},
@@ -142,8 +142,8 @@ std::string WithAudiences(int callers, int each) {
 TEST(CallersConfig, SixtyFourAudiencesInAllAreTheMost) {
   EXPECT_THAT(Mistakes(WithAudiences(4, 16)), IsEmpty());
   EXPECT_THAT(Mistakes(WithAudiences(5, 13)),
-              ElementsAre(StartsWith("/etc/g.yaml:13: callers[4].audiences[12]: the callers name "
-                                     "more than 64 different audiences")));
+              ElementsAre(StartsWith("/etc/g.yaml:13: callers[4].audiences[12]: callers and routes "
+                                     "name more than 64 different audiences")));
 }
 
 constexpr char kOpen[] = R"(listen: {grpc: "0.0.0.0:7070", plaintext_behind_mesh: true})";

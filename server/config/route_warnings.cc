@@ -1,0 +1,178 @@
+#include "server/config/route_warnings.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "server/base/log.h"
+#include "server/base/suggestion.h"
+#include "server/policy/path.h"
+#include "server/policy/route_table.h"
+
+namespace gatehouse::config {
+namespace {
+
+using policy::Route;
+using policy::Who;
+
+template <typename List>
+std::vector<std::string> NamesOf(const List& list, std::string List::value_type::* name) {
+  std::vector<std::string> out;
+  out.reserve(list.size());
+  for (const auto& one : list) out.push_back(one.*name);
+  return out;
+}
+
+std::string Unknown(absl::string_view what, absl::string_view name,
+                    const std::vector<std::string>& known) {
+  const std::string meant = Nearest(name, known);
+  return absl::StrCat(
+      "the policy has no ", what, " \"", log::Escape(name, 64), "\"",
+      meant.empty() ? "" : absl::StrCat("; did you mean \"", log::Escape(meant, 64), "\"?"));
+}
+
+// A path has braces around nothing but names.
+bool Captures(const Route& route, absl::string_view name) {
+  return absl::StrContains(route.path, absl::StrCat("/{", name, "}"));
+}
+
+class PolicyCheck {
+ public:
+  PolicyCheck(Config& config, Findings& findings) : config_(config), findings_(findings) {}
+
+  void Check(const Route& route, const std::string& path) {
+    if (route.resource.empty() || route.action.empty()) return;
+    if (!config_.policy.has_value()) return CheckDefault(route, path);
+    const auto& resources = config_.policy->resources;
+    const std::string type = route.resource.substr(0, route.resource.find('/'));
+    const auto resource = std::find_if(resources.begin(), resources.end(),
+                                       [&](const auto& one) { return one.type == type; });
+    if (resource == resources.end()) {
+      if (absl::StrContains(type, '{')) return;  // said elsewhere
+      return findings_.Wrong(
+          path + ".resource",
+          Unknown("resource", type, NamesOf(resources, &policy::Resource::type)));
+    }
+    if (resource->tenancy == policy::Tenancy::kRequired && !Captures(route, "tenant")) {
+      findings_.Wrong(path + ".path", absl::StrCat("has no {tenant}, but a ", type,
+                                                   " is of a tenant (tenant: required), so that "
+                                                   "nobody would be allowed"));
+    }
+    const auto& actions = resource->actions;
+    const auto action = std::find_if(actions.begin(), actions.end(),
+                                     [&](const auto& one) { return one.name == route.action; });
+    if (action == actions.end()) {
+      return findings_.Wrong(path + ".action",
+                             Unknown(absl::StrCat("action of a ", type), route.action,
+                                     NamesOf(actions, &policy::Action::name)));
+    }
+    CheckWho(route, *action, path);
+  }
+
+ private:
+  void CheckDefault(const Route& route, const std::string& path) {
+    if (config_.issuers.size() > 1) {
+      Warn(path + ".resource",
+           "without a policy nothing is allowed where there are several issuers");
+    } else if (!Captures(route, "owner")) {
+      Warn(path + ".path",
+           "has no {owner}, and without a policy only owners are allowed: nobody will be");
+    }
+  }
+
+  // A proxy knows no relations, nor an owner that does not stand in the path.
+  void CheckWho(const Route& route, const policy::Action& action, const std::string& path) {
+    const bool has_owner = Captures(route, "owner");
+    const bool somebody =
+        action.is_public ||
+        std::any_of(action.allow.begin(), action.allow.end(), [&](const policy::Rule& rule) {
+          if (rule.who.kind == Who::Kind::kRelation) return false;
+          return rule.who.kind != Who::Kind::kOwner || has_owner;
+        });
+    if (somebody) return;
+    Warn(path + ".path", absl::StrCat("nobody will be allowed: the policy's rules for ",
+                                      log::Escape(route.action, 64), " are for ",
+                                      has_owner ? "relations" : "owners or relations",
+                                      ", and this path says none"));
+  }
+
+  void Warn(const std::string& path, absl::string_view what) {
+    config_.warnings.push_back(findings_.Sentence(path, what));
+  }
+
+  Config& config_;
+  Findings& findings_;
+};
+
+// A path that the route's template matches, with a slash at its end or without where it has it
+// otherwise. Empty if there is none.
+std::string OtherwiseEnded(const Route& route) {
+  std::vector<std::string> parts = absl::StrSplit(route.path, '/');
+  if (absl::StrContains(parts.back(), "**")) {
+    parts.pop_back();  // "/a/**" has "/a/", but not "/a"
+  } else if (parts.back().empty()) {
+    parts.pop_back();
+  } else {
+    parts.emplace_back();
+  }
+  std::string out;
+  for (size_t i = 1; i < parts.size(); ++i) {
+    const bool is_name = absl::StartsWith(parts[i], "{");
+    absl::StrAppend(&out, "/", is_name ? std::string("x") : parts[i]);
+  }
+  return out;
+}
+
+std::string Escaped(absl::string_view path) {
+  std::string out;
+  for (const char c : path) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte > 0x20 && byte < 0x7F) {
+      out.push_back(c);
+    } else {
+      absl::StrAppend(&out, "%", absl::Hex(byte, absl::kZeroPad2));
+    }
+  }
+  return out;
+}
+
+// What a request must bring: more is larger.
+int Strictness(const Route& route) { return static_cast<int>(route.needs); }
+
+}  // namespace
+
+void CheckAgainstPolicy(Config& config, Findings& findings) {
+  PolicyCheck check(config, findings);
+  for (size_t i = 0; i < config.routes.size(); ++i) {
+    check.Check(config.routes[i], absl::StrCat("routes[", i, "]"));
+  }
+}
+
+void WarnOfSlashes(Config& config, const Findings& findings) {
+  if (!findings.empty()) return;
+  const auto table = policy::RouteTable::Compile(config.routes);
+  if (!table.ok()) return;
+  for (size_t i = 0; i < config.routes.size(); ++i) {
+    const Route& route = config.routes[i];
+    const std::string other = OtherwiseEnded(route);
+    policy::Path path;
+    if (other.empty() || !path.Read(Escaped(other)).ok()) continue;
+    const std::string host = route.hosts.empty() ? "" : route.hosts.front();
+    const std::string method = route.methods.empty() ? "GET" : route.methods.front();
+    const auto match = table->Find(method, host, path);
+    if (match.outcome != policy::RouteTable::Outcome::kFound) continue;
+    const Route& taken = config.routes[match.route];
+    if (Strictness(taken) >= Strictness(route)) continue;
+    config.warnings.push_back(findings.Sentence(
+        absl::StrCat("routes[", i, "].path"),
+        absl::StrCat("\"", log::Escape(other, 128), "\" takes ", log::Escape(taken.path, 128), " (",
+                     taken.place, "), which asks for less: where the service answers it as it ",
+                     "does this path, add a route for it")));
+  }
+}
+
+}  // namespace gatehouse::config

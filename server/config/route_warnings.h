@@ -1,0 +1,18 @@
+#pragma once
+
+#include "server/config/config.h"
+#include "server/config/findings.h"
+
+namespace gatehouse::config {
+
+// Whether the policy of `config` knows what its routes ask. What it does not, and what it could
+// never allow for want of a tenant, goes to `findings`; what it could never allow for want of an
+// owner, to `config.warnings`.
+void CheckAgainstPolicy(Config& config, Findings& findings);
+
+// Adds to `config.warnings` the routes whose path, with or without a slash at its end, is
+// another route's that asks for less: many services answer both alike. Nothing where
+// `findings` has something wrong.
+void WarnOfSlashes(Config& config, const Findings& findings);
+
+}  // namespace gatehouse::config
