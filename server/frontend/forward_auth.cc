@@ -211,9 +211,10 @@ void ForwardAuth::Decided(const Ask& ask, const edge::Answer& answer) {
   if (answer.status != kAllowed) Log(ask, answer, id);
   if (code.has_value()) {
     Note(ask, answer, *code, id);
-    metrics_.CountDecision(Method::kForwardAuth, *code,
-                           answer.looked_at_token && answer.examined.cache_hit,
-                           clock_.SteadyNanos() - ask.started_nanos);
+    metrics_.CountDecision(
+        Method::kForwardAuth, *code,
+        answer.looked_at_token ? std::optional<bool>(answer.examined.cache_hit) : std::nullopt,
+        clock_.SteadyNanos() - ask.started_nanos);
   } else {
     metrics_.CountFailure(Method::kForwardAuth);
   }
