@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "server/base/status_macros.h"
+#include "server/edge/gate.h"
 #include "server/frontend/reply.h"
 #include "server/frontend/shadow.h"
 #include "server/issuer_keys.h"
@@ -65,6 +66,34 @@ bool HaveEqualKeys(const keys::KeySource& a, const keys::KeySource& b) {
                     });
 }
 
+// Beside `all`, which grows by those of the routes.
+absl::StatusOr<std::shared_ptr<const edge::Gate>> GateOf(const config::Config& config,
+                                                         std::vector<std::string>& all) {
+  GH_ASSIGN_OR_RETURN(policy::RouteTable routes, policy::RouteTable::Compile(config.routes));
+  std::vector<engine::AudienceMask> masks;
+  masks.reserve(config.routes.size());
+  for (const policy::Route& route : config.routes) {
+    engine::AudienceMask mask = 0;
+    for (const std::string& audience : route.audiences) {
+      auto place = std::find(all.begin(), all.end(), audience);
+      if (place == all.end()) place = all.insert(all.end(), audience);
+      const auto bit = static_cast<size_t>(place - all.begin());
+      if (bit >= engine::kMaxAudiences) {
+        return absl::InvalidArgumentError("callers and routes name too many different audiences");
+      }
+      mask |= engine::AudienceMask{1} << bit;
+    }
+    masks.push_back(mask);
+  }
+  return std::make_shared<const edge::Gate>(std::move(routes), std::move(masks), config.edge);
+}
+
+// The same routes, wherever the configuration speaks of them.
+std::vector<policy::Route> WithoutPlaces(std::vector<policy::Route> routes) {
+  for (policy::Route& route : routes) route.place.clear();
+  return routes;
+}
+
 // What the policy wants to know of tokens is the policy's.
 jose::IssuerRules OwnRules(jose::IssuerRules rules) {
   rules.more_claims.clear();
@@ -104,7 +133,7 @@ absl::StatusOr<RulesBuilder::Source> RulesBuilder::SourceOf(const config::Issuer
 std::shared_ptr<engine::Authorizer> RulesBuilder::AuthorizerInForce(
     const std::vector<engine::TrustedIssuer>& issuers,
     const std::vector<std::string>& audiences) const {
-  if (!last_.has_value() || last_->rules->callers.audiences() != audiences) return nullptr;
+  if (!last_.has_value() || last_->audiences != audiences) return nullptr;
   const auto& before = last_->rules->authorizer->issuers();
   const bool same = std::equal(before.begin(), before.end(), issuers.begin(), issuers.end(),
                                [](const auto& one, const auto& other) {
@@ -126,6 +155,10 @@ std::vector<std::string> RulesBuilder::WhatChanged(const Last& next) const {
     changed.emplace_back("issuers");
   }
   if (!next.rules->callers.SameAs(last_->rules->callers)) changed.emplace_back("callers");
+  if (WithoutPlaces(next.config.routes) != WithoutPlaces(last_->config.routes)) {
+    changed.emplace_back("routes");
+  }
+  if (next.config.edge != last_->config.edge) changed.emplace_back("edge");
   if (next.config.keep != last_->config.keep) changed.emplace_back("revocations.keep");
   if (next.config.shadow != last_->config.shadow) changed.emplace_back("shadow");
   if (next.rules->decision_log != last_->rules->decision_log) {
@@ -142,7 +175,9 @@ absl::StatusOr<RulesBuilder::Built> RulesBuilder::Build(const config::Config& co
   GH_ASSIGN_OR_RETURN(policy::Policy policy, PolicyOf(config));
   GH_ASSIGN_OR_RETURN(auto shadow, ShadowOf(config, clock_));
   GH_ASSIGN_OR_RETURN(frontend::CallerTable callers, frontend::CallerTable::Load(config.callers));
-  Last next{.config = config, .sources = {}, .rules = nullptr};
+  std::vector<std::string> audiences = callers.audiences();
+  GH_ASSIGN_OR_RETURN(std::shared_ptr<const edge::Gate> gate, GateOf(config, audiences));
+  Last next{.config = config, .sources = {}, .audiences = audiences, .rules = nullptr};
   const std::string folder = FolderOf(config.sqlite_path);
   std::vector<engine::TrustedIssuer> issuers;
   issuers.reserve(config.issuers.size());
@@ -155,12 +190,12 @@ absl::StatusOr<RulesBuilder::Built> RulesBuilder::Build(const config::Config& co
   // The last that can fail: numbers are never taken back.
   GH_RETURN_IF_ERROR(callers.NumberBy(numbers_));
 
-  std::shared_ptr<engine::Authorizer> authorizer = AuthorizerInForce(issuers, callers.audiences());
+  std::shared_ptr<engine::Authorizer> authorizer = AuthorizerInForce(issuers, audiences);
   const bool keeps_tokens = authorizer != nullptr;
   if (!keeps_tokens) {
     authorizer = std::make_shared<engine::Authorizer>(
         std::move(issuers), index_, clock_,
-        engine::Authorizer::Options{.audiences = callers.audiences(),
+        engine::Authorizer::Options{.audiences = std::move(audiences),
                                     .render = frontend::RenderPrincipal});
   }
   next.rules = std::make_shared<const Ruleset>(
@@ -168,6 +203,7 @@ absl::StatusOr<RulesBuilder::Built> RulesBuilder::Build(const config::Config& co
               .authorizer = authorizer,
               .policy = std::make_shared<const policy::Policy>(std::move(policy)),
               .revoker = engine::Revoker(*authorizer, config.keep, clock_),
+              .gate = std::move(gate),
               .decision_log = decision_log,
               .shadow = std::move(shadow),
               .rules = config.rules,

@@ -19,7 +19,7 @@ namespace gatehouse {
 // Makes rulesets from configurations, one after another. What does not change goes on in
 // the next one as it is: key sources of issuers whose keys come from the same place, and
 // the authorizer with all tokens that it remembers, if nothing about issuers and the
-// callers' audiences is different. For one thread at a time.
+// audiences of callers and routes is different. For one thread at a time.
 class RulesBuilder {
  public:
   // All outlive it and the rulesets.
@@ -51,7 +51,8 @@ class RulesBuilder {
   };
   struct Last {
     config::Config config;
-    std::vector<Source> sources;  // in the order of the issuers
+    std::vector<Source> sources;         // in the order of the issuers
+    std::vector<std::string> audiences;  // of the authorizer: the callers' and the routes'
     std::shared_ptr<const frontend::Ruleset> rules;
   };
 

@@ -57,8 +57,8 @@ const Case kForm[] = {
     {"UnknownFieldFarFromAll", "    skew: 1m", "    colour: red",
      "g.yaml:33: issuers[2].colour: unknown field; known here: issuer, audiences, algorithms, "
      "keys"},
-    {"UnknownFieldAtTop", "revocations:", "routes: []\nrevocations:",
-     "g.yaml:35: routes: unknown field; known here: listen, issuers, revocations, callers"},
+    {"UnknownFieldAtTop", "revocations:", "plugins: []\nrevocations:",
+     "g.yaml:35: plugins: unknown field; known here: listen, issuers, revocations, callers"},
     {"RepeatedField", "  keep: 720h", "  keep: 720h\n  keep: 721h",
      "g.yaml:39: revocations.keep: is given twice; first on line 38"},
     {"RepeatedFieldInFlow", "{roles: role, tenant", "{roles: role, roles: r, tenant",

@@ -211,6 +211,59 @@ TEST_F(RulesBuilderTest, WhateverChangesIsSaidAndKeepsTheTokens) {
   EXPECT_THAT(changed(), ElementsAre("shadow", "decision_log"));
 }
 
+TEST_F(RulesBuilderTest, WithoutRoutesThereIsAGateThatKnowsNone) {
+  const RulesBuilder::Built built = Build();
+  ASSERT_NE(built.rules->gate, nullptr);
+  EXPECT_THAT(built.rules->gate->routes().routes(), IsEmpty());
+}
+
+TEST_F(RulesBuilderTest, OtherRoutesAndEdgesAreSaidAndKeepTheTokens) {
+  const RulesBuilder::Built first = Build();
+  policy::Route route{.path = "/a", .needs = policy::Route::Needs::kToken, .place = "g.yaml:1"};
+  config_.routes = {route};
+  const RulesBuilder::Built second = Build();
+  EXPECT_THAT(second.changed, ElementsAre("routes"));
+  EXPECT_TRUE(second.keeps_tokens);
+  EXPECT_EQ(second.rules->gate->routes().routes().size(), 1U);
+  config_.routes[0].place = "g.yaml:2";
+  EXPECT_THAT(Build().changed, IsEmpty());
+  config_.edge.realm = "other";
+  const RulesBuilder::Built third = Build();
+  EXPECT_THAT(third.changed, ElementsAre("edge"));
+  EXPECT_TRUE(third.keeps_tokens);
+  EXPECT_EQ(third.rules->gate->settings().realm, "other");
+  config_.routes = {route, route};
+  EXPECT_THAT(builder_.Build(config_).status().message(), HasSubstr("is the same as"));
+}
+
+TEST_F(RulesBuilderTest, AudiencesOfRoutesAreToldApartBesideThoseOfCallers) {
+  Build();
+  const policy::Route route{.path = "/a", .needs = policy::Route::Needs::kToken};
+  config_.routes = {route};
+  config_.routes[0].audiences = {"api"};
+  const RulesBuilder::Built known = Build();
+  EXPECT_TRUE(known.keeps_tokens) << "the callers have it already";
+  EXPECT_THAT(known.changed, ElementsAre("routes"));
+  config_.routes[0].audiences = {"api", "web"};
+  const RulesBuilder::Built other = Build();
+  EXPECT_FALSE(other.keeps_tokens) << "nobody has looked for it in the tokens that are known";
+  EXPECT_THAT(other.changed, ElementsAre("routes"));
+  config_.routes[0].audiences = {"web"};
+  EXPECT_TRUE(Build().keeps_tokens);
+  config_.callers[0].audiences.clear();
+  EXPECT_FALSE(Build().keeps_tokens) << "the bits have moved";
+
+  config_.routes.clear();
+  for (int i = 0; i < 65; ++i) {
+    config_.routes.push_back(route);
+    config_.routes.back().path = absl::StrCat("/a", i);
+    config_.routes.back().audiences = {absl::StrCat("a", i)};
+  }
+  EXPECT_THAT(builder_.Build(config_).status().message(), HasSubstr("too many"));
+  config_.routes.pop_back();
+  EXPECT_TRUE(builder_.Build(config_).ok());
+}
+
 TEST_F(RulesBuilderTest, WhatIsRefusedLeavesTheLastOneTheOneInForce) {
   const RulesBuilder::Built first = Build();
   const config::Config good = config_;
