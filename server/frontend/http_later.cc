@@ -33,7 +33,9 @@ HttpLater::~HttpLater() {
     WaitsOf(waiting.request).Leave({waiting.request.caller, waiting.source}, waiting.share);
     waiting.source->Forget(waiting.ticket);
   }
-  while (ColdItem* const item = cold_.Pop()) delete static_cast<Item*>(item);
+  while (ColdItem* const item = cold_.Pop()) {
+    const std::unique_ptr<Item> dropped(static_cast<Item*>(item));
+  }
 }
 
 FairWaits& HttpLater::WaitsOf(const Request& request) {
