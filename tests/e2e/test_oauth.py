@@ -13,7 +13,7 @@ WAYS = ("client_secret_basic", "client_secret_post", "bearer")
 
 @pytest.fixture
 def gateway(tmp_path) -> Caller:
-    return Caller(tmp_path, "edge/gateway.1", ["introspect", "verify"])
+    return Caller(tmp_path, "edge_gateway.1", ["introspect", "verify"])
 
 
 @pytest.fixture
