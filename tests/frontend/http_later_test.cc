@@ -18,7 +18,6 @@ using engine::Effort;
 using engine::Examination;
 using engine::KeyNews;
 using Turn = HttpLater::Turn;
-using ::testing::ElementsAre;
 
 // A port's thread, which runs when the test says.
 class FakeLoop final : public HttpLoop {
@@ -52,8 +51,17 @@ class HttpLaterTest : public ::testing::Test {
                    {.caller = caller, .until_nanos = clock_.SteadyNanos() + 100'000'000}, loop_,
                    [this](const Turn& next) { turns_.push_back(next); });
   }
-  static Examination Unknown() { return {.kind = Examination::Kind::kUnknown}; }
-  Examination NeedsKeys() { return {.kind = Examination::Kind::kNeedsKeys, .wait_for = &source_}; }
+  static Examination Of(Examination::Kind kind) {
+    Examination examined;
+    examined.kind = kind;
+    return examined;
+  }
+  static Examination Unknown() { return Of(Examination::Kind::kUnknown); }
+  Examination NeedsKeys() {
+    Examination examined = Of(Examination::Kind::kNeedsKeys);
+    examined.wait_for = &source_;
+    return examined;
+  }
 
   FakeClock clock_{absl::FromUnixSeconds(1'800'000'000)};
   FakeKeySource source_;
@@ -128,7 +136,6 @@ TEST_F(HttpLaterTest, WhenTheTimeIsUpItIsHopelessAndThePlaceGivenBack) {
   ASSERT_EQ(turns_.size(), 1U);
   EXPECT_TRUE(turns_[0].hopeless);
   EXPECT_EQ(source_.waiting(), 0U);
-  clock_.Advance(absl::Seconds(1));
 }
 
 TEST_F(HttpLaterTest, WhenTooManyWaitTheOldestOfWhoHasMostGivesUp) {
@@ -141,7 +148,7 @@ TEST_F(HttpLaterTest, WhenTooManyWaitTheOldestOfWhoHasMostGivesUp) {
 }
 
 TEST_F(HttpLaterTest, WhatCannotBeHelpedIsSaidAtOnce) {
-  PutOff({.kind = Examination::Kind::kUnavailable});
+  PutOff(Of(Examination::Kind::kUnavailable));
   ASSERT_EQ(turns_.size(), 1U);
   EXPECT_TRUE(turns_[0].hopeless);
 }
