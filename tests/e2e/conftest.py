@@ -10,6 +10,7 @@ stubs.generate()
 
 from support.better_auth import BetterAuth  # noqa: E402  (needs the stubs, as the next does)
 from support.issuers import Issuer, JwksServer  # noqa: E402
+from support.proxies import NAMES, Stage  # noqa: E402
 from support.server import Server  # noqa: E402
 
 
@@ -40,6 +41,26 @@ def make_server(tmp_path):
     for server in made:
         if server.running():
             server.stop()
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory):
+    """A Gatehouse, an upstream, and all proxies between them."""
+    made = Stage(tmp_path_factory.mktemp("stage"))
+    try:
+        made.gatehouse.create_database()
+        made.start_gatehouse()
+        for name in NAMES:
+            made.start(name)
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.fixture(params=NAMES)
+def proxy(request, stage):
+    stage.upstream.seen.clear()
+    return stage.proxies[request.param]
 
 
 @pytest.fixture(scope="session")
