@@ -108,7 +108,9 @@ def spellings():
     yield [("X-Auth-Subject", "mallory"), ("X-Auth-Subject", "mallory")]
     yield [("X-Auth-Subject", "ada"), ("x_auth_subject", "mallory")]
     yield [("X-Auth-Subject", ""), ("X-Auth-Roles", "mallory")]
-    yield [("Connection", "X-Auth-Subject"), ("X-Auth-Subject", "mallory")]
+    for name in ("X-Auth-Subject", "x_auth_subject"):
+        yield [("Connection", name), (name, "mallory")]
+        yield [("Connection", "close"), ("connection", f"keep-alive, {name}"), (name, "mallory")]
 
 
 @pytest.mark.parametrize("path", [MINE, "/public/page", "/", "/me"])
@@ -130,13 +132,40 @@ def test_a_spoofed_identity_header_never_reaches_the_service(stage, proxy, path)
 
 
 @pytest.mark.parametrize("name", ["Connection", "Proxy-Connection", "Keep-Alive", "TE"])
-def test_no_hop_by_hop_header_takes_the_identity_away(stage, proxy, name):
-    headers = [(name, "X-Auth-Subject, X-Auth-Roles, close")]
+@pytest.mark.parametrize("lines", [1, 2])
+def test_no_hop_by_hop_header_takes_the_identity_away(stage, proxy, name, lines):
+    values = ["X-Auth-Tenant, X-Auth-Subject", "close"]
+    headers = [(name, ", ".join(values))] if lines == 1 else [(name, value) for value in values]
     answer = proxy.ask("GET", MINE, *headers, token=stage.token())
     if answer.status == 200:
-        assert answer.upstream.values("x-auth-subject") == ["ada"]
+        got = answer.upstream
+        assert [got.values(one) for one in IDENTITY] == [["ada"], [], ["acme"]]
     else:
         assert answer.status == 400 and stage.upstream.seen == []
+
+
+def test_no_hop_by_hop_header_hides_a_header_from_gatehouse_alone(stage, proxy):
+    for name, value in (
+        ("X-HTTP-Method-Override", "DELETE"),
+        ("Authorization", f"Bearer {stage.token(sub='bob')}"),
+        ("X-Forwarded-Uri", "/public/x"),
+        ("X-Forwarded-Method", "GET"),
+        ("X-Forwarded-Host", "other.example.com"),
+        ("X-Original-Uri", "/public/x"),
+    ):
+        stage.upstream.seen.clear()
+        hidden = [("Connection", f"close, {name}"), (name, value)]
+        assert proxy.ask("DELETE", BOBS.replace("bob", "eve"), *hidden).status in (400, 401, 403)
+        assert stage.upstream.seen == []
+        answer = proxy.ask("GET", "/public/page", *hidden)
+        if answer.status == 200 and name == "X-HTTP-Method-Override":
+            assert answer.upstream.values(name.lower()) == []
+
+
+def test_a_connection_may_be_upgraded_kept_or_closed(stage, proxy):
+    for value in ("close", "keep-alive, close", "Upgrade, close", "close,", ""):
+        answer = proxy.ask("GET", MINE, ("Connection", value), token=stage.token())
+        assert answer.upstream.values("x-auth-subject") == ["ada"], value
 
 
 FORGED = [
