@@ -1,8 +1,8 @@
 #include "server/edge/gate.h"
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -235,6 +235,9 @@ bool Gate::MakeQuestion(const Asking& asking, Answer& answer) const {
 }
 
 void Gate::Change(const Asking& asking, const policy::Principal* principal, Answer& answer) const {
+  constexpr size_t kUsual = 6;
+  answer.set.reserve(kUsual);
+  answer.remove.reserve(kUsual);
   const Changes changes{answer.set, answer.remove};
   if (principal == nullptr) {
     RemoveIdentity(settings_.identity, changes);

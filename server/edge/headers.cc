@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "server/base/text.h"
@@ -113,7 +114,9 @@ void HeaderReader::Note(Kind kind, const Header& header, Headers& out) {
 Headers HeaderReader::Read(absl::Span<const Header> headers) const {
   Headers out;
   out.all = headers;
+  size_t bytes = 0;
   for (const Header& header : headers) {
+    bytes += header.name.size() + header.value.size();
     if (!IsName(header.name)) out.malformed = "a header's name is none";
     if (header.name.size() >= names_.size()) continue;
     for (const Name& name : names_[header.name.size()]) {
@@ -122,6 +125,7 @@ Headers HeaderReader::Read(absl::Span<const Header> headers) const {
       break;
     }
   }
+  if (bytes > kMaxBytes) out.malformed = "more than 60 KiB of headers";
   return out;
 }
 
