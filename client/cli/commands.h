@@ -38,6 +38,7 @@ void AddRevocations(CLI::App& app, Action& action);
 void AddPolicy(CLI::App& app, Action& action);
 void AddDevToken(CLI::App& app, Action& action);
 void AddToken(CLI::App& app, Action& action);
+void AddRoute(CLI::App& app, Action& action);
 
 // Parses the command line and runs what it names. Returns the exit code.
 int Run(int argc, const char* const* argv);

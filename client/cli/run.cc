@@ -65,6 +65,7 @@ int Run(int argc, const char* const* argv) {
   AddPolicy(app, action);
   AddDevToken(app, action);
   AddToken(app, action);
+  AddRoute(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {
