@@ -1,8 +1,8 @@
 #include "server/edge/gate.h"
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -78,6 +78,7 @@ absl::string_view Gate::WhyMalformed(const Request& request, const Headers& head
   }
   if (!headers.malformed.empty()) return headers.malformed;
   if (headers.overrides_method) return "a header overrides the method";
+  if (headers.overrides_path) return "a header overrides the path";
   if (HasTwoAuthorizations(headers)) return "two Authorization headers";
   if (!request.can_remove_headers && !headers.identity.empty()) {
     return "an identity header was sent, and this proxy cannot remove it";

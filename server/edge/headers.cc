@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "server/base/text.h"
@@ -54,9 +55,13 @@ HeaderReader::HeaderReader(const IdentityHeaders& identity) {
   Add("access-control-request-method", Kind::kRequestedMethod);
   Add("upgrade", Kind::kUpgrade);
   Add(":protocol", Kind::kUpgrade);
+  // A proxy may take Upgrade away before it asks.
+  Add("sec-websocket-key", Kind::kUpgrade);
   Add("x-http-method-override", Kind::kMethodOverride, true);
   Add("x-http-method", Kind::kMethodOverride, true);
   Add("x-method-override", Kind::kMethodOverride, true);
+  Add("x-original-url", Kind::kPathOverride, true);
+  Add("x-rewrite-url", Kind::kPathOverride, true);
   for (const std::string* const name : {&identity.subject, &identity.roles, &identity.tenant,
                                         &identity.issuer, &identity.scopes, &identity.email}) {
     if (!name->empty()) Add(*name, Kind::kIdentity, true);
@@ -103,6 +108,9 @@ void HeaderReader::Note(Kind kind, const Header& header, Headers& out) {
       return;
     case Kind::kMethodOverride:
       out.overrides_method = true;
+      return;
+    case Kind::kPathOverride:
+      out.overrides_path = true;
       return;
     case Kind::kIdentity:
       out.identity.push_back(header.name);
