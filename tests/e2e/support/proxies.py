@@ -1,7 +1,9 @@
 """Real proxies in front of a service that echoes, asking a real Gatehouse: all run by the files
 of examples/proxies, with other ports."""
 
+import contextlib
 import json
+import os
 import random
 import re
 import secrets
@@ -265,6 +267,15 @@ class Stage:
 
     def start_gatehouse(self):
         self.gatehouse.start().wait_until_ready()
+
+    @contextlib.contextmanager
+    def gatehouse_stuck(self):
+        """It keeps its connections and takes new ones, and answers nothing."""
+        os.kill(self.gatehouse.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.gatehouse.pid, signal.SIGCONT)
 
     def start(self, name: str, change=None) -> Proxy:
         """One proxy; with `change`, by the file that it makes of the text."""
