@@ -1,0 +1,202 @@
+"""Envoy with `failure_mode_allow: true`, which nobody should set: what still does not pass, and
+the three cases in which everything does, which lint-envoy names."""
+
+import json
+import subprocess
+import threading
+
+import pytest
+
+from support.issuers import Issuer, forge
+from support.places import program
+from support.proxies import AUDIENCE, EXAMPLES, ISSUER, Stage
+from support.waiting import wait_until
+
+MINE, BOBS = "/users/ada/tasks/7", "/users/bob/tasks/7"
+MIB = 1 << 20
+
+
+def replaced(*changes):
+    def change(text: str) -> str:
+        for old, new in changes:
+            assert text.count(old) == 1, old
+            text = text.replace(old, new)
+        return text
+
+    return change
+
+
+ALLOWS = ("failure_mode_allow: false", "failure_mode_allow: true")
+# For a busy machine: what is looked at here is not how fast an answer comes.
+PATIENT = ("\n                timeout: 0.2s", "\n                timeout: 5s")
+WITH_BODIES = (
+    "transport_api_version: V3",
+    "transport_api_version: V3\n              with_request_body: "
+    "{max_request_bytes: 4194304, pack_as_bytes: true, allow_partial_message: true}",
+)
+
+
+@pytest.fixture(scope="module")
+def open_stage(tmp_path_factory):
+    """A Gatehouse with one Envoy before it that lets pass what fails."""
+    made = Stage(tmp_path_factory.mktemp("open"))
+    try:
+        made.gatehouse.create_database()
+        made.start_gatehouse()
+        made.start("envoy", replaced(ALLOWS, PATIENT))
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.fixture
+def envoy(open_stage):
+    open_stage.upstream.seen.clear()
+    return open_stage.proxies["envoy"]
+
+
+def test_what_is_denied_is_denied_all_the_same(open_stage, envoy):
+    assert envoy.ask("GET", MINE).status == 401
+    assert envoy.ask("GET", BOBS, token=open_stage.token()).status == 403
+    assert envoy.ask("GET", "/public/%2e%2e%2fadmin", token=open_stage.token()).status == 400
+    assert open_stage.upstream.seen == []
+    assert envoy.ask("GET", MINE, token=open_stage.token()).status == 200
+
+
+def test_a_caller_that_gatehouse_refuses_passes_nothing(open_stage, envoy):
+    # Envoy with another token than the configured one.
+    text = open_stage.callers["envoy"].token_file.read_text()
+    open_stage.callers["envoy"].token_file.write_text("x" * 40 + "\n")
+    try:
+        open_stage.gatehouse.restart().wait_until_ready()
+        wait_until(
+            lambda: envoy.ask("GET", MINE, token=open_stage.token()).status != 200, "a refusal"
+        )
+        open_stage.upstream.seen.clear()
+        statuses = {envoy.ask("GET", path, token=open_stage.token()).status
+                    for path in (MINE, BOBS, "/public/page", "/admin/x")}  # fmt: skip
+    finally:
+        open_stage.callers["envoy"].token_file.write_text(text)
+        open_stage.gatehouse.restart().wait_until_ready()
+    assert all(status >= 400 for status in statuses)
+    assert open_stage.upstream.seen == []
+
+
+def test_an_unknown_kid_within_the_cooldown_passes_nothing(open_stage, envoy):
+    stranger = Issuer("EdDSA", ISSUER)
+    for _ in range(20):
+        status = envoy.ask("GET", MINE, token=stranger.token(sub="ada", aud=AUDIENCE)).status
+        assert status in (401, 503)
+    assert open_stage.upstream.seen == []
+
+
+def test_many_forged_tokens_at_once_pass_nothing(open_stage, envoy):
+    header = {"alg": "EdDSA", "typ": "JWT", "kid": open_stage.issuer.kid}
+    claims = open_stage.issuer.claims(sub="ada", aud=AUDIENCE)
+    # Each is new to Gatehouse, and of the right form to its last byte.
+    forged = [forge(header, {**claims, "n": n}, b"k" * 32) + "A" * 43 for n in range(3000)]
+    statuses: list[int] = []
+    turn, begin = iter(forged), threading.Barrier(100)
+    lock = threading.Lock()
+
+    def ask():
+        begin.wait()
+        while True:
+            with lock:
+                token = next(turn, None)
+            if token is None:
+                return
+            statuses.append(envoy.ask("GET", MINE, token=token, seconds=60).status)
+
+    askers = [threading.Thread(target=ask) for _ in range(100)]
+    for asker in askers:
+        asker.start()
+    for asker in askers:
+        asker.join()
+    assert len(statuses) == len(forged) and set(statuses) <= {401, 503}
+    assert open_stage.upstream.seen == []
+    assert envoy.ask("GET", MINE, token=open_stage.token()).status == 200
+
+
+def test_without_any_key_nothing_passes(tmp_path, jwks_server):
+    keys = jwks_server(lambda: (200, json.dumps(stage.issuer.jwks()).encode()))
+    stage = Stage(tmp_path / "stage")
+    try:
+        config = stage.gatehouse.config
+        config.write_text(
+            replaced(
+                ("{jwks_file: issuer.jwks.json}", f"{{jwks_url: '{keys.url}'}}"),
+                ("    development: {private_key_file: issuer.pem}\n", ""),
+            )(config.read_text())
+        )
+        stage.gatehouse.create_database().start()
+        envoy = stage.start("envoy", replaced(ALLOWS, PATIENT))
+        stage.upstream.seen.clear()
+        for _ in range(5):
+            answer = envoy.ask("GET", MINE, token=stage.token())
+            assert answer.status == 503 and answer.json["code"] == "UNAVAILABLE"
+        assert envoy.ask("GET", MINE).status == 401
+        assert stage.upstream.seen == []
+        keys.appear()
+        wait_until(lambda: envoy.ask("GET", MINE, token=stage.token()).status == 200, "the keys")
+    finally:
+        stage.stop()
+
+
+def test_all_passes_when_gatehouse_is_stopped(open_stage, envoy):
+    open_stage.gatehouse.stop()
+    try:
+        got = envoy.ask("GET", BOBS, ("X-Auth-Subject", "mallory")).upstream
+        assert got.values("x-auth-subject") == [], "even then no identity is forged"
+        assert envoy.ask("GET", "/admin/x").status == 200
+    finally:
+        open_stage.start_gatehouse()
+
+
+def test_all_passes_when_gatehouse_times_out(open_stage):
+    # With the file's own timeout.
+    open_stage.proxies["envoy"].stop()
+    envoy = open_stage.start("envoy", replaced(ALLOWS))
+    try:
+        assert envoy.ask("GET", BOBS).status == 401
+        with open_stage.gatehouse_stuck():
+            assert envoy.ask("GET", BOBS).status == 200
+    finally:
+        envoy.stop()
+        open_stage.start("envoy", replaced(ALLOWS, PATIENT))
+
+
+@pytest.mark.parametrize("allows", [True, False])
+def test_a_body_over_the_receive_limit_passes_only_where_failures_do(open_stage, allows):
+    open_stage.proxies["envoy"].stop()
+    changes = [PATIENT, WITH_BODIES, *([ALLOWS] if allows else [])]
+    envoy = open_stage.start("envoy", replaced(*changes))
+    try:
+        open_stage.upstream.seen.clear()
+        assert envoy.ask("PUT", BOBS, token=open_stage.token(), body=b"x").status == 403
+        answer = envoy.ask("PUT", BOBS, token=open_stage.token(), body=b"x" * (2 * MIB))
+        assert answer.status == (200 if allows else 503)
+        assert len(open_stage.upstream.seen) == allows
+    finally:
+        envoy.stop()
+        open_stage.start("envoy", replaced(ALLOWS, PATIENT))
+
+
+def lint(text: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [program("gatehouse"), "lint-envoy", "-"],
+        input=text, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+
+
+def test_lint_envoy_finds_nothing_in_the_file(tmp_path):
+    found = lint((EXAMPLES / "envoy.yaml").read_text())
+    assert found.returncode == 0 and "nothing found" in found.stdout + found.stderr
+
+
+def test_lint_envoy_names_the_three_cases():
+    found = lint(replaced(ALLOWS)((EXAMPLES / "envoy.yaml").read_text()))
+    assert found.returncode == 1
+    line = next(line for line in found.stdout.splitlines() if "failure-mode-allow" in line)
+    for case in ("stopped", "timed out", "receive limit"):
+        assert case in line
