@@ -26,7 +26,7 @@ absl::StatusOr<int64_t> CleanAndCheck(const std::string& path) {
   SQLite::Database copy(path, SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX);
   copy.exec("PRAGMA locking_mode = EXCLUSIVE");
   // The copy is complete without a -wal file, unlike the original, whose mark it bears.
-  MarkClosed(copy);
+  MarkBackup(copy);
   for (const absl::Status& status : {CheckDatabase(path, copy), CheckContent(copy)}) {
     if (!status.ok()) {
       return absl::UnavailableError(

@@ -31,7 +31,7 @@ class SqliteBackup {
   // were the last ones. UNAVAILABLE: a disk is full, or cannot be read.
   absl::StatusOr<bool> CopySome();
 
-  // On any thread: takes the open mark away, checks the copy, syncs it and moves it to its
+  // On any thread: marks the copy as a backup, checks it, syncs it and moves it to its
   // place. This takes as long as the disk does.
   absl::StatusOr<BackupResult> Finish();
 
