@@ -48,8 +48,13 @@ int Revoke(const Arguments& arguments, Target target, const Options& options) {
     return Fail("the answer holds no revocation: take it as not done, and ask again");
   }
   if (options.output == Output::kText) {
-    std::cout << Coloured(Colour::kGreen, "revoked") << "\n";
+    std::cout << Coloured(Colour::kGreen, reply->existed() ? "already revoked" : "revoked") << "\n";
     PrintRevocation(reply->revocation());
+  }
+  if (request.has_expire_time() && !reply->revocation().has_expire_time()) {
+    Note(
+        "not suspended: this revocation refuses the same tokens already, and goes on after "
+        "--until");
   }
   return kYes;
 }

@@ -152,6 +152,7 @@ void AuthorizationService::Append(UnaryCall& call, NewFact fact) {
                   }
                   response.set_revision(result->revision);
                   response.set_store_id(store_.store_id());
+                  response.set_existed(result->existed);
                   call.Finish(Serialize(response));
                 });
 }
@@ -171,23 +172,24 @@ void AuthorizationService::Reinstate(UnaryCall& call) {
   const size_t caller = call.caller()->number;
   if (!appends_.Enter(caller)) return call.Refuse(Refusal::kOverload);
   call.Defer();
-  store_.Reinstate(request.id(), call.caller()->name, request.reason(),
-                   [this, &call, caller](absl::StatusOr<revocation::ReinstateResult> result) {
-                     appends_.Leave(caller);
-                     if (absl::IsNotFound(result.status()))
-                       return call.Fail(ToGrpc(result.status()));
-                     if (!result.ok())
-                       return FailWrite(call, "reinstatement failed", result.status());
-                     metrics_.CountReinstatement(result->existed);
-                     const std::string reason =
-                         result->fact.reinstated.has_value() ? result->fact.reinstated->reason : "";
-                     Note(call, "reinstated", result->fact, reason, result->existed);
-                     v1::ReinstateResponse response;
-                     FillRevocation(result->fact, *response.mutable_revocation());
-                     response.set_revision(result->revision);
-                     response.set_store_id(store_.store_id());
-                     call.Finish(Serialize(response));
-                   });
+  store_.Reinstate(
+      request.id(), call.caller()->name, request.reason(),
+      [this, &call, caller](absl::StatusOr<revocation::ReinstateResult> result) {
+        appends_.Leave(caller);
+        if (absl::IsNotFound(result.status())) return call.Fail(ToGrpc(result.status()));
+        if (!result.ok()) return FailWrite(call, "reinstatement failed", result.status());
+        metrics_.CountReinstatement(result->existed);
+        const std::string reason =
+            result->fact.reinstated.has_value() ? result->fact.reinstated->reason : "";
+        Note(call, "reinstated", result->fact, reason, result->existed);
+        v1::ReinstateResponse response;
+        FillRevocation(result->fact, *response.mutable_revocation());
+        response.set_revision(result->revision);
+        response.set_store_id(store_.store_id());
+        response.set_existed(result->existed);
+        response.set_still_revoked(result->left.AreInForce(absl::ToUnixSeconds(clock_.Now())));
+        call.Finish(Serialize(response));
+      });
 }
 
 void AuthorizationService::ListRevocations(UnaryCall& call) {

@@ -37,6 +37,7 @@ class SqliteDatabase {
     absl::Status refusal = {};  // NOT_FOUND for TakeBack
     Fact fact = {};
     bool existed = false;
+    Marks left = {};  // of TakeBack
   };
   // What was committed, and what the listener is to be told of it.
   struct Commit {

@@ -54,6 +54,7 @@ struct AppendResult {
 struct ReinstateResult {
   Fact fact;             // with `reinstated`
   bool existed = false;  // it was taken back already; nothing was written
+  Marks left = {};       // what other facts say of its tag
   int64_t revision = 0;
 };
 

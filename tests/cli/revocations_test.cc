@@ -180,6 +180,62 @@ TEST_F(RevokeCommandTest, TellsWhatIsRevoked) {
                               HasSubstr(R"("revision":"4")")));
 }
 
+TEST_F(RevokeCommandTest, TellsWhatWasRevokedAlready) {
+  server_.revoke = [](const auto&, v1::RevokeResponse& reply) {
+    *reply.mutable_revocation() = OfSession(4);
+    reply.set_existed(true);
+    return grpc::Status::OK;
+  };
+  std::vector<std::string> command = {"revoke", "session", "s1", "--issuer", "https://i"};
+  const Result once = server_.Run(command);
+  EXPECT_EQ(once.code, 0);
+  EXPECT_THAT(once.out, StartsWith("already revoked\n"));
+  EXPECT_THAT(once.err, IsEmpty());
+  command.insert(command.end(), {"--until", "36h"});
+  const Result suspended = server_.Run(command);
+  EXPECT_EQ(suspended.code, 0);
+  EXPECT_THAT(suspended.err, HasSubstr("not suspended: "));
+  command.insert(command.end(), {"--output", "json"});
+  const Result json = server_.Run(command);
+  EXPECT_THAT(json.out, HasSubstr(R"("existed":true)"));
+  EXPECT_THAT(json.err, HasSubstr("not suspended: "));
+}
+
+TEST_F(RevokeCommandTest, ASuspensionIsNoLastingRevocation) {
+  server_.revoke = [](const v1::RevokeRequest& request, v1::RevokeResponse& reply) {
+    *reply.mutable_revocation() = OfSession(4);
+    *reply.mutable_revocation()->mutable_expire_time() = request.expire_time();
+    return grpc::Status::OK;
+  };
+  const Result result =
+      server_.Run({"revoke", "session", "s1", "--issuer", "https://i", "--until", "36h"});
+  EXPECT_THAT(result.out, StartsWith("revoked\n"));
+  EXPECT_THAT(result.err, IsEmpty());
+}
+
+TEST_F(RevokeCommandTest, ReinstateTellsWhatWasTakenBackAlreadyAndWhatIsRefusedStill) {
+  bool existed = true;
+  server_.reinstate = [&existed](const auto&, v1::ReinstateResponse& reply) {
+    *reply.mutable_revocation() = OfSession(4);
+    reply.mutable_revocation()->mutable_reinstatement()->set_id("r5");
+    reply.set_existed(existed);
+    reply.set_still_revoked(!existed);
+    return grpc::Status::OK;
+  };
+  const Result again = server_.Run({"reinstate", "r4"});
+  EXPECT_EQ(again.code, 0);
+  EXPECT_THAT(again.out, StartsWith("already taken back\n"));
+  EXPECT_THAT(again.err, IsEmpty());
+  EXPECT_THAT(server_.Run({"reinstate", "r4", "--output", "json"}).out,
+              HasSubstr(R"("existed":true,"still_revoked":false)"));
+  existed = false;
+  const Result still = server_.Run({"reinstate", "r4"});
+  EXPECT_EQ(still.code, 0);
+  EXPECT_THAT(still.out, StartsWith("taken back\n"));
+  EXPECT_THAT(still.err, AllOf(HasSubstr("still refused by another revocation"),
+                               HasSubstr("`gatehouse revocations --kind session`")));
+}
+
 TEST_F(RevokeCommandTest, AnswerWithoutRevocationIsExitCode2) {
   server_.revoke = Always<v1::RevokeRequest>(v1::RevokeResponse());
   const Result result = server_.Run({"revoke", "session", "s1", "--issuer", "https://i"});

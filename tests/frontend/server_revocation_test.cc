@@ -86,6 +86,34 @@ TEST_F(ServerRevocationTest, AReinstatedSuspensionIsOverAtOnceAndStaysSo) {
   EXPECT_EQ(CodeOf(token), v1::CODE_OK);
 }
 
+TEST_F(ServerRevocationTest, TellsWhatWasRevokedOrTakenBackAlreadyAndWhatIsRefusedStill) {
+  Start();
+  v1::RevokeRequest lasting = Suspension("ada", 0);
+  lasting.clear_expire_time();
+  const v1::RevokeResponse suspended = Revoke(Suspension("ada", kNow + 300));
+  EXPECT_FALSE(suspended.existed());
+  EXPECT_TRUE(Revoke(Suspension("ada", kNow + 200)).existed());
+  const v1::RevokeResponse revoked = Revoke(lasting);
+  EXPECT_FALSE(revoked.existed());
+  const auto take_back = [&](const v1::RevokeResponse& made) {
+    v1::ReinstateRequest request;
+    request.set_id(made.revocation().id());
+    v1::ReinstateResponse reply;
+    EXPECT_TRUE(Call(&Stub::Reinstate, request, reply).ok());
+    return reply;
+  };
+  v1::ReinstateResponse reply = take_back(revoked);
+  EXPECT_FALSE(reply.existed());
+  EXPECT_TRUE(reply.still_revoked()) << "by the suspension";
+  clock_.Advance(absl::Seconds(299));
+  reply = take_back(revoked);
+  EXPECT_TRUE(reply.existed());
+  EXPECT_TRUE(reply.still_revoked());
+  clock_.Advance(absl::Seconds(1));
+  EXPECT_FALSE(take_back(revoked).still_revoked()) << "the suspension is over";
+  EXPECT_FALSE(Revoke(lasting).existed());
+}
+
 TEST_F(ServerRevocationTest, ATokenIsNeverSuspended) {
   Start();
   v1::RevokeRequest request;
