@@ -18,8 +18,9 @@ namespace gatehouse::revocation {
 // the way is in it. A copy that is not finished leaves nothing.
 class SqliteBackup {
  public:
-  // Into a new file at `path`, as CreateSqliteDatabase, whose errors these are. `source` is
-  // not closed before CopySome has said true, or this is gone.
+  // Into a new file at `path`. ALREADY_EXISTS: something lies there; UNAVAILABLE: its folder
+  // does not exist or takes no file. `source` is not closed before CopySome has said true, or this
+  // is gone.
   static absl::StatusOr<std::unique_ptr<SqliteBackup>> Begin(SQLite::Database& source,
                                                              const std::string& path);
 

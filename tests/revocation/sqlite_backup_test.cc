@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -100,9 +101,19 @@ TEST_F(SqliteBackup, ReplacesNothing) {
     EXPECT_EQ(TempFolder::ReadFile(folder.File("db") + suffix), "precious");
   }
   EXPECT_EQ(BackUpAndWait(*store_, path_).status().code(), absl::StatusCode::kAlreadyExists);
-  EXPECT_EQ(BackUpAndWait(*store_, elsewhere_.File("no/such/db")).status().code(),
-            absl::StatusCode::kNotFound);
   EXPECT_FALSE(BackUpAndWait(*store_, "").ok());
+  Append(1);
+}
+
+TEST_F(SqliteBackup, AFolderThatIsMissingOrTakesNothingIsNamed) {
+  const std::string missing = elsewhere_.File("no/such");
+  for (const auto& [folder, how] : {std::pair<std::string, std::string>{missing, "does not exist"},
+                                    {"/proc", "takes no file"}}) {
+    const absl::Status status = BackUpAndWait(*store_, folder + "/db").status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
+    EXPECT_THAT(std::string(status.message()),
+                HasSubstr(absl::StrCat("the folder for backups ", folder, " ", how)));
+  }
   Append(1);
 }
 
