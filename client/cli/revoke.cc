@@ -51,6 +51,9 @@ int Revoke(const Arguments& arguments, Target target, const Options& options) {
     std::cout << Coloured(Colour::kGreen, reply->existed() ? "already revoked" : "revoked") << "\n";
     PrintRevocation(reply->revocation());
   }
+  if (reply->key_not_in_set()) {
+    Note("the issuer has no key of this name now; `gatehouse reinstate` takes a mistake back");
+  }
   if (request.has_expire_time() && !reply->revocation().has_expire_time()) {
     Note(
         "not suspended: this revocation refuses the same tokens already, and goes on after "
@@ -129,8 +132,8 @@ void AddId(CLI::App& command, const Shared& arguments, const std::string& name,
 
 void AddUntil(CLI::App& command, const Shared& arguments) {
   AddText(command, "--until", arguments->until,
-          "Only suspend: refuse every token until then, and none afterwards. A time, or how long "
-          "from now")
+          "Only suspend: refuse every token until then, and none afterwards. A time, seconds since "
+          "1970, or how long from now")
       ->type_name("TIME");
 }
 

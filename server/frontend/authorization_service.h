@@ -98,8 +98,9 @@ class AuthorizationService {
   // Logs that `event` happened to `fact`, or had before.
   void Note(const UnaryCall& call, absl::string_view event, const revocation::Fact& fact,
             absl::string_view reason, bool existed);
-  // Logs that the store refused, and fails the call.
+  // Counts and logs that the store refused, and fails the call.
   void FailWrite(UnaryCall& call, absl::string_view event, const absl::Status& status);
+  void FailAndLog(UnaryCall& call, absl::string_view event, const absl::Status& status);
 
   const Rulesets& rulesets_;
   revocation::RevocationStore& store_;

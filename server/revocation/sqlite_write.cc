@@ -130,10 +130,6 @@ absl::StatusOr<std::vector<std::string>> RandomIds(size_t count) {
   return ids;
 }
 
-bool IsId(const std::string& id) {
-  return id.size() == 32 && id.find_first_not_of("0123456789abcdef") == std::string::npos;
-}
-
 }  // namespace
 
 absl::StatusOr<Commit> SqliteDatabase::Write(std::vector<Operation> operations, absl::Time now) {

@@ -62,7 +62,9 @@ TEST_F(ServerRevocationTest, AKeyIsStillRevokedAYearLaterAndAfterARestart) {
   v1::RevokeRequest request;
   request.mutable_key()->set_issuer(kIssuer);
   request.mutable_key()->set_key_id(maker_.kid());
-  Revoke(request);
+  EXPECT_FALSE(Revoke(request).key_not_in_set());
+  request.mutable_key()->set_key_id(maker_.kid() + "x");
+  EXPECT_TRUE(Revoke(request).key_not_in_set());
   const int64_t year = int64_t{366} * 86'400;
   clock_.Advance(absl::Seconds(year));
   EXPECT_EQ(CodeOf(TokenOf("ada", kNow + year)), v1::CODE_TOKEN_REVOKED);
