@@ -149,30 +149,30 @@ void AuthorizationService::Revoke(UnaryCall& call) {
 }
 
 void AuthorizationService::Append(UnaryCall& call, NewFact fact) {
-  const bool is_key_missing = IsKeyMissing(call.rules(), fact);
+  const bool unknown = IsKeyMissing(call.rules(), fact);
   const size_t caller = call.caller()->number;
   if (!appends_.Enter(caller)) return call.Refuse(Refusal::kOverload);
   // Ends on the store's thread; nothing here is touched after Append.
   call.Defer();
-  store_.Append(std::move(fact), [this, &call, caller,
-                                  is_key_missing](absl::StatusOr<revocation::AppendResult> result) {
-    appends_.Leave(caller);
-    if (!result.ok()) return FailWrite(call, "revocation failed", result.status());
-    metrics_.CountRevocation(result->existed);
-    Note(call, "revoked", result->fact, result->fact.reason, result->existed);
-    v1::RevokeResponse response;
-    FillRevocation(result->fact, *response.mutable_revocation());
-    // Whoever holds a token may revoke it, and so learn that somebody else did.
-    const Caller& asker = *call.caller();
-    if (result->fact.actor != asker.name && !MaySeePeople(asker)) {
-      HidePeople(*response.mutable_revocation());
-    }
-    response.set_revision(result->revision);
-    response.set_store_id(store_.store_id());
-    response.set_existed(result->existed);
-    response.set_key_not_in_set(is_key_missing);
-    call.Finish(Serialize(response));
-  });
+  store_.Append(std::move(fact),
+                [this, &call, caller, unknown](absl::StatusOr<revocation::AppendResult> result) {
+                  appends_.Leave(caller);
+                  if (!result.ok()) return FailWrite(call, "revocation failed", result.status());
+                  metrics_.CountRevocation(result->existed);
+                  Note(call, "revoked", result->fact, result->fact.reason, result->existed);
+                  v1::RevokeResponse response;
+                  FillRevocation(result->fact, *response.mutable_revocation());
+                  // Whoever holds a token may revoke it, and so learn that somebody else did.
+                  const Caller& asker = *call.caller();
+                  if (result->fact.actor != asker.name && !MaySeePeople(asker)) {
+                    HidePeople(*response.mutable_revocation());
+                  }
+                  response.set_revision(result->revision);
+                  response.set_store_id(store_.store_id());
+                  response.set_existed(result->existed);
+                  response.set_key_not_in_set(unknown);
+                  call.Finish(Serialize(response));
+                });
 }
 
 void AuthorizationService::Reinstate(UnaryCall& call) {
@@ -190,24 +190,26 @@ void AuthorizationService::Reinstate(UnaryCall& call) {
   const size_t caller = call.caller()->number;
   if (!appends_.Enter(caller)) return call.Refuse(Refusal::kOverload);
   call.Defer();
-  store_.Reinstate(
-      request.id(), call.caller()->name, request.reason(),
-      [this, &call, caller](absl::StatusOr<revocation::ReinstateResult> result) {
-        appends_.Leave(caller);
-        if (absl::IsNotFound(result.status())) return call.Fail(ToGrpc(result.status()));
-        if (!result.ok()) return FailWrite(call, "reinstatement failed", result.status());
-        metrics_.CountReinstatement(result->existed);
-        const std::string reason =
-            result->fact.reinstated.has_value() ? result->fact.reinstated->reason : "";
-        Note(call, "reinstated", result->fact, reason, result->existed);
-        v1::ReinstateResponse response;
-        FillRevocation(result->fact, *response.mutable_revocation());
-        response.set_revision(result->revision);
-        response.set_store_id(store_.store_id());
-        response.set_existed(result->existed);
-        response.set_still_revoked(result->left.AreInForce(absl::ToUnixSeconds(clock_.Now())));
-        call.Finish(Serialize(response));
-      });
+  store_.Reinstate(request.id(), call.caller()->name, request.reason(),
+                   [this, &call, caller](absl::StatusOr<revocation::ReinstateResult> result) {
+                     appends_.Leave(caller);
+                     if (absl::IsNotFound(result.status()))
+                       return call.Fail(ToGrpc(result.status()));
+                     if (!result.ok())
+                       return FailWrite(call, "reinstatement failed", result.status());
+                     metrics_.CountReinstatement(result->existed);
+                     const std::string reason =
+                         result->fact.reinstated.has_value() ? result->fact.reinstated->reason : "";
+                     Note(call, "reinstated", result->fact, reason, result->existed);
+                     v1::ReinstateResponse response;
+                     FillRevocation(result->fact, *response.mutable_revocation());
+                     response.set_revision(result->revision);
+                     response.set_store_id(store_.store_id());
+                     response.set_existed(result->existed);
+                     const int64_t now = absl::ToUnixSeconds(clock_.Now());
+                     response.set_still_revoked(result->left.AreInForce(now));
+                     call.Finish(Serialize(response));
+                   });
 }
 
 void AuthorizationService::ListRevocations(UnaryCall& call) {

@@ -506,6 +506,25 @@ def test_restore_of_what_is_no_backup_makes_nothing(make_server, sections, tmp_p
     assert both.returncode == 2
 
 
+def test_every_write_that_the_store_refuses_is_counted_and_no_wrong_request(server):
+    client = server.client
+    made = client.revoke_session(URL, "s1").revocation
+    gone = pb.Revocation()
+    gone.CopyFrom(made)
+    gone.session.session_id = "another"
+    assert status_of(lambda: client.import_revocations([gone])) == INVALID
+    moved = server.database.rename(server.database.with_suffix(".moved"))
+    calls = (
+        lambda: client.revoke_session(URL, "s2"),
+        lambda: client.reinstate(made.id),
+        lambda: client.import_revocations([made]),
+    )
+    for count, call in enumerate(calls, start=1):
+        assert status_of(call) == grpc.StatusCode.UNAVAILABLE
+        assert f"gatehouse_failed_revocations_total {count}\n" in server.get("/metrics")[1]
+    moved.rename(server.database)
+
+
 def test_missing_folder_for_backups_is_named_and_the_next_backup_works(server, tmp_path):
     folder = tmp_path / "backups"
     folder.rmdir()
