@@ -20,6 +20,7 @@ def nothing_reaches(stage):
 def assert_refused(answer, status: int, code: str, proxy):
     assert answer.status == status, answer.body
     assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["cache-control"] == "no-store"
     # nginx keeps the body to itself: its file has one of its own.
     if proxy.name == "nginx" and status == 401:
         code = "UNAUTHENTICATED"
@@ -45,6 +46,13 @@ def test_what_is_allowed_reaches_the_service_with_the_identity_that_gatehouse_ma
 def test_a_body_reaches_the_service_with_what_is_allowed(stage, proxy):
     got = proxy.ask("PUT", MINE, token=stage.token(), body=b"x" * 100_000).upstream
     assert got.line == f"PUT {MINE} HTTP/1.1" and got.values("content-length") == ["100000"]
+
+
+def test_head_is_asked_about_as_get(stage, proxy):
+    assert proxy.ask("HEAD", MINE, token=stage.token()).status == 200
+    assert [got.line for got in stage.upstream.seen] == [f"HEAD {MINE} HTTP/1.1"]
+    assert proxy.ask("HEAD", BOBS, token=stage.token()).status == 403
+    assert proxy.ask("HEAD", MINE).status == 401
 
 
 def test_without_a_token_it_is_401(proxy, nothing_reaches):
