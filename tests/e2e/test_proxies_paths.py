@@ -78,7 +78,9 @@ WAYS_OUT = [
     "http://app.example.com/public/..%2f{0}",
     "/public/x HTTP/1.1\r\nHost: app.example.com\r\n\r\nGET /{0}",
 ]
-HIDDEN = ["admin/x", "%61dmin/x", "ADMIN/x", "admin%2fx", "users/bob/tasks/7", "users/%62ob/tasks/7"]
+HIDDEN = [
+    "admin/x", "%61dmin/x", "ADMIN/x", "admin%2fx", "users/bob/tasks/7", "users/%62ob/tasks/7",
+]  # fmt: skip
 UNDER_ONES_OWN = [
     "/users/ada/../bob/tasks/7",
     "/users/ada/%2e%2e/bob/tasks/7",

@@ -369,6 +369,10 @@ def test_envoy_adds_the_security_headers(stage):
         assert answer.headers["strict-transport-security"].startswith("max-age=")
 
 
+def test_nobody_but_nginx_asks_by_its_inner_location(stage, nothing_reaches):
+    assert stage.proxies["nginx"].ask("GET", "/.gatehouse", token=stage.token()).status in (403, 404)
+
+
 def test_nothing_redirects(stage, proxy):
     # support.proxies looks for a Location in every answer of this suite.
     for target in ("//evil.example/", "/\\evil.example", "/https://evil.example", "/me?next=//evil",

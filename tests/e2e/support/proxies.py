@@ -215,8 +215,10 @@ class Proxy:
         except subprocess.TimeoutExpired:
             self._process.end(signal.SIGKILL)
 
-    def ask(self, method: str, target: bytes | str, *headers, token: str | None = None,
-            body: bytes = b"", host: str = "app.example.com", seconds: float = 20) -> Answer:  # fmt: skip
+    def ask(
+        self, method: str, target: bytes | str, *headers, token: str | None = None,
+        body: bytes = b"", host: str = "app.example.com", seconds: float = 20,
+    ) -> Answer:  # fmt: skip
         given = list(headers)
         if token is not None:
             given.append(("Authorization", f"Bearer {leaks.remember_token(token)}"))
