@@ -22,7 +22,6 @@ using CheckRequest = envoy::service::auth::v3::CheckRequest;
 constexpr absl::string_view kMethod = "Check";
 constexpr int kAllowed = 200;
 constexpr int kBadRequest = 400;
-constexpr int kUnavailable = 503;
 
 // Who asks, by a token that is good.
 const policy::Principal* PrincipalOf(const edge::Answer& answer) {
