@@ -235,6 +235,9 @@ bool Gate::MakeQuestion(const Asking& asking, Answer& answer) const {
 }
 
 void Gate::Change(const Asking& asking, const policy::Principal* principal, Answer& answer) const {
+  constexpr size_t kUsual = 6;
+  answer.set.reserve(kUsual);
+  answer.remove.reserve(kUsual);
   const Changes changes{answer.set, answer.remove};
   if (principal == nullptr) {
     RemoveIdentity(settings_.identity, changes);

@@ -113,7 +113,9 @@ void HeaderReader::Note(Kind kind, const Header& header, Headers& out) {
 Headers HeaderReader::Read(absl::Span<const Header> headers) const {
   Headers out;
   out.all = headers;
+  size_t bytes = 0;
   for (const Header& header : headers) {
+    bytes += header.name.size() + header.value.size();
     if (!IsName(header.name)) out.malformed = "a header's name is none";
     if (header.name.size() >= names_.size()) continue;
     for (const Name& name : names_[header.name.size()]) {
@@ -122,6 +124,7 @@ Headers HeaderReader::Read(absl::Span<const Header> headers) const {
       break;
     }
   }
+  if (bytes > kMaxBytes) out.malformed = "more than 60 KiB of headers";
   return out;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,9 @@ struct Headers {
 // Finds the headers that matter in one pass. Immutable; thread-safe.
 class HeaderReader {
  public:
+  // Of all names and values; what Envoy takes unless told otherwise.
+  static constexpr size_t kMaxBytes = size_t{60} * 1024;
+
   explicit HeaderReader(const IdentityHeaders& identity);
 
   Headers Read(absl::Span<const Header> headers) const;

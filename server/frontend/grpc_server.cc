@@ -14,8 +14,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "envoy/service/auth/v3/external_auth.grpc.pb.h"
 #include "gatehouse/v1/authorization_service.grpc.pb.h"
 #include "server/frontend/builtin_services.h"
+#include "server/frontend/ext_authz_service.h"
 #include "server/frontend/queue_event.h"
 #include "server/frontend/unary_call.h"
 #include "server/frontend/watch_hub.h"
@@ -30,6 +32,10 @@ using RawService = Rpc::WithRawMethod_Verify<
         Rpc::WithRawMethod_Revoke<Rpc::WithRawMethod_Reinstate<Rpc::WithRawMethod_ListRevocations<
             Rpc::WithRawMethod_ImportRevocations<Rpc::WithRawMethod_BackupRevocations<
                 Rpc::WithRawMethod_Watch<Rpc::Service>>>>>>>>>>;
+
+// What Envoy asks.
+using EnvoyRpc = envoy::service::auth::v3::Authorization;
+using RawEnvoyService = EnvoyRpc::WithRawMethod_Check<EnvoyRpc::Service>;
 
 // A token has 8 KiB at most, and each other field 4 KiB. Questions may be kept whole.
 constexpr int kMaxRequestBytes = 128 * 1024;
@@ -77,7 +83,7 @@ class RulesNews final : public QueueEvent {
 class CompletionQueueServer final : public GrpcServer {
  public:
   CompletionQueueServer(AuthorizationService& service, Metrics& metrics, const Clock& clock)
-      : service_(service), metrics_(metrics), clock_(clock) {}
+      : service_(service), check_(clock), metrics_(metrics), clock_(clock) {}
 
   ~CompletionQueueServer() override = default;
 
@@ -95,6 +101,7 @@ class CompletionQueueServer final : public GrpcServer {
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
     builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMillis);
     builder.RegisterService(&raw_);
+    builder.RegisterService(&raw_envoy_);
     builder.RegisterAsyncGenericService(&builtin_.generic());
     for (int i = 0; i < options.threads; ++i) queues_.push_back(builder.AddCompletionQueue());
     server_ = builder.BuildAndStart();
@@ -116,7 +123,9 @@ class CompletionQueueServer final : public GrpcServer {
 
   void SetServing(const std::string& name, bool serving) override {
     builtin_.SetServing(name, serving);
-    if (name.empty()) builtin_.SetServing(Rpc::service_full_name(), serving);
+    if (!name.empty()) return;
+    builtin_.SetServing(Rpc::service_full_name(), serving);
+    builtin_.SetServing(EnvoyRpc::service_full_name(), serving);
   }
 
   void Forget(const std::string& issuer) override { builtin_.Forget(issuer); }
@@ -156,6 +165,12 @@ class CompletionQueueServer final : public GrpcServer {
            grpc::CompletionQueue::GOT_EVENT;
   }
 
+  static void GiveUpOverdue(ColdWork& cold) {
+    if (!cold.has_hurried()) return;
+    const int64_t now = UnaryCall::NowNanos();
+    while (ColdItem* const item = cold.PopOverdue(now)) static_cast<UnaryCall*>(item)->GiveUp();
+  }
+
   // What a thread does until its queue is shut down, when no call is left. Cold work
   // waits while other events are ready, but not for ever.
   static void Serve(Worker& worker) {
@@ -170,6 +185,7 @@ class CompletionQueueServer final : public GrpcServer {
         had_event = IsReady(*worker.queue, tag, ok) || IsReady(*worker.queue, tag, ok);
       }
       if (had_event) QueueEvent::FromTag(tag).OnEvent(ok);
+      GiveUpOverdue(worker.cold);
       if (!turns.IsDue(had_event)) continue;
       if (ColdItem* const item = worker.cold.Pop(); item != nullptr) {
         static_cast<UnaryCall*>(item)->RunCold();
@@ -197,6 +213,23 @@ class CompletionQueueServer final : public GrpcServer {
         ->Start(kReady);
   }
 
+  void AddCheckPool(Worker& worker) {
+    auto accept = [this](grpc::ServerContext* context, grpc::ByteBuffer* bytes,
+                         UnaryCall::Responder* responder, grpc::ServerCompletionQueue* queue,
+                         void* tag) {
+      raw_envoy_.RequestCheck(context, bytes, responder, queue, queue, tag);
+    };
+    pools_
+        .emplace_back(std::make_unique<CallPool>(
+            worker, Method::kCheck, std::move(accept),
+            [this](UnaryCall& call) {
+              if (call.caller() == nullptr && !service_.Admit(call, config::Right::kCheck)) return;
+              check_.Check(call);
+            },
+            clock_, in_flight_, &ExtAuthzService::ReplyTo))
+        ->Start(kReady);
+  }
+
   void StartThreads() {
     using config::Right;
     using Service = AuthorizationService;
@@ -220,6 +253,7 @@ class CompletionQueueServer final : public GrpcServer {
               &RawService::RequestImportRevocations, &Service::ImportRevocations);
       AddPool(worker, Method::kBackupRevocations, Right::kAdmin,
               &RawService::RequestBackupRevocations, &Service::BackupRevocations);
+      AddCheckPool(worker);
       hubs_
           .emplace_back(std::make_unique<WatchHub>(
               worker, service_, watchers_, metrics_.watch(), clock_, in_flight_,
@@ -234,14 +268,18 @@ class CompletionQueueServer final : public GrpcServer {
   }
 
   AuthorizationService& service_;
+  ExtAuthzService check_;
   Metrics& metrics_;
   const Clock& clock_;
   KeyWaits waits_;
   Watchers watchers_;
   RawService raw_;
+  RawEnvoyService raw_envoy_;
   int port_ = 0;
   std::atomic<int64_t> in_flight_ = 0;
-  BuiltinServices builtin_{{v1::VerifyRequest::descriptor()->file()}, in_flight_};
+  BuiltinServices builtin_{{v1::VerifyRequest::descriptor()->file(),
+                            envoy::service::auth::v3::CheckRequest::descriptor()->file()},
+                           in_flight_};
   // Constant after Listen. Pools go before the queues and the server they use.
   std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues_;
   std::unique_ptr<grpc::Server> server_;

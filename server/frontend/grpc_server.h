@@ -17,8 +17,8 @@ struct GrpcOptions {
   int threads = 1;
 };
 
-// The gRPC port: AuthorizationService on completion queues, one thread each, beside
-// grpc.health.v1 and reflection.
+// The gRPC port: AuthorizationService and Envoy's Authorization on completion queues, one
+// thread each, beside grpc.health.v1 and reflection.
 class GrpcServer {
  public:
   // Listens when this returns; everything is NOT_SERVING until SetServing.
@@ -32,8 +32,9 @@ class GrpcServer {
 
   virtual int port() const = 0;
 
-  // What grpc.health.v1 says of a name. "" and gatehouse.v1.AuthorizationService
-  // stand for the whole; an issuer's name for that issuer. Thread-safe.
+  // What grpc.health.v1 says of a name. "" stands for the whole, as do
+  // gatehouse.v1.AuthorizationService and envoy.service.auth.v3.Authorization; an issuer's name for
+  // that issuer. Thread-safe.
   virtual void SetServing(const std::string& name, bool serving) = 0;
   // There is no such issuer any more. Thread-safe.
   virtual void Forget(const std::string& issuer) = 0;

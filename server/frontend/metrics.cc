@@ -18,7 +18,7 @@ using prometheus::MetricType;
 using Labels = std::vector<std::pair<std::string, std::string>>;
 
 constexpr std::array<const char*, kMethods> kMethodNames = {
-    "Verify",    "Authorize",       "BatchAuthorize",    "Filter",           "Revoke",
+    "Verify",    "Authorize",       "BatchAuthorize",    "Filter",           "Check", "Revoke",
     "Reinstate", "ListRevocations", "ImportRevocations", "BackupRevocations"};
 
 // In the order of ShadowOutcome.
@@ -152,9 +152,10 @@ void AddWatch(const WatchMetrics& watch, std::vector<MetricFamily>& out) {
 
 }  // namespace
 
-void ThreadMetrics::CountDecision(Method method, policy::Code code, bool cache_hit, int64_t nanos) {
+void ThreadMetrics::CountDecision(Method method, policy::Code code, std::optional<bool> cache_hit,
+                                  int64_t nanos) {
   Add(decisions_[static_cast<size_t>(method)][static_cast<size_t>(code)]);
-  Add(cache_hit ? cache_hits_ : cache_misses_);
+  if (cache_hit.has_value()) Add(*cache_hit ? cache_hits_ : cache_misses_);
   const auto bucket = std::lower_bound(kBuckets.begin(), kBuckets.end(), nanos);
   Add(latency_[static_cast<size_t>(bucket - kBuckets.begin())]);
   Add(latency_sum_nanos_, static_cast<uint64_t>(nanos));
@@ -229,8 +230,8 @@ std::vector<MetricFamily> Metrics::Collect() const {
       Family("gatehouse_decisions_total",
              "Calls that were decided, by public code; a batch once, by its token's.",
              MetricType::Counter);
-  for (const Method method :
-       {Method::kVerify, Method::kAuthorize, Method::kBatchAuthorize, Method::kFilter}) {
+  for (const Method method : {Method::kVerify, Method::kAuthorize, Method::kBatchAuthorize,
+                              Method::kFilter, Method::kCheck}) {
     for (size_t c = 0; c < policy::kCodes; ++c) {
       const auto m = static_cast<size_t>(method);
       AddValue(decisions, static_cast<double>(sum.decisions_[m][c]),
@@ -250,7 +251,9 @@ std::vector<MetricFamily> Metrics::Collect() const {
   out.push_back(std::move(checks));
 
   MetricFamily failures =
-      Family("gatehouse_undecided_total", "Calls that ended with a gRPC status other than OK.",
+      Family("gatehouse_undecided_total",
+             "Calls that ended without a decision: with a gRPC status other than OK, or with "
+             "400 or 503 inside of Check's reply.",
              MetricType::Counter);
   for (size_t m = 0; m < kMethods; ++m) {
     AddValue(failures, static_cast<double>(sum.failures_[m]), {{"method", kMethodNames[m]}});

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,13 +29,14 @@ enum class Method {
   kAuthorize,
   kBatchAuthorize,
   kFilter,
+  kCheck,
   kRevoke,
   kReinstate,
   kListRevocations,
   kImportRevocations,
   kBackupRevocations
 };
-inline constexpr int kMethods = 9;
+inline constexpr int kMethods = 10;
 
 // Why a call was not begun.
 enum class Refusal {
@@ -57,12 +59,14 @@ class alignas(64) ThreadMetrics {
 
   ThreadMetrics() : calls_(CallerNumbers::kCapacity + 1) {}
 
-  void CountDecision(Method method, policy::Code code, bool cache_hit, int64_t nanos);
+  // `cache_hit`: of the memory of tokens; nullopt if no token was looked at.
+  void CountDecision(Method method, policy::Code code, std::optional<bool> cache_hit,
+                     int64_t nanos);
   // Of a batch.
   void CountChecks(policy::Code code, uint64_t checks) {
     Add(checks_[static_cast<size_t>(code)], checks);
   }
-  // No decision was made: any gRPC status but OK.
+  // No decision was made: any gRPC status but OK, or what Check answers instead of one.
   void CountFailure(Method method);
   // A call has ended, of the caller of this number; kUnknownCaller for none.
   void CountCall(size_t caller, grpc::StatusCode status);

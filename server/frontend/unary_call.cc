@@ -21,6 +21,16 @@ std::chrono::system_clock::time_point EndOfWait(std::chrono::system_clock::time_
   return now + std::min(left - std::min(left / 20, kMostForTheAnswer), kLongest);
 }
 
+constexpr int64_t kNanosInASecond = 1'000'000'000;
+
+int64_t NanosOf(gpr_timespec time) { return time.tv_sec * kNanosInASecond + time.tv_nsec; }
+
+gpr_timespec SteadyTime(int64_t nanos) {
+  return {.tv_sec = nanos / kNanosInASecond,
+          .tv_nsec = static_cast<int32_t>(nanos % kNanosInASecond),
+          .clock_type = GPR_CLOCK_MONOTONIC};
+}
+
 }  // namespace
 
 // Shared with the key source, which may call long after this call's place has been
@@ -79,6 +89,7 @@ void UnaryCall::OnEvent(bool ok) {
       if (!ok) return pool_.Land();  // the server is shutting down: no call came
       pending_ = 2;                  // the end of the reply, and Done
       started_nanos_ = pool_.clock_.SteadyNanos();
+      give_up_nanos_ = GiveUpTime();
       rules_ = worker().rules.Current();
       state_ = State::kHandling;
       pool_.handler_(*this);
@@ -104,12 +115,28 @@ void UnaryCall::CameIn() {
   if (--pending_ == 0) pool_.Return(*this);
 }
 
-void UnaryCall::Finish(const grpc::ByteBuffer& reply) {
-  End(grpc::StatusCode::OK);
+int64_t UnaryCall::NowNanos() { return NanosOf(gpr_now(GPR_CLOCK_MONOTONIC)); }
+
+int64_t UnaryCall::GiveUpTime() const {
+  constexpr int64_t kLongest = kNanosInASecond / 10;
+  if (pool_.failure_reply_ == nullptr) return ColdWork::kNever;
+  const gpr_timespec deadline = context_->raw_deadline();
+  const gpr_timespec now = gpr_now(deadline.clock_type);
+  const gpr_timespec longest = gpr_time_add(now, gpr_time_from_nanos(2 * kLongest, GPR_TIMESPAN));
+  const int64_t half =
+      gpr_time_cmp(deadline, longest) >= 0 ? kLongest : NanosOf(gpr_time_sub(deadline, now)) / 2;
+  return NowNanos() + half;
+}
+
+void UnaryCall::Finish(const grpc::ByteBuffer& reply, grpc::StatusCode counted) {
+  End(counted);
   responder_->Finish(reply, grpc::Status::OK, tag());
 }
 
 void UnaryCall::Fail(const grpc::Status& status) {
+  if (pool_.failure_reply_ != nullptr) {
+    return Finish(pool_.failure_reply_(*this, status), status.error_code());
+  }
   End(status.error_code());
   responder_->FinishWithError(status, tag());
 }
@@ -164,6 +191,7 @@ size_t UnaryCall::MaxKeptBytes(ColdWork::Lane lane) {
     case ColdWork::Lane::kRevocations:
       return size_t{32} * 1024;
     case ColdWork::Lane::kQuestions:
+    case ColdWork::Lane::kChecks:
       return size_t{64} * 1024;
     case ColdWork::Lane::kLargeQuestions:
       break;
@@ -178,7 +206,10 @@ bool UnaryCall::CanBeKept(ColdWork::Lane& lane) {
   if (length <= MaxKeptBytes(lane)) return true;
   worker().metrics->CountRefusal(Refusal::kOverload);
   Fail({grpc::StatusCode::RESOURCE_EXHAUSTED,
-        "a revocation over 32 KiB cannot wait for its turn, or for the issuer's keys"});
+        lane == Lane::kRevocations
+            ? "a revocation over 32 KiB cannot wait for its turn, or for the issuer's keys"
+            : "what a proxy asks cannot wait for its turn, or for the issuer's keys, if it is over "
+              "64 KiB"});
   return false;
 }
 
@@ -189,9 +220,9 @@ void UnaryCall::GoCold(ColdWork::Lane lane) {
   ColdWork& cold = worker().cold;
   ColdItem* refused = nullptr;
   if (waited_) {
-    cold.PushAgain(lane, caller_->number, *this);
+    cold.PushAgain(lane, caller_->number, *this, give_up_nanos_);
   } else {
-    refused = cold.Push(lane, caller_->number, *this);
+    refused = cold.Push(lane, caller_->number, *this, give_up_nanos_);
   }
   worker().metrics->SetColdCalls(cold.size());
   if (refused != nullptr) static_cast<UnaryCall*>(refused)->Refuse(Refusal::kOverload);
@@ -207,6 +238,15 @@ void UnaryCall::RunCold() {
   pool_.handler_(*this);
 }
 
+void UnaryCall::GiveUp() {
+  worker().metrics->SetColdCalls(worker().cold.size());
+  state_ = State::kHandling;
+  if (gone_) return Fail(grpc::Status::CANCELLED);
+  worker().metrics->CountRefusal(Refusal::kOverload);
+  Fail({grpc::StatusCode::RESOURCE_EXHAUSTED,
+        "too many tokens are to be verified at once: try again later"});
+}
+
 void UnaryCall::WaitForKeys(keys::KeySource& source, ColdWork::Lane lane) {
   if (!CanBeKept(lane)) return;
   MakeRoom();
@@ -214,7 +254,11 @@ void UnaryCall::WaitForKeys(keys::KeySource& source, ColdWork::Lane lane) {
   wait_ = std::make_shared<Wait>();
   wait_->lane = lane;
   wait_->source = &source;
-  wait_->alarm.Set(pool_.worker_.queue, EndOfWait(context_->deadline()), tag());
+  if (is_hurried()) {
+    wait_->alarm.Set(pool_.worker_.queue, SteadyTime(give_up_nanos_), tag());
+  } else {
+    wait_->alarm.Set(pool_.worker_.queue, EndOfWait(context_->deadline()), tag());
+  }
   // The event comes through the queue, whose one thread is in here, so not before
   // this has returned.
   wait_->share = worker().waits.Of(lane).Enter(
@@ -261,6 +305,9 @@ void UnaryCall::OnWaitedForKeys(const Wait& wait) {
     worker().metrics->CountRefusal(Refusal::kOverload);
     return Fail({grpc::StatusCode::UNAVAILABLE,
                  "the issuer's keys are not at hand, and too many calls wait for keys: try again"});
+  }
+  if (outcome == Wait::Outcome::kTimeUp && is_hurried()) {
+    return Fail({grpc::StatusCode::UNAVAILABLE, "the issuer's keys did not come in time"});
   }
   news_ = outcome == Wait::Outcome::kFetched ? KeyNews::kFetched : KeyNews::kFailed;
   if (outcome == Wait::Outcome::kLookAgain) news_ = KeyNews::kNone;

@@ -28,17 +28,19 @@ namespace gatehouse::frontend {
 // Those who wait for keys, on all threads. Together they are fewer than one source of
 // keys has places for, so that it never has to choose among callers itself; and half of
 // a pool's places at most, so that there is always room for tokens that are known.
-// Revocations are not crowded out by questions. Requests of each kind are kept up to
-// UnaryCall::MaxKeptBytes: 352 MiB in all.
+// Revocations are not crowded out by questions, nor is what proxies ask. Requests of each
+// kind are kept up to UnaryCall::MaxKeptBytes: 416 MiB in all.
 struct KeyWaits {
   FairWaits& Of(ColdWork::Lane lane) {
     if (lane == ColdWork::Lane::kRevocations) return revocations;
+    if (lane == ColdWork::Lane::kChecks) return checks;
     return lane == ColdWork::Lane::kLargeQuestions ? large_questions : questions;
   }
 
   FairWaits questions{3584};
   FairWaits large_questions{512};
   FairWaits revocations{2048};
+  FairWaits checks{1024};
 };
 
 // What a serving thread has for itself alone, and the waits of all.
@@ -92,7 +94,9 @@ class UnaryCall final : public QueueEvent, public ColdItem {
   // What came of the last WaitForKeys.
   engine::KeyNews news() const { return news_; }
 
-  void Finish(const grpc::ByteBuffer& reply);
+  // `counted`: what the metrics know it by.
+  void Finish(const grpc::ByteBuffer& reply, grpc::StatusCode counted = grpc::StatusCode::OK);
+  // Of a method that answers OK always: with the reply that its pool makes of `status`.
   void Fail(const grpc::Status& status);
   // Fails it with the status that belongs to `reason`, and counts that.
   void Refuse(Refusal reason);
@@ -103,7 +107,8 @@ class UnaryCall final : public QueueEvent, public ColdItem {
   // it, or another one, now. Another call is accepted in its place. Ends the handler.
   void GoCold(ColdWork::Lane lane);
   // Runs the handler again when `source` has fetched, with the news; or, with
-  // kFailed, shortly before the call's deadline or after 5 s. Where too many wait, one of
+  // kFailed, shortly before the call's deadline or after 5 s; or fails it with UNAVAILABLE
+  // when it is to be given up. Where too many wait, one of
   // those that have most is failed with UNAVAILABLE, as if its keys could not be had.
   // Holds no thread, and another call is accepted in its place. Ends the handler.
   void WaitForKeys(keys::KeySource& source, ColdWork::Lane lane);
@@ -118,6 +123,10 @@ class UnaryCall final : public QueueEvent, public ColdItem {
 
   // For the queue's thread, when it is this call's turn.
   void RunCold();
+  // The same, when it has waited too long for that.
+  void GiveUp();
+  // What the time of giving up is on.
+  static int64_t NowNanos();
 
  private:
   friend class CallPool;
@@ -140,6 +149,10 @@ class UnaryCall final : public QueueEvent, public ColdItem {
   void OnWaitedForKeys(const Wait& wait);
   // One event fewer is to come; after the last one the place is free.
   void CameIn();
+  // When a call of a method that answers OK always is to be given up: after half of the time
+  // that it was given, and 100 ms at most. Another's never.
+  int64_t GiveUpTime() const;
+  bool is_hurried() const { return give_up_nanos_ != ColdWork::kNever; }
   // Lets another call be accepted in this one's place. Once a call; on the queue's
   // thread.
   void MakeRoom();
@@ -163,6 +176,7 @@ class UnaryCall final : public QueueEvent, public ColdItem {
   int pending_ = 0;
   grpc::StatusCode status_ = grpc::StatusCode::OK;
   int64_t started_nanos_ = 0;
+  int64_t give_up_nanos_ = ColdWork::kNever;
   // 0 unless the reply waits to be taken by the client.
   std::atomic<int64_t> ending_since_nanos_ = 0;
   std::optional<grpc::ServerContext> context_;
@@ -188,16 +202,20 @@ class CallPool {
   using Accept = std::function<void(grpc::ServerContext*, grpc::ByteBuffer*, UnaryCall::Responder*,
                                     grpc::ServerCompletionQueue*, void* tag)>;
   using Handler = std::function<void(UnaryCall&)>;
+  // What a call that fails is answered, with status OK.
+  using FailureReply = std::function<grpc::ByteBuffer(const UnaryCall&, const grpc::Status&)>;
 
   // All outlive the pool. `in_flight` counts the calls that were asked for and have
   // not ended; it is notified when it reaches zero, which only a shutdown brings.
+  // `failure_reply`: of a method that answers OK always, and in time; else null.
   CallPool(Worker& worker, Method method, Accept accept, Handler handler, const Clock& clock,
-           std::atomic<int64_t>& in_flight)
+           std::atomic<int64_t>& in_flight, FailureReply failure_reply = nullptr)
       : worker_(worker),
         method_(method),
         clock_(clock),
         accept_(std::move(accept)),
         handler_(std::move(handler)),
+        failure_reply_(std::move(failure_reply)),
         in_flight_(in_flight) {}
 
   // Begins to accept.
@@ -221,6 +239,7 @@ class CallPool {
   const Clock& clock_;
   const Accept accept_;
   const Handler handler_;
+  const FailureReply failure_reply_;
   std::atomic<int64_t>& in_flight_;
   int ready_ = 0;
   int accepting_ = 0;

@@ -164,6 +164,45 @@ TEST_F(ColdWorkTest, UnderAFloodAnotherIsTakenAtTheNextTurnButOne) {
   }
 }
 
+TEST_F(ColdWorkTest, ChecksHaveALaneThatQuestionsDoNotFill) {
+  ColdWork work({.per_caller = 2, .in_all = 2});
+  for (int i = 0; i < 5; ++i) Push(work, 0);
+  EXPECT_TRUE(Push(work, 0, Lane::kChecks));
+  EXPECT_TRUE(Push(work, 1, Lane::kChecks));
+  EXPECT_FALSE(Push(work, 0, Lane::kChecks)) << "which is bounded too";
+}
+
+TEST_F(ColdWorkTest, WhatIsOverdueIsGivenUpInTheOrderOfTimeWhoeverStandsBeforeIt) {
+  ColdWork work;
+  std::deque<ColdItem> items(4);
+  work.Push(Lane::kChecks, 0, items[0], 300);
+  work.Push(Lane::kChecks, 0, items[1], 100);
+  work.Push(Lane::kChecks, 1, items[2], 200);
+  work.PushAgain(Lane::kChecks, 0, items[3], 150);
+  EXPECT_EQ(work.PopOverdue(99), nullptr);
+  EXPECT_EQ(work.PopOverdue(100), &items[1]);
+  EXPECT_EQ(work.PopOverdue(100), nullptr);
+  EXPECT_EQ(work.PopOverdue(1000), &items[3]);
+  EXPECT_EQ(work.PopOverdue(1000), &items[2]);
+  EXPECT_EQ(work.size(), 1U);
+  EXPECT_EQ(work.Pop(), &items[0]) << "the others keep their turns";
+  EXPECT_EQ(work.PopOverdue(1000), nullptr);
+  EXPECT_FALSE(work.has_hurried());
+  EXPECT_TRUE(work.empty());
+}
+
+TEST_F(ColdWorkTest, WhatIsRefusedOrHasNoTimeIsNeverOverdue) {
+  ColdWork work({.per_caller = 2, .in_all = 2});
+  std::deque<ColdItem> items(4);
+  work.Push(Lane::kChecks, 0, items[0], 1);
+  work.Push(Lane::kChecks, 0, items[1], 1);
+  EXPECT_EQ(work.Push(Lane::kChecks, 0, items[2], 1), &items[2]) << "its share";
+  EXPECT_EQ(work.Push(Lane::kChecks, 1, items[3]), &items[1]);
+  EXPECT_EQ(work.PopOverdue(ColdWork::kNever - 1), &items[0]);
+  EXPECT_EQ(work.PopOverdue(ColdWork::kNever - 1), nullptr);
+  EXPECT_EQ(work.Pop(), &items[3]);
+}
+
 TEST(ColdTurnsTest, AnIdleThreadDoesColdWorkAtOnce) {
   ColdTurns turns;
   EXPECT_TRUE(turns.IsDue(false));

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "envoy/service/auth/v3/external_auth.pb.h"
+#include "server/edge/request.h"
+
+namespace gatehouse::frontend {
+
+// Makes what the gate decides on from Envoy's requests, one after the other, and keeps its
+// memory between them. For one thread.
+class CheckReader {
+ public:
+  // What `request` tells: views into it and into this, until the next call.
+  // INVALID_ARGUMENT if it does not tell of one HTTP request.
+  absl::StatusOr<edge::Request> Read(const envoy::service::auth::v3::CheckRequest& request);
+
+ private:
+  absl::Status ReadHeaders(const envoy::service::auth::v3::AttributeContext::HttpRequest& http);
+
+  std::vector<edge::Header> headers_;
+  std::vector<std::pair<absl::string_view, absl::string_view>> context_;
+};
+
+}  // namespace gatehouse::frontend
