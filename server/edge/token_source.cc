@@ -1,5 +1,6 @@
 #include "server/edge/token_source.h"
 
+#include <algorithm>
 #include <cstddef>
 
 #include "absl/strings/match.h"

@@ -67,9 +67,10 @@ class ExtAuthzTest : public ServerTest {
   }
 
   // Whatever is asked, gRPC says OK.
-  CheckResponse Check(const CheckRequest& request, const std::string& caller = "") {
+  CheckResponse Check(const CheckRequest& request, const std::string& caller = "",
+                      bool with_deadline = true) {
     grpc::ClientContext context;
-    SetDeadline(context, kDeadline);
+    if (with_deadline) SetDeadline(context, kDeadline);
     context.set_wait_for_ready(true);
     if (!caller.empty()) context.AddMetadata("authorization", "Bearer " + caller);
     CheckResponse response;
@@ -293,7 +294,8 @@ TEST_F(ExtAuthzTest, AnUnknownKidWithinTheCooldownIsGivenUpWithinHalfTheTime) {
                                  kNow, R"(,"exp":)", kNow + 900, "}"));
   for (int i = 0; i < 3; ++i) {
     const auto began = std::chrono::steady_clock::now();
-    const int status = StatusOf(Check(Ask("/me", "Bearer " + forged)));
+    const bool with_deadline = i != 2;
+    const int status = StatusOf(Check(Ask("/me", "Bearer " + forged), "", with_deadline));
     EXPECT_TRUE(status == 503 || (i == 0 && status == 401)) << i << ": " << status;
     // A wait as other calls have it ends after 5 s.
     EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(4));
