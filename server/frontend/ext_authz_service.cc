@@ -1,9 +1,12 @@
 #include "server/frontend/ext_authz_service.h"
 
-#include <memory>
+#include <google/protobuf/arena.h>
+
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "absl/types/span.h"
 #include "envoy/service/auth/v3/external_auth.pb.h"
 #include "server/base/log.h"
 #include "server/frontend/check_reply.h"
@@ -48,20 +51,32 @@ absl::string_view RouteOf(const edge::Gate& gate, const edge::Answer& answer) {
   return gate.routes().routes()[static_cast<size_t>(answer.route)].path;
 }
 
+google::protobuf::ArenaOptions OptionsFor(absl::Span<char> block) {
+  google::protobuf::ArenaOptions options;
+  options.initial_block = block.data();
+  options.initial_block_size = block.size();
+  return options;
+}
+
 // What a thread uses again for the next call.
-struct Memory {
-  // A request that took much is not kept.
-  CheckRequest& NewRequest(size_t length) {
-    constexpr size_t kMaxKept = size_t{32} * 1024;
-    if (request == nullptr || was > kMaxKept) request = std::make_unique<CheckRequest>();
-    was = length;
-    return *request;
+class Memory {
+ public:
+  Memory() : block_(kBlockBytes), arena_(OptionsFor(absl::MakeSpan(block_))) {}
+
+  // An empty one. The one before it is gone.
+  CheckRequest& NewRequest() {
+    arena_.Reset();
+    return *google::protobuf::Arena::CreateMessage<CheckRequest>(&arena_);
   }
 
-  std::unique_ptr<CheckRequest> request;
-  size_t was = 0;
   CheckReader reader;
   edge::Gate::Scratch scratch;
+
+ private:
+  // Most requests take less; what one takes beyond is given back for the next.
+  static constexpr size_t kBlockBytes = size_t{16} * 1024;
+  std::vector<char> block_;
+  google::protobuf::Arena arena_;
 };
 
 }  // namespace
@@ -82,7 +97,7 @@ grpc::ByteBuffer ExtAuthzService::ReplyTo(const UnaryCall& call, const grpc::Sta
 
 void ExtAuthzService::Check(UnaryCall& call) {
   thread_local Memory memory;
-  CheckRequest& message = memory.NewRequest(call.request().Length());
+  CheckRequest& message = memory.NewRequest();
   if (const absl::Status status = Parse(call.request(), message); !status.ok()) {
     return call.Fail(ToGrpc(status));
   }
