@@ -1,5 +1,6 @@
 #include "server/server.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <set>
@@ -15,13 +16,17 @@
 #include "server/base/log.h"
 #include "server/base/mutex.h"
 #include "server/base/status_macros.h"
+#include "server/config/listen.h"
 #include "server/frontend/authorization_service.h"
 #include "server/frontend/callers.h"
 #include "server/frontend/decision_log.h"
+#include "server/frontend/forward_auth.h"
 #include "server/frontend/grpc_server.h"
+#include "server/frontend/http_later.h"
 #include "server/frontend/http_server.h"
 #include "server/frontend/key_departures.h"
 #include "server/frontend/metrics.h"
+#include "server/frontend/oauth.h"
 #include "server/frontend/readiness.h"
 #include "server/frontend/ruleset.h"
 #include "server/issuer_keys.h"
@@ -67,11 +72,18 @@ class RunningServer final : public Server {
   explicit RunningServer(const Clock& clock)
       : clock_(clock), builder_(index_, numbers_, decisions_, clock) {}
 
+  // As after Shutdown: what the store has to do still may end in what comes before it.
+  ~RunningServer() override {
+    http_.reset();
+    ports_.clear();
+    store_.reset();
+  }
+
   absl::Status Start(const config::Config& config, const ServerOptions& options) GH_EXCLUDES(mu_) {
     MutexLock lock(mu_);
     TellNewWarnings(config);
     GH_ASSIGN_OR_RETURN(RulesBuilder::Built built, builder_.Build(config));
-    fixed_ = {config.grpc, config.http, config.sqlite_path, config.audit, BackupsOf(config)};
+    fixed_ = config;
     rulesets_.emplace(std::move(built.rules));
     metrics_.emplace(*rulesets_, index_, store_counters_, numbers_, decisions_, clock_.Now());
     readiness_.emplace(*rulesets_);
@@ -86,9 +98,7 @@ class RunningServer final : public Server {
                     clock_, listener_));
     service_ = std::make_unique<frontend::AuthorizationService>(
         *rulesets_, *store_, feed_, *metrics_, clock_, BackupsOf(config));
-    GH_ASSIGN_OR_RETURN(http_, frontend::HttpServer::Start(
-                                   config.http.host, config.http.port,
-                                   [this](const std::string& path) { return HttpReply(path); }));
+    GH_RETURN_IF_ERROR(ListenHttp(config));
     const int threads = options.threads > 0 ? options.threads : UsableCpus();
     GH_ASSIGN_OR_RETURN(grpc_, frontend::GrpcServer::Start({config.grpc.ToString(), threads},
                                                            *service_, *metrics_, clock_));
@@ -99,6 +109,8 @@ class RunningServer final : public Server {
     http.port = http_->port();
     log::Info("listening", {{"grpc", grpc.ToString()},
                             {"http", http.ToString()},
+                            {"oauth", oauth_ != nullptr ? "yes" : "no"},
+                            {"forward_auth", ForwardAuthAddresses(config)},
                             {"threads", threads},
                             {"revocations", index_.size()},
                             {"store", store_->store_id()}});
@@ -130,26 +142,86 @@ class RunningServer final : public Server {
   void Shutdown(absl::Duration grace) override {
     readiness_->Stop();
     grpc_->Shutdown(grace);
+    const absl::Duration rest = std::min(grace, kHttpGrace);
+    for (Port& port : ports_) port.server->Shutdown(rest);
+    http_->Shutdown(rest);
+    ports_.clear();
     http_.reset();
     store_.reset();
   }
 
   int grpc_port() const override { return grpc_->port(); }
   int http_port() const override { return http_->port(); }
+  std::vector<int> forward_auth_ports() const override {
+    std::vector<int> ports;
+    ports.reserve(ports_.size());
+    for (const Port& port : ports_) ports.push_back(port.server->port());
+    return ports;
+  }
 
  private:
-  // What cannot change without a restart.
-  struct Fixed {
-    config::Endpoint grpc;
-    config::Endpoint http;
-    std::string sqlite_path;
-    absl::Duration audit;
-    std::string backups;
+  // What proxies of one kind ask.
+  struct Port {
+    std::unique_ptr<frontend::ForwardAuth> handler;
+    std::unique_ptr<frontend::HttpServer> server;
   };
+
+  // How long what waits behind an HTTP port has to be answered: nothing waits longer for
+  // the store.
+  static constexpr absl::Duration kHttpGrace = absl::Seconds(1);
+
+  absl::Status ListenHttp(const config::Config& config) {
+    frontend::HttpOptions options;
+    if (config.oauth) {
+      oauth_ = std::make_unique<frontend::OAuth>(*rulesets_, *service_, *store_, waits_, *metrics_,
+                                                 clock_);
+      options.takes_body = [](absl::string_view method, absl::string_view path) {
+        return method == "POST" && frontend::OAuth::Has(path);
+      };
+    }
+    GH_ASSIGN_OR_RETURN(http_, frontend::HttpServer::Start(
+                                   config.http.host, config.http.port, options,
+                                   [this](frontend::HttpRequest request, frontend::HttpCall call) {
+                                     AnswerHttp(std::move(request), std::move(call));
+                                   }));
+    for (const config::ForwardAuth& one : config.forward_auth) {
+      auto handler =
+          std::make_unique<frontend::ForwardAuth>(one, *rulesets_, waits_, *metrics_, clock_);
+      GH_ASSIGN_OR_RETURN(auto server, frontend::HttpServer::Start(
+                                           one.address.host, one.address.port,
+                                           {.max_head_bytes = frontend::ForwardAuth::kMaxHeadBytes},
+                                           [handler = handler.get()](frontend::HttpRequest request,
+                                                                     frontend::HttpCall call) {
+                                             handler->Answer(std::move(request), std::move(call));
+                                           }));
+      ports_.push_back({.handler = std::move(handler), .server = std::move(server)});
+    }
+    return absl::OkStatus();
+  }
+
+  // "127.0.0.1:7072 nginx, ..."; empty without any.
+  std::string ForwardAuthAddresses(const config::Config& config) const {
+    std::vector<std::string> addresses;
+    addresses.reserve(ports_.size());
+    for (size_t i = 0; i < ports_.size(); ++i) {
+      config::ForwardAuth one = config.forward_auth[i];
+      one.address.port = ports_[i].server->port();
+      addresses.push_back(absl::StrCat(one.address.ToString(), " ", config::NameOf(one.dialect)));
+    }
+    return absl::StrJoin(addresses, ", ");
+  }
 
   // The folder; empty without one.
   static std::string BackupsOf(const config::Config& config) {
     return config.backups.has_value() ? config.backups->path : "";
+  }
+
+  // Empty for one that there is not.
+  static std::string ForwardAuthOf(const config::Config& config, size_t place) {
+    if (place >= config.forward_auth.size()) return "";
+    const config::ForwardAuth& one = config.forward_auth[place];
+    return absl::StrCat(one.address.ToString(), " for ", config::NameOf(one.dialect),
+                        one.caller.empty() ? "" : " as ", one.caller);
   }
 
   absl::Status CheckFixed(const config::Config& config) const GH_REQUIRES(mu_) {
@@ -163,10 +235,15 @@ class RunningServer final : public Server {
     };
     check("listen.grpc", fixed_.grpc.ToString(), config.grpc.ToString());
     check("listen.http", fixed_.http.ToString(), config.http.ToString());
+    check("listen.oauth", fixed_.oauth ? "on" : "off", config.oauth ? "on" : "off");
+    for (size_t i = 0; i < std::max(fixed_.forward_auth.size(), config.forward_auth.size()); ++i) {
+      check(absl::StrCat("listen.forward_auth[", i, "]"), ForwardAuthOf(fixed_, i),
+            ForwardAuthOf(config, i));
+    }
     check("revocations.sqlite.path", fixed_.sqlite_path, config.sqlite_path);
     check("revocations.audit", absl::FormatDuration(fixed_.audit),
           absl::FormatDuration(config.audit));
-    check("revocations.backups", fixed_.backups, BackupsOf(config));
+    check("revocations.backups", BackupsOf(fixed_), BackupsOf(config));
     if (faults.empty()) return absl::OkStatus();
     return absl::FailedPreconditionError(absl::StrJoin(faults, "\n"));
   }
@@ -203,7 +280,18 @@ class RunningServer final : public Server {
     log::Error("the configuration from before stays in force");
   }
 
-  frontend::HttpReply HttpReply(const std::string& path) const {
+  // On the HTTP port's thread.
+  void AnswerHttp(frontend::HttpRequest request, frontend::HttpCall call) {
+    if (oauth_ != nullptr && frontend::OAuth::Has(request.path())) {
+      return oauth_->Answer(std::move(request), std::move(call));
+    }
+    if (request.method != "GET" && request.method != "HEAD") {
+      return call.reply({.status = 405, .body = "GET only\n", .headers = {{"Allow", "GET, HEAD"}}});
+    }
+    call.reply(StateReply(request.path()));
+  }
+
+  frontend::HttpReply StateReply(absl::string_view path) const {
     if (path == "/livez") return {.body = "alive\n"};
     if (path == "/readyz") {
       return {.status = readiness_->ready() ? 200 : 503, .body = readiness_->Text()};
@@ -216,7 +304,8 @@ class RunningServer final : public Server {
 
   const Clock& clock_;
   Mutex mu_;  // of starting and reloading
-  Fixed fixed_ GH_GUARDED_BY(mu_);
+  // What it was started with: some of it cannot change without a restart.
+  config::Config fixed_ GH_GUARDED_BY(mu_);
   std::set<std::string> known_warnings_ GH_GUARDED_BY(mu_);  // without their lines
   revocation::RevocationIndex index_;
   revocation::ChangeFeed feed_;
@@ -233,7 +322,10 @@ class RunningServer final : public Server {
   std::unique_ptr<frontend::AuthorizationService> service_;
   std::optional<frontend::Readiness> readiness_;
   std::unique_ptr<frontend::GrpcServer> grpc_;
+  frontend::HttpWaits waits_;
+  std::unique_ptr<frontend::OAuth> oauth_;  // null: not served
   std::unique_ptr<frontend::HttpServer> http_;
+  std::vector<Port> ports_;
 };
 
 }  // namespace

@@ -19,7 +19,7 @@ struct ServerOptions {
   int threads = 0;
 };
 
-// A running server: the object graph behind the two ports.
+// A running server: the object graph behind the ports.
 class Server {
  public:
   // Reads keys and secrets, opens the database, listens, and serves. Ready only
@@ -61,6 +61,8 @@ class Server {
 
   virtual int grpc_port() const = 0;
   virtual int http_port() const = 0;
+  // In the configuration's order.
+  virtual std::vector<int> forward_auth_ports() const = 0;
 };
 
 // Whether the files, secrets and folders that the configuration names can be used, those

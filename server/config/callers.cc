@@ -10,9 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "server/base/log.h"
 #include "server/base/suggestion.h"
-#include "server/config/endpoint.h"
 #include "server/config/issuer.h"
-#include "server/keys/url.h"
 
 namespace gatehouse::config {
 namespace {
@@ -123,41 +121,6 @@ class CallersReader {
   std::map<std::string, std::string> names_;  // name -> where
 };
 
-Endpoint ReadEndpoint(const std::string& text, const std::string& path, uint16_t standard_port,
-                      Findings& findings) {
-  Endpoint standard{.host = "127.0.0.1", .port = standard_port};
-  if (!findings.Given(path)) return standard;
-  auto endpoint = ParseEndpoint(text);
-  if (endpoint.ok()) return *std::move(endpoint);
-  findings.Wrong(path, endpoint.status().message());
-  return standard;
-}
-
-void CheckOffLoopback(const v1::Config& in, const Endpoint& grpc, Findings& findings) {
-  const std::string reachable =
-      absl::StrCat("other machines reach ", log::Escape(grpc.host, 64), ", no loopback address");
-  if (in.callers().empty()) {
-    findings.Wrong("listen.grpc",
-                   absl::StrCat(reachable,
-                                ", and without callers everybody there has all rights: "
-                                "name who may call under callers, or listen on "
-                                "127.0.0.1"));
-  }
-  if (!in.listen().plaintext_behind_mesh()) {
-    findings.Wrong("listen.grpc",
-                   absl::StrCat(reachable,
-                                ", and nothing encrypts the tokens on their way: where a "
-                                "mesh does, say listen.plaintext_behind_mesh: true; "
-                                "else listen on 127.0.0.1"));
-  }
-  for (int i = 0; i < in.issuers_size(); ++i) {
-    if (!in.issuers(i).has_development()) continue;
-    findings.Wrong(absl::StrCat("issuers[", i, "].development"),
-                   absl::StrCat("an issuer for development does not go with listen.grpc where ",
-                                reachable, ": take the issuer out, or listen on 127.0.0.1"));
-  }
-}
-
 }  // namespace
 
 absl::string_view NameOf(Right right) {
@@ -177,17 +140,6 @@ std::optional<Right> RightFromName(absl::string_view name) {
 std::vector<Caller> ReadCallers(const v1::Config& in, const std::string& folder,
                                 Audiences& audiences, Findings& findings) {
   return CallersReader(in, folder, audiences, findings).Read();
-}
-
-void ReadListen(const v1::Config& in, Config& out, Findings& findings) {
-  const v1::Listen& listen = in.listen();
-  out.grpc = ReadEndpoint(listen.grpc(), "listen.grpc", 7070, findings);
-  out.http = ReadEndpoint(listen.http(), "listen.http", 7071, findings);
-  if (out.grpc.port == out.http.port && out.grpc.port != 0) {
-    findings.Wrong(findings.Given("listen.http") ? "listen.http" : "listen.grpc",
-                   absl::StrCat("listen.grpc and listen.http must not share port ", out.grpc.port));
-  }
-  if (!keys::IsLoopbackHost(out.grpc.host)) CheckOffLoopback(in, out.grpc, findings);
 }
 
 }  // namespace gatehouse::config

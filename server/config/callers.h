@@ -22,9 +22,4 @@ std::optional<Right> RightFromName(absl::string_view name);
 std::vector<Caller> ReadCallers(const v1::Config& in, const std::string& folder,
                                 Audiences& audiences, Findings& findings);
 
-// `listen`. Only `http` may lie off loopback without more: it shows health and figures.
-// For `grpc` that takes callers, a mesh that encrypts, and no issuer for development;
-// each that is amiss is a mistake of its own.
-void ReadListen(const v1::Config& in, Config& out, Findings& findings);
-
 }  // namespace gatehouse::config

@@ -15,6 +15,7 @@
 #include "server/config/findings.h"
 #include "server/config/issuer.h"
 #include "server/config/kept_files.h"
+#include "server/config/listen.h"
 #include "server/config/may_assert.h"
 #include "server/config/policy.h"
 #include "server/config/routes.h"
@@ -149,13 +150,13 @@ absl::StatusOr<Config> ParseConfig(absl::string_view yaml, const std::string& na
   YamlToMessage(*root, message, findings);
 
   Config config;
-  ReadListen(message, config, findings);
   const auto keep = ReadKeep(message.revocations(), findings);
   const std::string folder = std::filesystem::path(name).parent_path().string();
   config.issuers =
       ReadIssuers(message, {.folder = folder, .keep = keep}, findings, config.warnings);
   Audiences audiences(message, findings);
   config.callers = ReadCallers(message, folder, audiences, findings);
+  ReadListen(message, config, findings);
   if (message.has_policy()) {
     config.policy = ReadPolicy(message.policy(), "policy", folder, findings, config);
   }

@@ -78,6 +78,7 @@ absl::string_view Gate::WhyMalformed(const Request& request, const Headers& head
   }
   if (!headers.malformed.empty()) return headers.malformed;
   if (headers.overrides_method) return "a header overrides the method";
+  if (headers.overrides_path) return "a header overrides the path";
   if (HasTwoAuthorizations(headers)) return "two Authorization headers";
   if (!request.can_remove_headers && !headers.identity.empty()) {
     return "an identity header was sent, and this proxy cannot remove it";

@@ -58,6 +58,8 @@ HeaderReader::HeaderReader(const IdentityHeaders& identity) {
   Add("x-http-method-override", Kind::kMethodOverride, true);
   Add("x-http-method", Kind::kMethodOverride, true);
   Add("x-method-override", Kind::kMethodOverride, true);
+  Add("x-original-url", Kind::kPathOverride, true);
+  Add("x-rewrite-url", Kind::kPathOverride, true);
   for (const std::string* const name : {&identity.subject, &identity.roles, &identity.tenant,
                                         &identity.issuer, &identity.scopes, &identity.email}) {
     if (!name->empty()) Add(*name, Kind::kIdentity, true);
@@ -104,6 +106,9 @@ void HeaderReader::Note(Kind kind, const Header& header, Headers& out) {
       return;
     case Kind::kMethodOverride:
       out.overrides_method = true;
+      return;
+    case Kind::kPathOverride:
+      out.overrides_path = true;
       return;
     case Kind::kIdentity:
       out.identity.push_back(header.name);

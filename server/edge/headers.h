@@ -33,6 +33,8 @@ struct Headers {
   bool upgrades = false;
   // X-HTTP-Method-Override and its kin, with `_` for `-` too.
   bool overrides_method = false;
+  // X-Original-URL or X-Rewrite-URL, which some frameworks take for the path.
+  bool overrides_path = false;
   // Not empty: why they are no headers, in words that hold nothing of them.
   absl::string_view malformed = {};
   // The names, as they were sent, that equal an identity header's after lower-casing and
@@ -61,6 +63,7 @@ class HeaderReader {
     kRequestedMethod,
     kUpgrade,
     kMethodOverride,
+    kPathOverride,
     kIdentity,
   };
   struct Name {

@@ -61,6 +61,13 @@ class AuthorizationService {
   void ImportRevocations(UnaryCall& call);
   void BackupRevocations(UnaryCall& call);
 
+  // For whoever revokes by another way than a call. False: `caller` has its share of
+  // revocations under way already. Else EndAppend belongs to it, on any thread, with what
+  // came of it.
+  bool BeginAppend(const Caller& caller) { return appends_.Enter(caller.number); }
+  // Counts and logs what came of the write.
+  void EndAppend(const Caller& caller, const absl::StatusOr<revocation::AppendResult>& result);
+
  private:
   // How an answer is to be given.
   struct Form {
@@ -96,9 +103,11 @@ class AuthorizationService {
                     const BatchDenials& denials);
   void Append(UnaryCall& call, revocation::NewFact fact);
   // Logs that `event` happened to `fact`, or had before.
-  void Note(const UnaryCall& call, absl::string_view event, const revocation::Fact& fact,
+  void Note(const Caller& caller, absl::string_view event, const revocation::Fact& fact,
             absl::string_view reason, bool existed);
-  // Logs that the store refused, and fails the call.
+  // Logs that the store refused.
+  void NoteRefused(const Caller& caller, absl::string_view event, const absl::Status& status);
+  // The same, and fails the call.
   void FailWrite(UnaryCall& call, absl::string_view event, const absl::Status& status);
 
   const Rulesets& rulesets_;

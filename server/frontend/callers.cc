@@ -18,7 +18,7 @@ namespace gatehouse::frontend {
 namespace {
 
 constexpr absl::string_view kScheme = "Bearer ";
-constexpr size_t kMaxValue = kScheme.size() + 512;
+constexpr size_t kMaxToken = 512;
 
 bool Same(const std::array<uint8_t, 32>& a, const std::array<uint8_t, 32>& b) {
   return CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
@@ -115,8 +115,19 @@ const Caller* CallerTable::Identify(const Metadata& metadata, Memory& memory) co
   const auto [first, last] = metadata.equal_range("authorization");
   if (first == last || std::next(first) != last) return nullptr;
   const absl::string_view value(first->second.data(), first->second.size());
-  if (value.size() > kMaxValue || !absl::StartsWithIgnoreCase(value, kScheme)) return nullptr;
-  const Hash hash = jose::Sha256(value.substr(kScheme.size()));
+  if (!absl::StartsWithIgnoreCase(value, kScheme)) return nullptr;
+  return FindByToken(value.substr(kScheme.size()), memory);
+}
+
+const Caller* CallerTable::FindByName(absl::string_view name) const {
+  const auto found = std::find_if(callers_.begin(), callers_.end(),
+                                  [name](const Caller& caller) { return caller.name == name; });
+  return found == callers_.end() ? nullptr : &*found;
+}
+
+const Caller* CallerTable::FindByToken(absl::string_view token, Memory& memory) const {
+  if (token.size() > kMaxToken) return nullptr;
+  const Hash hash = jose::Sha256(token);
   if (memory.table_ != id_) {
     std::fill(memory.entries_.begin(), memory.entries_.end(), Memory::Entry());
     memory.table_ = id_;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "server/config/config.h"
 #include "server/engine/authorizer.h"
 #include "server/frontend/caller_numbers.h"
@@ -66,6 +67,12 @@ class CallerTable {
   // for none, more than one, or an unknown one. The time it takes says nothing of any
   // token.
   const Caller* Identify(const Metadata& metadata, Memory& memory) const;
+
+  // The caller whose token this is; null for none. Where nobody needs a token, nobody has
+  // one. The time it takes says nothing of any token.
+  const Caller* FindByToken(absl::string_view token, Memory& memory) const;
+  // Null for none.
+  const Caller* FindByName(absl::string_view name) const;
 
   const std::vector<Caller>& callers() const { return callers_; }
   // Whether whoever reaches the port may call.

@@ -17,9 +17,19 @@ using prometheus::MetricFamily;
 using prometheus::MetricType;
 using Labels = std::vector<std::pair<std::string, std::string>>;
 
-constexpr std::array<const char*, kMethods> kMethodNames = {
-    "Verify",    "Authorize",       "BatchAuthorize",    "Filter",           "Check", "Revoke",
-    "Reinstate", "ListRevocations", "ImportRevocations", "BackupRevocations"};
+constexpr std::array<const char*, kMethods> kMethodNames = {"Verify",
+                                                            "Authorize",
+                                                            "BatchAuthorize",
+                                                            "Filter",
+                                                            "Check",
+                                                            "Revoke",
+                                                            "Reinstate",
+                                                            "ListRevocations",
+                                                            "ImportRevocations",
+                                                            "BackupRevocations",
+                                                            "Introspect",
+                                                            "OAuthRevoke",
+                                                            "ForwardAuth"};
 
 // In the order of ShadowOutcome.
 constexpr std::array<const char*, kShadowOutcomes> kShadowOutcomeNames = {"same", "would_allow",
@@ -230,8 +240,9 @@ std::vector<MetricFamily> Metrics::Collect() const {
       Family("gatehouse_decisions_total",
              "Calls that were decided, by public code; a batch once, by its token's.",
              MetricType::Counter);
-  for (const Method method : {Method::kVerify, Method::kAuthorize, Method::kBatchAuthorize,
-                              Method::kFilter, Method::kCheck}) {
+  for (const Method method :
+       {Method::kVerify, Method::kAuthorize, Method::kBatchAuthorize, Method::kFilter,
+        Method::kCheck, Method::kIntrospect, Method::kForwardAuth}) {
     for (size_t c = 0; c < policy::kCodes; ++c) {
       const auto m = static_cast<size_t>(method);
       AddValue(decisions, static_cast<double>(sum.decisions_[m][c]),

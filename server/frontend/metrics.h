@@ -34,9 +34,12 @@ enum class Method {
   kReinstate,
   kListRevocations,
   kImportRevocations,
-  kBackupRevocations
+  kBackupRevocations,
+  kIntrospect,
+  kOAuthRevoke,
+  kForwardAuth
 };
-inline constexpr int kMethods = 10;
+inline constexpr int kMethods = 13;
 
 // Why a call was not begun.
 enum class Refusal {

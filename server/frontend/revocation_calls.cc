@@ -77,28 +77,31 @@ absl::StatusOr<std::vector<Fact>> ToFacts(const v1::ImportRevocationsRequest& re
 
 }  // namespace
 
-void AuthorizationService::Note(const UnaryCall& call, absl::string_view event,
+void AuthorizationService::Note(const Caller& caller, absl::string_view event,
                                 const revocation::Fact& fact, absl::string_view reason,
                                 bool existed) {
   int64_t left_out = 0;
   if (!denials_.Admit(event, left_out)) return;
   log::Info(event, {{"id", fact.id},
                     {"issuer", fact.issuer},
-                    {"caller", call.caller()->name},
+                    {"caller", caller.name},
                     {"reason", existed ? "" : reason},
                     {"revision", fact.revision},
                     {"existed", existed ? "yes" : "no"},
                     {"left_out", left_out}});
 }
 
+void AuthorizationService::NoteRefused(const Caller& caller, absl::string_view event,
+                                       const absl::Status& status) {
+  int64_t left_out = 0;
+  if (!denials_.Admit(event, left_out)) return;
+  log::Error(event,
+             {{"reason", status.message()}, {"caller", caller.name}, {"left_out", left_out}});
+}
+
 void AuthorizationService::FailWrite(UnaryCall& call, absl::string_view event,
                                      const absl::Status& status) {
-  int64_t left_out = 0;
-  if (denials_.Admit(event, left_out)) {
-    log::Error(
-        event,
-        {{"reason", status.message()}, {"caller", call.caller()->name}, {"left_out", left_out}});
-  }
+  NoteRefused(*call.caller(), event, status);
   call.Fail(ToGrpc(status));
 }
 
@@ -129,31 +132,35 @@ void AuthorizationService::Revoke(UnaryCall& call) {
   Append(call, *std::move(fact));
 }
 
+void AuthorizationService::EndAppend(const Caller& caller,
+                                     const absl::StatusOr<revocation::AppendResult>& result) {
+  appends_.Leave(caller.number);
+  if (!result.ok()) {
+    metrics_.CountFailedRevocation();
+    return NoteRefused(caller, "revocation failed", result.status());
+  }
+  metrics_.CountRevocation(result->existed);
+  Note(caller, "revoked", result->fact, result->fact.reason, result->existed);
+}
+
 void AuthorizationService::Append(UnaryCall& call, NewFact fact) {
-  const size_t caller = call.caller()->number;
-  if (!appends_.Enter(caller)) return call.Refuse(Refusal::kOverload);
+  if (!BeginAppend(*call.caller())) return call.Refuse(Refusal::kOverload);
   // Ends on the store's thread; nothing here is touched after Append.
   call.Defer();
-  store_.Append(std::move(fact),
-                [this, &call, caller](absl::StatusOr<revocation::AppendResult> result) {
-                  appends_.Leave(caller);
-                  if (!result.ok()) {
-                    metrics_.CountFailedRevocation();
-                    return FailWrite(call, "revocation failed", result.status());
-                  }
-                  metrics_.CountRevocation(result->existed);
-                  Note(call, "revoked", result->fact, result->fact.reason, result->existed);
-                  v1::RevokeResponse response;
-                  FillRevocation(result->fact, *response.mutable_revocation());
-                  // Whoever holds a token may revoke it, and so learn that somebody else did.
-                  const Caller& asker = *call.caller();
-                  if (result->fact.actor != asker.name && !MaySeePeople(asker)) {
-                    HidePeople(*response.mutable_revocation());
-                  }
-                  response.set_revision(result->revision);
-                  response.set_store_id(store_.store_id());
-                  call.Finish(Serialize(response));
-                });
+  store_.Append(std::move(fact), [this, &call](absl::StatusOr<revocation::AppendResult> result) {
+    const Caller& asker = *call.caller();
+    EndAppend(asker, result);
+    if (!result.ok()) return call.Fail(ToGrpc(result.status()));
+    v1::RevokeResponse response;
+    FillRevocation(result->fact, *response.mutable_revocation());
+    // Whoever holds a token may revoke it, and so learn that somebody else did.
+    if (result->fact.actor != asker.name && !MaySeePeople(asker)) {
+      HidePeople(*response.mutable_revocation());
+    }
+    response.set_revision(result->revision);
+    response.set_store_id(store_.store_id());
+    call.Finish(Serialize(response));
+  });
 }
 
 void AuthorizationService::Reinstate(UnaryCall& call) {
@@ -181,7 +188,7 @@ void AuthorizationService::Reinstate(UnaryCall& call) {
                      metrics_.CountReinstatement(result->existed);
                      const std::string reason =
                          result->fact.reinstated.has_value() ? result->fact.reinstated->reason : "";
-                     Note(call, "reinstated", result->fact, reason, result->existed);
+                     Note(*call.caller(), "reinstated", result->fact, reason, result->existed);
                      v1::ReinstateResponse response;
                      FillRevocation(result->fact, *response.mutable_revocation());
                      response.set_revision(result->revision);

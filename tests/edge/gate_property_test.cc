@@ -54,7 +54,8 @@ class Naive {
         sent.method.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ") != std::string::npos) {
       return false;
     }
-    for (const char* name : {"x-http-method-override", "x-http-method", "x-method-override"}) {
+    for (const char* name : {"x-http-method-override", "x-http-method", "x-method-override",
+                             "x-original-url", "x-rewrite-url"}) {
       if (HasDashed(sent, name)) return false;
     }
     const auto authorization = ValuesOf(sent, "authorization");
@@ -185,8 +186,8 @@ class Maker {
                    "eve");
       default:
         return Add(sent,
-                   Of({"upgrade", ":protocol", "x-http-method", "X_Method_Override", "accept",
-                       "host", "x-auth-subject-2"}),
+                   Of({"upgrade", ":protocol", "x-http-method", "X_Method_Override",
+                       "X_Original-Url", "accept", "host", "x-auth-subject-2"}),
                    "x");
     }
   }

@@ -59,6 +59,14 @@ TEST_F(GateTest, NoHeaderMayOverrideTheMethod) {
   EXPECT_EQ(StatusOf(WithToken().With("x-http-methods", "x")), 200);
 }
 
+TEST_F(GateTest, NoHeaderMayOverrideThePath) {
+  for (const std::string name :
+       {"x-original-url", "X-Original-URL", "X_Original_Url", "x-rewrite-url", "X-Rewrite_URL"}) {
+    EXPECT_EQ(StatusOf(Sent{.target = "/public/x"}.With(name, "/admin")), 400) << name;
+    EXPECT_EQ(StatusOf(WithToken().With(name, "")), 400) << name;
+  }
+}
+
 TEST_F(GateTest, WithoutARouteNothingPasses) {
   for (const Sent& sent :
        {Sent{.target = "/nowhere"}, Sent{.target = "/"}, Sent{.target = "/ME"},

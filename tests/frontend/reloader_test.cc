@@ -40,6 +40,7 @@ class FakeServer final : public Server {
   void Shutdown(absl::Duration /*grace*/) override {}
   int grpc_port() const override { return 0; }
   int http_port() const override { return 0; }
+  std::vector<int> forward_auth_ports() const override { return {}; }
 
   size_t reloads() const {
     MutexLock lock(mu_);

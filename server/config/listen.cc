@@ -1,0 +1,205 @@
+#include "server/config/listen.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
+#include "server/base/log.h"
+#include "server/base/suggestion.h"
+#include "server/config/endpoint.h"
+#include "server/config/issuer.h"
+#include "server/keys/url.h"
+
+namespace gatehouse::config {
+namespace {
+
+using Dialect = ForwardAuth::Dialect;
+
+constexpr std::array<std::pair<Dialect, absl::string_view>, 3> kDialects = {{
+    {Dialect::kNginx, "nginx"},
+    {Dialect::kTraefik, "traefik"},
+    {Dialect::kCaddy, "caddy"},
+}};
+
+Endpoint ReadEndpoint(const std::string& text, const std::string& path, uint16_t standard_port,
+                      Findings& findings) {
+  Endpoint standard{.host = "127.0.0.1", .port = standard_port};
+  if (!findings.Given(path)) return standard;
+  auto endpoint = ParseEndpoint(text);
+  if (endpoint.ok()) return *std::move(endpoint);
+  findings.Wrong(path, endpoint.status().message());
+  return standard;
+}
+
+std::string DidYouMean(const std::string& name, const std::vector<std::string>& known) {
+  const std::string meant = Nearest(name, known);
+  return meant.empty() ? absl::StrCat("; known are ", absl::StrJoin(known, ", "))
+                       : absl::StrCat("; did you mean \"", meant, "\"?");
+}
+
+class ListenReader {
+ public:
+  ListenReader(const v1::Config& in, Config& out, Findings& findings)
+      : in_(in), out_(out), findings_(findings) {}
+
+  void Read() {
+    const v1::Listen& listen = in_.listen();
+    out_.grpc = ReadEndpoint(listen.grpc(), "listen.grpc", 7070, findings_);
+    out_.http = ReadEndpoint(listen.http(), "listen.http", 7071, findings_);
+    if (out_.grpc.port == out_.http.port && out_.grpc.port != 0) {
+      findings_.Wrong(
+          findings_.Given("listen.http") ? "listen.http" : "listen.grpc",
+          absl::StrCat("listen.grpc and listen.http must not share port ", out_.grpc.port));
+    }
+    CheckReach(out_.grpc, "listen.grpc");
+    CheckDevelopment();
+    ReadOAuth();
+    for (int i = 0; i < listen.forward_auth_size(); ++i) {
+      ReadForwardAuth(listen.forward_auth(i), absl::StrCat("listen.forward_auth[", i, "]"));
+    }
+  }
+
+ private:
+  static std::string Reachable(const Endpoint& endpoint) {
+    return absl::StrCat("other machines reach ", log::Escape(endpoint.host, 64),
+                        ", no loopback address");
+  }
+
+  // Of a port that takes tokens.
+  void CheckReach(const Endpoint& endpoint, const std::string& path) {
+    if (keys::IsLoopbackHost(endpoint.host)) return;
+    if (in_.callers().empty()) {
+      findings_.Wrong(path, absl::StrCat(Reachable(endpoint),
+                                         ", and without callers everybody there has all rights: "
+                                         "name who may call under callers, or listen on "
+                                         "127.0.0.1"));
+    }
+    if (!in_.listen().plaintext_behind_mesh()) {
+      findings_.Wrong(path, absl::StrCat(Reachable(endpoint),
+                                         ", and nothing encrypts the tokens on their way: where a "
+                                         "mesh does, say listen.plaintext_behind_mesh: true; "
+                                         "else listen on 127.0.0.1"));
+    }
+  }
+
+  void CheckDevelopment() {
+    if (keys::IsLoopbackHost(out_.grpc.host)) return;
+    for (int i = 0; i < in_.issuers_size(); ++i) {
+      if (!in_.issuers(i).has_development()) continue;
+      findings_.Wrong(
+          absl::StrCat("issuers[", i, "].development"),
+          absl::StrCat("an issuer for development does not go with listen.grpc where ",
+                       Reachable(out_.grpc), ": take the issuer out, or listen on 127.0.0.1"));
+    }
+  }
+
+  void ReadOAuth() {
+    out_.oauth = in_.listen().oauth();
+    if (!out_.oauth) return;
+    if (in_.callers().empty()) {
+      findings_.Wrong("listen.oauth",
+                      "needs callers, who are the clients of these endpoints: name them under "
+                      "callers");
+    } else {
+      CheckReach(out_.http, findings_.Given("listen.http") ? "listen.http" : "listen.oauth");
+    }
+  }
+
+  void ReadForwardAuth(const v1::ForwardAuth& in, const std::string& path) {
+    ForwardAuth out;
+    if (RequireText(in.address(), path + ".address", findings_)) {
+      out.address = ReadEndpoint(in.address(), path + ".address", 0, findings_);
+      CheckTaken(out.address, path + ".address");
+      CheckReach(out.address, path + ".address");
+    }
+    if (RequireText(in.dialect(), path + ".dialect", findings_)) {
+      out.dialect = ReadDialect(in.dialect(), path + ".dialect");
+    }
+    if (findings_.Given(path + ".caller") &&
+        RequireText(in.caller(), path + ".caller", findings_)) {
+      CheckCaller(in.caller(), out.address, path + ".caller");
+      out.caller = in.caller();
+    }
+    out_.forward_auth.push_back(std::move(out));
+  }
+
+  Dialect ReadDialect(const std::string& name, const std::string& path) {
+    std::vector<std::string> known;
+    known.reserve(kDialects.size());
+    for (const auto& [dialect, its_name] : kDialects) {
+      if (its_name == name) return dialect;
+      known.emplace_back(its_name);
+    }
+    findings_.Wrong(path, absl::StrCat("unknown dialect \"", log::Escape(name, 64), "\"",
+                                       DidYouMean(name, known)));
+    return Dialect::kNginx;
+  }
+
+  // Two ports of one number on different addresses are more often a mistake than meant.
+  void CheckTaken(const Endpoint& address, const std::string& path) {
+    if (address.port == 0) return;
+    const auto taken = [&](const Endpoint& other, absl::string_view name) {
+      if (other.port != address.port) return false;
+      findings_.Wrong(path, absl::StrCat("must not share port ", address.port, " with ", name));
+      return true;
+    };
+    if (taken(out_.grpc, "listen.grpc") || taken(out_.http, "listen.http")) return;
+    for (size_t i = 0; i < out_.forward_auth.size(); ++i) {
+      const std::string name = absl::StrCat("listen.forward_auth[", i, "].address");
+      if (taken(out_.forward_auth[i].address, name)) return;
+    }
+  }
+
+  void CheckCaller(const std::string& name, const Endpoint& address, const std::string& path) {
+    if (!keys::IsLoopbackHost(address.host)) {
+      findings_.Wrong(path, absl::StrCat(Reachable(address),
+                                         ", and whoever reaches it would be taken for this caller: "
+                                         "leave caller out, and have the proxy send its token in "
+                                         "X-Gatehouse-Caller"));
+      return;
+    }
+    const auto found = std::find_if(out_.callers.begin(), out_.callers.end(),
+                                    [&](const Caller& caller) { return caller.name == name; });
+    if (found == out_.callers.end()) {
+      findings_.Wrong(path, NoSuchCaller(name));
+    } else if (std::find(found->may.begin(), found->may.end(), Right::kCheck) == found->may.end()) {
+      findings_.Wrong(path, absl::StrCat("caller ", log::Escape(name, 64),
+                                         " has no right \"check\"; list it under its may"));
+    }
+  }
+
+  std::string NoSuchCaller(const std::string& name) const {
+    if (out_.callers.empty()) return "there are no callers; leave it out, or name them";
+    std::vector<std::string> names;
+    names.reserve(out_.callers.size());
+    for (const Caller& caller : out_.callers) names.push_back(caller.name);
+    const std::string meant = Nearest(name, names);
+    return absl::StrCat("there is no caller \"", log::Escape(name, 64), "\"",
+                        meant.empty() ? "" : absl::StrCat("; did you mean \"", meant, "\"?"));
+  }
+
+  const v1::Config& in_;
+  Config& out_;
+  Findings& findings_;
+};
+
+}  // namespace
+
+absl::string_view NameOf(ForwardAuth::Dialect dialect) {
+  for (const auto& [known, name] : kDialects) {
+    if (known == dialect) return name;
+  }
+  return "";
+}
+
+void ReadListen(const v1::Config& in, Config& out, Findings& findings) {
+  ListenReader(in, out, findings).Read();
+}
+
+}  // namespace gatehouse::config
