@@ -39,6 +39,7 @@ void AddPolicy(CLI::App& app, Action& action);
 void AddDevToken(CLI::App& app, Action& action);
 void AddToken(CLI::App& app, Action& action);
 void AddLintEnvoy(CLI::App& app, Action& action);
+void AddRoute(CLI::App& app, Action& action);
 
 // Parses the command line and runs what it names. Returns the exit code.
 int Run(int argc, const char* const* argv);

@@ -66,6 +66,7 @@ int Run(int argc, const char* const* argv) {
   AddDevToken(app, action);
   AddToken(app, action);
   AddLintEnvoy(app, action);
+  AddRoute(app, action);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {

@@ -55,6 +55,8 @@ HeaderReader::HeaderReader(const IdentityHeaders& identity) {
   Add("access-control-request-method", Kind::kRequestedMethod);
   Add("upgrade", Kind::kUpgrade);
   Add(":protocol", Kind::kUpgrade);
+  // A proxy may take Upgrade away before it asks.
+  Add("sec-websocket-key", Kind::kUpgrade);
   Add("x-http-method-override", Kind::kMethodOverride, true);
   Add("x-http-method", Kind::kMethodOverride, true);
   Add("x-method-override", Kind::kMethodOverride, true);

@@ -9,6 +9,7 @@
 #include "absl/types/span.h"
 #include "envoy/service/auth/v3/external_auth.pb.h"
 #include "server/base/log.h"
+#include "server/edge/outcome.h"
 #include "server/frontend/check_reply.h"
 #include "server/frontend/check_request.h"
 #include "server/frontend/decision_notes.h"
@@ -25,17 +26,6 @@ constexpr absl::string_view kMethod = "Check";
 constexpr int kAllowed = 200;
 constexpr int kBadRequest = 400;
 constexpr int kUnavailable = 503;
-
-// The public code of what was decided; of a request that could not be read there is none.
-std::optional<Code> CodeOf(const edge::Answer& answer) {
-  if (answer.status == kAllowed) return Code::kOk;
-  if (answer.status == kBadRequest || answer.status == kUnavailable) return std::nullopt;
-  // A good token does not make up for what else was amiss.
-  if (!answer.looked_at_token || answer.examined.code == Code::kOk) {
-    return Code::kInsufficientPermissions;
-  }
-  return answer.examined.code;
-}
 
 // Who asks, by a token that is good.
 const policy::Principal* PrincipalOf(const edge::Answer& answer) {
@@ -132,7 +122,7 @@ void ExtAuthzService::Answer(UnaryCall& call, const edge::Gate& gate, const edge
   }
   Worker& worker = call.worker();
   const absl::string_view id = worker.ids.Next();
-  const std::optional<Code> code = CodeOf(answer);
+  const std::optional<Code> code = edge::OutcomeOf(answer);
   if (answer.status != kAllowed) Log(call, answer, id);
   if (code.has_value()) {
     if (AreDecisionsNoted(call.rules())) Note(call, answer, id);
@@ -178,7 +168,7 @@ void ExtAuthzService::Note(UnaryCall& call, const edge::Answer& answer,
   if (!answer.looked_at_token) return;
   const bool is_by_token = answer.reason.empty();
   NoteDecision(call, kMethod, answer.examined,
-               {.code = *CodeOf(answer),
+               {.code = *edge::OutcomeOf(answer),
                 .id = id,
                 .question = is_by_token ? answer.question : nullptr,
                 .outcome = is_by_token ? absl::string_view("the token is good") : answer.reason},

@@ -6,6 +6,7 @@
 
 #include "absl/strings/ascii.h"
 #include "server/base/log.h"
+#include "server/edge/outcome.h"
 #include "server/frontend/decision_log.h"
 #include "server/frontend/shadow.h"
 
@@ -53,17 +54,6 @@ std::optional<absl::string_view> OnlyOne(const HttpRequest& request, absl::strin
     found = value;
   }
   return found;
-}
-
-// The public code of what was decided; nullopt if nothing was.
-std::optional<Code> CodeOf(const edge::Answer& answer) {
-  if (answer.status == kAllowed) return Code::kOk;
-  if (answer.status == kBadRequest || answer.status == kUnavailable) return std::nullopt;
-  // A good token does not make up for what else was amiss.
-  if (!answer.looked_at_token || answer.examined.code == Code::kOk) {
-    return Code::kInsufficientPermissions;
-  }
-  return answer.examined.code;
 }
 
 }  // namespace
@@ -207,7 +197,7 @@ void ForwardAuth::Run(const std::shared_ptr<Ask>& ask, const HttpLater::Turn& tu
 
 void ForwardAuth::Decided(const Ask& ask, const edge::Answer& answer) {
   const absl::string_view id = ids_.Next();
-  const std::optional<Code> code = CodeOf(answer);
+  const std::optional<Code> code = edge::OutcomeOf(answer);
   if (answer.status != kAllowed) Log(ask, answer, id);
   if (code.has_value()) {
     Note(ask, answer, *code, id);

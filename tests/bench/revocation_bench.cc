@@ -221,7 +221,7 @@ int Parts(const std::string& path) {
   const Times check = check_begin.Since();
   RevocationIndex index;
   const Times load_begin = Times::Now();
-  const absl::StatusOr<int64_t> loaded = revocation::LoadFacts(db, revision, INT64_MIN, index);
+  const absl::Status loaded = revocation::LoadFacts(db, revision, INT64_MIN, index).status();
   const Times load = load_begin.Since();
   if (!checked.ok() || !loaded.ok()) return Fail("the database is refused");
   std::printf("{\"check\": %s, \"load\": %s, \"entries\": %lld}\n", check.ToJson().c_str(),

@@ -78,7 +78,7 @@ TEST_F(CsrfTest, WithoutAnOriginTheBrowserMustSayThatItIsTheSame) {
 }
 
 TEST_F(CsrfTest, AnUpgradeIsNeverSafe) {
-  for (const std::string name : {"upgrade", "Upgrade", ":protocol"}) {
+  for (const std::string name : {"upgrade", "Upgrade", ":protocol", "Sec-WebSocket-Key"}) {
     const Sent socket = Sent().With(name, "websocket");
     EXPECT_EQ(StatusBy(socket), 403) << name;
     EXPECT_EQ(StatusBy(socket.With("origin", "https://evil.example")), 403) << name;

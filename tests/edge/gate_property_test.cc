@@ -129,7 +129,8 @@ class Naive {
 
   static bool MayBeForged(const Sent& sent) {
     const bool is_safe = sent.method == "GET" || sent.method == "HEAD" || sent.method == "OPTIONS";
-    if (is_safe && ValuesOf(sent, "upgrade").empty() && ValuesOf(sent, ":protocol").empty()) {
+    if (is_safe && ValuesOf(sent, "upgrade").empty() && ValuesOf(sent, ":protocol").empty() &&
+        ValuesOf(sent, "sec-websocket-key").empty()) {
       return false;
     }
     const auto origin = ValuesOf(sent, "origin");
@@ -185,10 +186,11 @@ class Maker {
         return Add(sent, Of({"x-auth-subject", "X_Auth_Subject", "x-auth_roles", "X-AUTH-TENANT"}),
                    "eve");
       default:
-        return Add(sent,
-                   Of({"upgrade", ":protocol", "x-http-method", "X_Method_Override",
-                       "X_Original-Url", "accept", "host", "x-auth-subject-2"}),
-                   "x");
+        return Add(
+            sent,
+            Of({"upgrade", ":protocol", "sec-websocket-key", "x-http-method", "X_Method_Override",
+                "X_Original-Url", "accept", "host", "x-auth-subject-2"}),
+            "x");
     }
   }
 
