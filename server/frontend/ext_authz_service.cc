@@ -1,13 +1,8 @@
 #include "server/frontend/ext_authz_service.h"
 
-#include <google/protobuf/arena.h>
-
 #include <optional>
 #include <string>
-#include <vector>
 
-#include "absl/types/span.h"
-#include "envoy/service/auth/v3/external_auth.pb.h"
 #include "server/base/log.h"
 #include "server/edge/outcome.h"
 #include "server/frontend/check_reply.h"
@@ -20,12 +15,10 @@ namespace {
 
 using engine::Examination;
 using policy::Code;
-using CheckRequest = envoy::service::auth::v3::CheckRequest;
 
 constexpr absl::string_view kMethod = "Check";
 constexpr int kAllowed = 200;
 constexpr int kBadRequest = 400;
-constexpr int kUnavailable = 503;
 
 // Who asks, by a token that is good.
 const policy::Principal* PrincipalOf(const edge::Answer& answer) {
@@ -41,32 +34,10 @@ absl::string_view RouteOf(const edge::Gate& gate, const edge::Answer& answer) {
   return gate.routes().routes()[static_cast<size_t>(answer.route)].path;
 }
 
-google::protobuf::ArenaOptions OptionsFor(absl::Span<char> block) {
-  google::protobuf::ArenaOptions options;
-  options.initial_block = block.data();
-  options.initial_block_size = block.size();
-  return options;
-}
-
 // What a thread uses again for the next call.
-class Memory {
- public:
-  Memory() : block_(kBlockBytes), arena_(OptionsFor(absl::MakeSpan(block_))) {}
-
-  // An empty one. The one before it is gone.
-  CheckRequest& NewRequest() {
-    arena_.Reset();
-    return *google::protobuf::Arena::CreateMessage<CheckRequest>(&arena_);
-  }
-
+struct Memory {
   CheckReader reader;
   edge::Gate::Scratch scratch;
-
- private:
-  // Most requests take less; what one takes beyond is given back for the next.
-  static constexpr size_t kBlockBytes = size_t{16} * 1024;
-  std::vector<char> block_;
-  google::protobuf::Arena arena_;
 };
 
 }  // namespace
@@ -87,11 +58,7 @@ grpc::ByteBuffer ExtAuthzService::ReplyTo(const UnaryCall& call, const grpc::Sta
 
 void ExtAuthzService::Check(UnaryCall& call) {
   thread_local Memory memory;
-  CheckRequest& message = memory.NewRequest();
-  if (const absl::Status status = Parse(call.request(), message); !status.ok()) {
-    return call.Fail(ToGrpc(status));
-  }
-  const absl::StatusOr<edge::Request> request = memory.reader.Read(message);
+  const absl::StatusOr<edge::Request> request = memory.reader.Read(call.request());
   if (!request.ok()) return call.Fail(ToGrpc(request.status()));
   const Ruleset& rules = call.rules();
   if (rules.gate == nullptr) {
