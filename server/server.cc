@@ -211,9 +211,12 @@ class RunningServer final : public Server {
     return absl::StrJoin(addresses, ", ");
   }
 
-  // The folder; empty without one.
+  // The folder, whoever asks from wherever; empty without one.
   static std::string BackupsOf(const config::Config& config) {
-    return config.backups.has_value() ? config.backups->path : "";
+    if (!config.backups.has_value()) return "";
+    std::error_code error;
+    const auto absolute = std::filesystem::absolute(config.backups->path, error);
+    return error ? config.backups->path : absolute.lexically_normal().string();
   }
 
   // Empty for one that there is not.

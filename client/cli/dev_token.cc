@@ -33,8 +33,6 @@ struct Arguments {
   bool create_key = false;
 };
 
-void Note(absl::string_view text) { std::cerr << "gatehouse: note: " << text << "\n"; }
-
 // An issuer of the configuration that may have its tokens made here.
 absl::StatusOr<config::Issuer> ChooseIssuer(const std::vector<config::Issuer>& issuers,
                                             const std::string& name) {

@@ -135,4 +135,6 @@ int Fail(absl::string_view message) {
   return kUnknown;
 }
 
+void Note(absl::string_view text) { std::cerr << "gatehouse: note: " << text << "\n"; }
+
 }  // namespace gatehouse::cli

@@ -61,4 +61,7 @@ absl::Status PrintJson(const google::protobuf::Message& message);
 // Writes "gatehouse: `message`" to standard error. Returns kUnknown.
 int Fail(absl::string_view message);
 
+// Writes a line to standard error that changes no result.
+void Note(absl::string_view text);
+
 }  // namespace gatehouse::cli

@@ -1,6 +1,7 @@
 #include <iostream>
 #include <memory>
 
+#include "absl/strings/str_cat.h"
 #include "client/cli/arguments.h"
 #include "client/cli/commands.h"
 #include "client/cli/connection.h"
@@ -29,8 +30,15 @@ int Reinstate(const Arguments& arguments, const Options& options) {
     return Fail("the answer holds no reinstatement: take it as not done, and ask again");
   }
   if (options.output == Output::kText) {
-    std::cout << Coloured(Colour::kGreen, "taken back") << "\n";
+    std::cout << Coloured(Colour::kGreen, reply->existed() ? "already taken back" : "taken back")
+              << "\n";
     PrintRevocation(reply->revocation());
+  }
+  if (reply->still_revoked()) {
+    Note(
+        absl::StrCat("still refused by another revocation of the same target: `gatehouse "
+                     "revocations --kind ",
+                     KindOf(reply->revocation()), "` lists it"));
   }
   return kYes;
 }

@@ -1,6 +1,7 @@
 #include "client/cli/revocations.h"
 
 #include <algorithm>
+#include <array>
 #include <iostream>
 #include <memory>
 
@@ -17,7 +18,8 @@
 namespace gatehouse::cli {
 namespace {
 
-constexpr int64_t kPage = 1000;
+constexpr std::array<absl::string_view, 7> kKinds = {"token",  "token-id", "session", "subject",
+                                                     "tenant", "client",   "key"};
 
 struct Arguments {
   int64_t limit = 100;  // 0: all
@@ -66,8 +68,18 @@ absl::Status PrintPage(const v1::ListRevocationsResponse& page, Output output, b
   return absl::OkStatus();
 }
 
+absl::Status CheckKind(const std::string& kind) {
+  if (kind.empty() || std::find(kKinds.begin(), kKinds.end(), kind) != kKinds.end()) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      "--kind must be token, token-id, session, subject, tenant, client or key");
+}
+
 absl::Status SetFilters(const Arguments& arguments, v1::ListRevocationsRequest& request) {
-  request.set_kind(absl::StrReplaceAll(arguments.kind, {{"-", "_"}}));
+  const std::string kind = absl::StrReplaceAll(arguments.kind, {{"_", "-"}});
+  GH_RETURN_IF_ERROR(CheckKind(kind));
+  request.set_kind(absl::StrReplaceAll(kind, {{"-", "_"}}));
   request.set_issuer(arguments.issuer);
   request.set_actor(arguments.by);
   request.set_with_past(arguments.all);
@@ -91,7 +103,8 @@ int Revocations(const Arguments& arguments, const Options& options) {
   Table table(Headings(arguments.all));
   int64_t shown = 0;
   while (true) {
-    const int64_t wanted = arguments.limit == 0 ? kPage : std::min(kPage, arguments.limit - shown);
+    const int64_t wanted =
+        arguments.limit == 0 ? kPage : std::min<int64_t>(kPage, arguments.limit - shown);
     request.set_page_size(static_cast<int32_t>(wanted));
     const auto page = connection.Call(&v1::AuthorizationService::Stub::ListRevocations, request);
     if (!page.has_value()) return kUnknown;

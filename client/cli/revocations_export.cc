@@ -15,8 +15,6 @@
 namespace gatehouse::cli {
 namespace {
 
-constexpr int kPage = 1000;
-
 struct Arguments {
   std::string file;  // empty or "-": standard output
 };

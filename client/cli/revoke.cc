@@ -48,8 +48,16 @@ int Revoke(const Arguments& arguments, Target target, const Options& options) {
     return Fail("the answer holds no revocation: take it as not done, and ask again");
   }
   if (options.output == Output::kText) {
-    std::cout << Coloured(Colour::kGreen, "revoked") << "\n";
+    std::cout << Coloured(Colour::kGreen, reply->existed() ? "already revoked" : "revoked") << "\n";
     PrintRevocation(reply->revocation());
+  }
+  if (reply->key_not_in_set()) {
+    Note("the issuer has no key of this name now; `gatehouse reinstate` takes a mistake back");
+  }
+  if (request.has_expire_time() && !reply->revocation().has_expire_time()) {
+    Note(
+        "not suspended: this revocation refuses the same tokens already, and goes on after "
+        "--until");
   }
   return kYes;
 }
@@ -124,8 +132,8 @@ void AddId(CLI::App& command, const Shared& arguments, const std::string& name,
 
 void AddUntil(CLI::App& command, const Shared& arguments) {
   AddText(command, "--until", arguments->until,
-          "Only suspend: refuse every token until then, and none afterwards. A time, or how long "
-          "from now")
+          "Only suspend: refuse every token until then, and none afterwards. A time, seconds since "
+          "1970, or how long from now")
       ->type_name("TIME");
 }
 

@@ -28,15 +28,17 @@ absl::StatusOr<absl::Time> ParseMoment(const std::string& option, const std::str
 absl::StatusOr<absl::Time> ParseEnd(const std::string& option, const std::string& text) {
   absl::Time time;
   absl::Duration span;
+  int64_t seconds = 0;
   if (ParseRfc3339(text, time)) return time;
+  if (absl::SimpleAtoi(text, &seconds) && seconds > 0) return absl::FromUnixSeconds(seconds);
   if (absl::ParseDuration(text, &span) && span > absl::ZeroDuration() &&
       span != absl::InfiniteDuration()) {
     return absl::Now() + span;
   }
   return absl::InvalidArgumentError(
       absl::StrCat(option,
-                   " must be a time such as 2026-11-21T09:00:00Z, or how long from now, "
-                   "such as 15m or 36h"));
+                   " must be a time such as 2026-11-21T09:00:00Z, seconds since 1970, or how long "
+                   "from now, such as 15m or 36h"));
 }
 
 }  // namespace gatehouse::cli

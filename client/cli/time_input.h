@@ -11,7 +11,8 @@ namespace gatehouse::cli {
 // since 1970. INVALID_ARGUMENT, beginning with the option's name.
 absl::StatusOr<absl::Time> ParseMoment(const std::string& option, const std::string& text);
 
-// The same for the end of a span: a time, or how long from now, such as 15m.
+// The same for the end of a span: a time, seconds since 1970, or how long from now,
+// such as 15m.
 absl::StatusOr<absl::Time> ParseEnd(const std::string& option, const std::string& text);
 
 }  // namespace gatehouse::cli

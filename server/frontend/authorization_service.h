@@ -107,8 +107,10 @@ class AuthorizationService {
             absl::string_view reason, bool existed);
   // Logs that the store refused.
   void NoteRefused(const Caller& caller, absl::string_view event, const absl::Status& status);
-  // The same, and fails the call.
+  // The same, counts it, and fails the call.
   void FailWrite(UnaryCall& call, absl::string_view event, const absl::Status& status);
+  // Unless it was asked for wrongly, which says nothing of the store.
+  void CountRefused(const absl::Status& status);
 
   const Rulesets& rulesets_;
   revocation::RevocationStore& store_;

@@ -340,8 +340,8 @@ std::vector<MetricFamily> Metrics::Collect() const {
   counter("gatehouse_revocations_total", "Revocations written since the start.", revocations_);
   counter("gatehouse_repeated_revocations_total", "Revocations of what was revoked already.",
           repeated_revocations_);
-  counter("gatehouse_failed_revocations_total", "Revocations that the store refused.",
-          failed_revocations_);
+  counter("gatehouse_failed_revocations_total",
+          "Revocations, reinstatements and imports that the store refused.", failed_revocations_);
   counter("gatehouse_reinstatements_total", "Revocations taken back since the start.",
           reinstatements_);
   counter("gatehouse_imported_revocations_total", "Revocations of other stores written.",

@@ -15,6 +15,7 @@
 #include "server/frontend/authorization_service.h"
 #include "server/frontend/revocation_wire.h"
 #include "server/frontend/wire.h"
+#include "server/revocation/random_id.h"
 
 namespace gatehouse::frontend {
 namespace {
@@ -23,14 +24,24 @@ using config::Right;
 using engine::Examination;
 using revocation::Fact;
 using revocation::NewFact;
+using revocation::RevocationStore;
 
-constexpr size_t kMaxImport = 1000;
 constexpr size_t kMaxFileName = 128;
 
 // Who may know who revoked what, and why.
 bool MaySeePeople(const Caller& caller) {
   return caller.May(Right::kList) || caller.May(Right::kRevoke) || caller.May(Right::kReinstate) ||
          caller.May(Right::kAdmin);
+}
+
+// Whether the fact is of a key that its issuer's set, which is known, does not hold.
+bool IsKeyMissing(const Ruleset& rules, const NewFact& fact) {
+  if (fact.kind != revocation::TagKind::kKey) return false;
+  const engine::TrustedIssuer* const issuer = rules.authorizer->FindIssuer(fact.issuer);
+  const auto set = issuer != nullptr ? issuer->keys->Current() : nullptr;
+  return set != nullptr &&
+         std::none_of(set->keys().begin(), set->keys().end(),
+                      [&](const auto& key) { return key->name() == fact.target; });
 }
 
 // The name of a backup, which must be a plain file's: it comes from afar. None that SQLite
@@ -58,12 +69,13 @@ absl::Status CheckFileName(absl::string_view name) {
 
 absl::StatusOr<std::vector<Fact>> ToFacts(const v1::ImportRevocationsRequest& request,
                                           absl::Time now) {
-  if (request.revocations_size() > static_cast<int>(kMaxImport)) {
+  const auto size = static_cast<size_t>(request.revocations_size());
+  if (size > RevocationStore::kMaxImport) {
     return absl::InvalidArgumentError(
-        absl::StrCat("revocations: ", request.revocations_size(), " are more than ", kMaxImport));
+        absl::StrCat("revocations: ", size, " are more than ", RevocationStore::kMaxImport));
   }
   std::vector<Fact> facts;
-  facts.reserve(static_cast<size_t>(request.revocations_size()));
+  facts.reserve(size);
   for (int i = 0; i < request.revocations_size(); ++i) {
     absl::StatusOr<Fact> fact = ToFact(request.revocations(i), now);
     if (!fact.ok()) {
@@ -99,8 +111,13 @@ void AuthorizationService::NoteRefused(const Caller& caller, absl::string_view e
              {{"reason", status.message()}, {"caller", caller.name}, {"left_out", left_out}});
 }
 
+void AuthorizationService::CountRefused(const absl::Status& status) {
+  if (!absl::IsInvalidArgument(status)) metrics_.CountFailedRevocation();
+}
+
 void AuthorizationService::FailWrite(UnaryCall& call, absl::string_view event,
                                      const absl::Status& status) {
+  CountRefused(status);
   NoteRefused(*call.caller(), event, status);
   call.Fail(ToGrpc(status));
 }
@@ -136,7 +153,7 @@ void AuthorizationService::EndAppend(const Caller& caller,
                                      const absl::StatusOr<revocation::AppendResult>& result) {
   appends_.Leave(caller.number);
   if (!result.ok()) {
-    metrics_.CountFailedRevocation();
+    CountRefused(result.status());
     return NoteRefused(caller, "revocation failed", result.status());
   }
   metrics_.CountRevocation(result->existed);
@@ -145,22 +162,26 @@ void AuthorizationService::EndAppend(const Caller& caller,
 
 void AuthorizationService::Append(UnaryCall& call, NewFact fact) {
   if (!BeginAppend(*call.caller())) return call.Refuse(Refusal::kOverload);
+  const bool unknown = IsKeyMissing(call.rules(), fact);
   // Ends on the store's thread; nothing here is touched after Append.
   call.Defer();
-  store_.Append(std::move(fact), [this, &call](absl::StatusOr<revocation::AppendResult> result) {
-    const Caller& asker = *call.caller();
-    EndAppend(asker, result);
-    if (!result.ok()) return call.Fail(ToGrpc(result.status()));
-    v1::RevokeResponse response;
-    FillRevocation(result->fact, *response.mutable_revocation());
-    // Whoever holds a token may revoke it, and so learn that somebody else did.
-    if (result->fact.actor != asker.name && !MaySeePeople(asker)) {
-      HidePeople(*response.mutable_revocation());
-    }
-    response.set_revision(result->revision);
-    response.set_store_id(store_.store_id());
-    call.Finish(Serialize(response));
-  });
+  store_.Append(std::move(fact),
+                [this, &call, unknown](absl::StatusOr<revocation::AppendResult> result) {
+                  const Caller& asker = *call.caller();
+                  EndAppend(asker, result);
+                  if (!result.ok()) return call.Fail(ToGrpc(result.status()));
+                  v1::RevokeResponse response;
+                  FillRevocation(result->fact, *response.mutable_revocation());
+                  // Whoever holds a token may revoke it, and so learn that somebody else did.
+                  if (result->fact.actor != asker.name && !MaySeePeople(asker)) {
+                    HidePeople(*response.mutable_revocation());
+                  }
+                  response.set_revision(result->revision);
+                  response.set_store_id(store_.store_id());
+                  response.set_existed(result->existed);
+                  response.set_key_not_in_set(unknown);
+                  call.Finish(Serialize(response));
+                });
 }
 
 void AuthorizationService::Reinstate(UnaryCall& call) {
@@ -168,7 +189,7 @@ void AuthorizationService::Reinstate(UnaryCall& call) {
   if (const absl::Status status = Parse(call.request(), request); !status.ok()) {
     return call.Fail(ToGrpc(status));
   }
-  if (!IsRevocationId(request.id())) {
+  if (!revocation::IsId(request.id())) {
     return call.Fail(ToGrpc(absl::InvalidArgumentError(
         "id: must be a revocation's, 32 hexadecimal digits in lower case")));
   }
@@ -193,6 +214,9 @@ void AuthorizationService::Reinstate(UnaryCall& call) {
                      FillRevocation(result->fact, *response.mutable_revocation());
                      response.set_revision(result->revision);
                      response.set_store_id(store_.store_id());
+                     response.set_existed(result->existed);
+                     const int64_t now = absl::ToUnixSeconds(clock_.Now());
+                     response.set_still_revoked(result->left.AreInForce(now));
                      call.Finish(Serialize(response));
                    });
 }
@@ -287,7 +311,10 @@ void AuthorizationService::BackupRevocations(UnaryCall& call) {
   store_.Backup(path, [this, &call, caller, path](absl::StatusOr<revocation::BackupResult> result) {
     copies_.Leave(caller);
     if (absl::IsAlreadyExists(result.status())) return call.Fail(ToGrpc(result.status()));
-    if (!result.ok()) return FailWrite(call, "backup failed", result.status());
+    if (!result.ok()) {
+      NoteRefused(*call.caller(), "backup failed", result.status());
+      return call.Fail(ToGrpc(result.status()));
+    }
     int64_t left_out = 0;
     if (denials_.Admit("backed up", left_out)) {
       log::Info("backed up", {{"path", path},

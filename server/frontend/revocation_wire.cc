@@ -13,6 +13,7 @@
 #include "server/frontend/wire.h"
 #include "server/jose/jwt_verifier.h"
 #include "server/jose/openssl.h"
+#include "server/revocation/random_id.h"
 
 namespace gatehouse::frontend {
 namespace {
@@ -24,8 +25,6 @@ using revocation::NewFact;
 using revocation::Reinstatement;
 using revocation::TagKind;
 
-constexpr int kMaxPage = 1000;
-constexpr size_t kIdDigits = 32;
 constexpr size_t kIdentityDigits = 64;
 constexpr size_t kMaxNameBytes = 4096;
 constexpr size_t kMaxActorBytes = 256;
@@ -135,12 +134,6 @@ void FillTarget(const Fact& fact, v1::Revocation& out) {
   }
 }
 
-bool IsHex(absl::string_view text, size_t digits) {
-  return text.size() == digits && std::all_of(text.begin(), text.end(), [](char c) {
-           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-         });
-}
-
 absl::Status CheckText(absl::string_view field, absl::string_view text, size_t most) {
   if (text.size() > most) return Wrong(field, absl::StrCat("longer than ", most, " bytes"));
   if (HasControlCharacter(text)) return Wrong(field, "holds a control character");
@@ -167,7 +160,7 @@ absl::Status ReadTarget(const v1::Revocation& in, const std::optional<NamedTarge
   GH_RETURN_IF_ERROR(CheckName("issuer", in.issuer(), kMaxNameBytes));
   out.issuer = in.issuer();
   if (in.target_case() == v1::Revocation::kTokenIdentity) {
-    if (!IsHex(in.token_identity(), kIdentityDigits)) {
+    if (!revocation::IsHex(in.token_identity(), kIdentityDigits)) {
       return Wrong("token_identity", "must be 64 hexadecimal digits in lower case");
     }
     const std::string bytes = absl::HexStringToBytes(in.token_identity());
@@ -239,7 +232,7 @@ absl::Status ReadTimes(const v1::Revocation& in, const std::optional<NamedTarget
 absl::Status ReadReinstatement(const v1::Reinstatement& in, absl::Time now, Fact& out) {
   const std::string at = "reinstatement.";
   Reinstatement reinstated;
-  if (!IsRevocationId(in.id())) return Wrong(at + "id", "must be 32 hexadecimal digits");
+  if (!revocation::IsId(in.id())) return Wrong(at + "id", "must be 32 hexadecimal digits");
   reinstated.id = in.id();
   if (!in.has_create_time()) return Wrong(at + "create_time", "is not set");
   GH_ASSIGN_OR_RETURN(reinstated.create_time, PastTime(in.create_time(), at + "create_time", now));
@@ -314,7 +307,7 @@ absl::StatusOr<NewFact> ToNewFact(const Revoker& revoker, const v1::RevokeReques
 
 absl::StatusOr<Fact> ToFact(const v1::Revocation& in, absl::Time now) {
   Fact out;
-  if (!IsRevocationId(in.id())) return Wrong("id", "must be 32 hexadecimal digits in lower case");
+  if (!revocation::IsId(in.id())) return Wrong("id", "must be 32 hexadecimal digits in lower case");
   out.id = in.id();
   const std::optional<NamedTarget> named = TargetOf(in);
   GH_RETURN_IF_ERROR(ReadTarget(in, named, out));
@@ -329,13 +322,12 @@ absl::StatusOr<Fact> ToFact(const v1::Revocation& in, absl::Time now) {
   return out;
 }
 
-bool IsRevocationId(absl::string_view id) { return IsHex(id, kIdDigits); }
-
 absl::StatusOr<revocation::ListQuery> ToQuery(const v1::ListRevocationsRequest& request,
                                               absl::string_view store_id) {
   revocation::ListQuery query;
   if (request.page_size() < 0) return Wrong("page_size", "must not be negative");
-  if (request.page_size() > 0) query.limit = std::min(request.page_size(), kMaxPage);
+  if (request.page_size() > 0)
+    query.limit = std::min(request.page_size(), revocation::ListQuery::kMaxLimit);
   if (!request.kind().empty()) {
     const auto* const kind = std::find_if(kKinds.begin(), kKinds.end(), [&](const auto& known) {
       return known.first == request.kind();

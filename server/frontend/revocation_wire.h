@@ -32,9 +32,6 @@ absl::StatusOr<revocation::NewFact> ToNewFact(const engine::Revoker& revoker,
 // taken back. Its revision is left out.
 absl::StatusOr<revocation::Fact> ToFact(const v1::Revocation& in, absl::Time now);
 
-// Whether `id` could be a revocation's: 32 hexadecimal digits in lower case.
-bool IsRevocationId(absl::string_view id);
-
 // INVALID_ARGUMENT, naming the field. A page token of another query or another store is one
 // that was never given.
 absl::StatusOr<revocation::ListQuery> ToQuery(const v1::ListRevocationsRequest& request,

@@ -18,6 +18,7 @@ class Shares {
     Leave(caller);
     return false;
   }
+  int Held(size_t caller) const { return under_way_[caller].load(std::memory_order_relaxed); }
   void Leave(size_t caller) { under_way_[caller].fetch_sub(1, std::memory_order_relaxed); }
 
  private:

@@ -233,13 +233,10 @@ grpc::Status WatchHub::Enter(const grpc::ServerContext& context, size_t& caller,
                                           config::Right::kWatch, who);
   if (who != nullptr) caller = who->number;
   if (!status.ok()) return status;
-  if (watchers_.of_callers.Enter(caller)) {
-    if (metrics_.watchers.fetch_add(1, std::memory_order_relaxed) < Watchers::kMax) {
-      entered = true;
-      return grpc::Status::OK;
-    }
-    metrics_.watchers.fetch_sub(1, std::memory_order_relaxed);
-    watchers_.of_callers.Leave(caller);
+  if (watchers_.Enter(caller)) {
+    metrics_.watchers.fetch_add(1, std::memory_order_relaxed);
+    entered = true;
+    return grpc::Status::OK;
   }
   metrics_.too_many.fetch_add(1, std::memory_order_relaxed);
   return {grpc::StatusCode::RESOURCE_EXHAUSTED,
@@ -248,7 +245,7 @@ grpc::Status WatchHub::Enter(const grpc::ServerContext& context, size_t& caller,
 
 void WatchHub::Leave(size_t caller) {
   metrics_.watchers.fetch_sub(1, std::memory_order_relaxed);
-  watchers_.of_callers.Leave(caller);
+  watchers_.Leave(caller);
 }
 
 const std::string& WatchHub::store_id() const { return service_.store().store_id(); }

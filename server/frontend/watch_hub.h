@@ -15,23 +15,15 @@
 #include "server/base/mutex.h"
 #include "server/frontend/queue_event.h"
 #include "server/frontend/ruleset.h"
-#include "server/frontend/shares.h"
 #include "server/frontend/unary_call.h"
 #include "server/frontend/watch_call.h"
 #include "server/frontend/watcher.h"
+#include "server/frontend/watchers.h"
 #include "server/revocation/change_feed.h"
 
 namespace gatehouse::frontend {
 
 class AuthorizationService;
-
-// Those who watch, on all threads.
-struct Watchers {
-  static constexpr int kMax = 2000;
-  static constexpr int kMaxOfACaller = 1200;
-
-  Shares of_callers{CallerNumbers::kCapacity, kMaxOfACaller};
-};
 
 // All streams of Watch on one queue. One alarm wakes it, for news, which come once however
 // many they are, and else twice a second; it then looks after its watchers one by one,

@@ -5,7 +5,9 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/status_macros.h"
+#include "server/base/text.h"
 #include "server/jose/base64url.h"
+#include "server/jose/jwt_verifier.h"
 
 namespace gatehouse::jose {
 namespace {
@@ -118,6 +120,17 @@ absl::StatusOr<AlgorithmSet> ReadAlgorithms(const JsonObject& jwk, KeyKind kind)
   return AlgorithmSet{*algorithm};
 }
 
+// Null without one. A key with a kid that no revocation can name could not be revoked.
+absl::StatusOr<std::optional<absl::string_view>> ReadKid(const JsonObject& jwk) {
+  GH_ASSIGN_OR_RETURN(const std::optional<absl::string_view> kid, OptionalString(jwk, "kid"));
+  if (!kid.has_value()) return kid;
+  if (HasControlCharacter(*kid)) return absl::InvalidArgumentError("kid holds a control character");
+  if (kid->size() > kMaxIdBytes) {
+    return absl::InvalidArgumentError(absl::StrCat("kid is longer than ", kMaxIdBytes, " bytes"));
+  }
+  return kid;
+}
+
 }  // namespace
 
 KeyOrError ReadJwk(const JsonObject& jwk) {
@@ -126,7 +139,7 @@ KeyOrError ReadJwk(const JsonObject& jwk) {
   GH_ASSIGN_OR_RETURN(const KeyType* const type, FindKeyType(jwk));
   KeyLabel label;
   GH_ASSIGN_OR_RETURN(label.algorithms, ReadAlgorithms(jwk, type->kind));
-  GH_ASSIGN_OR_RETURN(const std::optional<absl::string_view> kid, OptionalString(jwk, "kid"));
+  GH_ASSIGN_OR_RETURN(const std::optional<absl::string_view> kid, ReadKid(jwk));
   if (kid.has_value()) label.kid.emplace(*kid);
   return type->read(std::move(label), type->kind, jwk);
 }

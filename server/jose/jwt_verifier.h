@@ -21,8 +21,8 @@ namespace gatehouse::jose {
 // Longer tokens are refused before anything is looked at.
 inline constexpr size_t kMaxTokenBytes = size_t{8} * 1024;
 
-// A longer sub, jti, session, tenant or client makes a token invalid: it could not
-// be revoked.
+// A longer sub, jti, session, tenant or client makes a token invalid, and a longer kid of
+// a JWK that key: it could not be revoked.
 inline constexpr size_t kMaxIdBytes = 1024;
 
 // Where the claims that become the principal stand; empty: none is read.

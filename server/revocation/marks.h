@@ -18,6 +18,8 @@ struct Marks {
   uint32_t suspended_until = kNothing;
 
   bool empty() const { return issued_until == kNothing && suspended_until == kNothing; }
+  // Whether they refuse any token at all.
+  bool AreInForce(int64_t now) const { return issued_until != kNothing || now < suspended_until; }
   // Of a token without iat `issued_at` is the lowest value: every time covers it.
   bool Refuse(int64_t issued_at, int64_t now) const {
     return (issued_until != kNothing &&

@@ -9,6 +9,7 @@
 #include "server/base/status_macros.h"
 #include "server/revocation/sqlite_access.h"
 #include "server/revocation/sqlite_facts.h"
+#include "server/revocation/sqlite_file.h"
 #include "server/revocation/sqlite_mark.h"
 #include "server/revocation/sqlite_schema.h"
 
@@ -22,11 +23,20 @@ absl::Status CannotWrite(const SQLite::Exception& error) {
   return absl::UnavailableError(absl::StrCat("the backup was not made: ", Reason(error)));
 }
 
+// What is wrong with a file that could not be begun.
+absl::Status NoFile(const std::string& path, const absl::Status& status) {
+  if (absl::IsAlreadyExists(status)) return status;
+  const std::string folder = absl::StrCat("the folder for backups ", FolderOf(path));
+  return absl::UnavailableError(absl::IsNotFound(status)
+                                    ? absl::StrCat(folder, " does not exist: make it")
+                                    : absl::StrCat(folder, " takes no file: ", status.message()));
+}
+
 absl::StatusOr<int64_t> CleanAndCheck(const std::string& path) {
   SQLite::Database copy(path, SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX);
   copy.exec("PRAGMA locking_mode = EXCLUSIVE");
   // The copy is complete without a -wal file, unlike the original, whose mark it bears.
-  MarkClosed(copy);
+  MarkBackup(copy);
   for (const absl::Status& status : {CheckDatabase(path, copy), CheckContent(copy)}) {
     if (!status.ok()) {
       return absl::UnavailableError(
@@ -40,8 +50,9 @@ absl::StatusOr<int64_t> CleanAndCheck(const std::string& path) {
 
 absl::StatusOr<std::unique_ptr<SqliteBackup>> SqliteBackup::Begin(SQLite::Database& source,
                                                                   const std::string& path) {
-  GH_ASSIGN_OR_RETURN(std::unique_ptr<SqliteNewFile> file, SqliteNewFile::Make(path));
-  std::unique_ptr<SqliteBackup> backup(new SqliteBackup(std::move(file)));
+  absl::StatusOr<std::unique_ptr<SqliteNewFile>> file = SqliteNewFile::Make(path);
+  if (!file.ok()) return NoFile(path, file.status());
+  std::unique_ptr<SqliteBackup> backup(new SqliteBackup(*std::move(file)));
   try {
     backup->copy_ = std::make_unique<SQLite::Database>(
         backup->file_->path(), SQLite::OPEN_READWRITE | SQLite::OPEN_NOMUTEX);

@@ -18,8 +18,9 @@ namespace gatehouse::revocation {
 // the way is in it. A copy that is not finished leaves nothing.
 class SqliteBackup {
  public:
-  // Into a new file at `path`, as CreateSqliteDatabase, whose errors these are. `source` is
-  // not closed before CopySome has said true, or this is gone.
+  // Into a new file at `path`. ALREADY_EXISTS: something lies there; UNAVAILABLE: its folder
+  // does not exist or takes no file. `source` is not closed before CopySome has said true, or this
+  // is gone.
   static absl::StatusOr<std::unique_ptr<SqliteBackup>> Begin(SQLite::Database& source,
                                                              const std::string& path);
 
@@ -31,7 +32,7 @@ class SqliteBackup {
   // were the last ones. UNAVAILABLE: a disk is full, or cannot be read.
   absl::StatusOr<bool> CopySome();
 
-  // On any thread: takes the open mark away, checks the copy, syncs it and moves it to its
+  // On any thread: marks the copy as a backup, checks it, syncs it and moves it to its
   // place. This takes as long as the disk does.
   absl::StatusOr<BackupResult> Finish();
 

@@ -38,6 +38,7 @@ class SqliteDatabase {
     absl::Status refusal = {};  // NOT_FOUND for TakeBack
     Fact fact = {};
     bool existed = false;
+    Marks left = {};  // of TakeBack
   };
   // What was committed, and what the listener is to be told of it.
   struct Commit {
@@ -82,7 +83,7 @@ class SqliteDatabase {
   // The same for facts of another store. Without outcomes.
   absl::StatusOr<std::pair<Commit, ImportResult>> Import(std::vector<Fact> facts);
 
-  // Goes on with a page; whether it is complete. It ends at query.limit, at 1000 facts, or
+  // Goes on with a page; whether it is complete. It ends at query.limit, at kMaxLimit facts, or
   // before the fact whose strings would take it beyond 256 KiB of text. UNAVAILABLE when
   // the file cannot be read; INVALID_ARGUMENT for a revision that was never reached.
   absl::StatusOr<bool> ListOn(Listing& listing, absl::Time now);

@@ -65,7 +65,7 @@ std::string FolderOf(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-absl::Status CheckSqliteHeader(int fd, const std::string& path) {
+absl::Status CheckSqliteHeader(int fd, const std::string& path, Purpose purpose) {
   std::array<uint8_t, kHeaderSize> header;
   const ssize_t got = pread(fd, header.data(), header.size(), 0);
   if (got < 0) {
@@ -81,6 +81,7 @@ absl::Status CheckSqliteHeader(int fd, const std::string& path) {
   const uint32_t user_version = BigEndian32(header.data() + kUserVersionOffset);
   GH_RETURN_IF_ERROR(
       CheckIdentity(path, BigEndian32(header.data() + kApplicationIdOffset), user_version));
+  if (purpose == Purpose::kOpen) GH_RETURN_IF_ERROR(CheckNoBackup(path, user_version));
   return CheckWalOfMarked(path, user_version);
 }
 
@@ -131,7 +132,7 @@ absl::Status SqliteFile::OpenAndCheck() {
   }
   // In this order: whoever has it open now may close it, and remove its -wal file.
   GH_RETURN_IF_ERROR(CheckUnlocked());
-  GH_RETURN_IF_ERROR(CheckSqliteHeader(fd_, path_));
+  GH_RETURN_IF_ERROR(CheckSqliteHeader(fd_, path_, Purpose::kOpen));
   // The -wal file is made and removed beside it.
   if (faccessat(AT_FDCWD, FolderOf(path_).c_str(), W_OK | X_OK, AT_EACCESS) != 0) {
     return NoAccess(path_);

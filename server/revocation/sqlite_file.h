@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -51,10 +52,13 @@ class SqliteFile {
   int fd_ = -1;
 };
 
-// Whether the open file begins as a database that this program may open does, and has the
-// -wal file that it needs: FAILED_PRECONDITION with what to do. `path` is absolute and
+// What a file is looked at for: a backup is restored, and not opened.
+enum class Purpose : uint8_t { kOpen, kRestore };
+
+// Whether the open file begins as a database that this program may open or restore does, and
+// has the -wal file that it needs: FAILED_PRECONDITION with what to do. `path` is absolute and
 // without links.
-absl::Status CheckSqliteHeader(int fd, const std::string& path);
+absl::Status CheckSqliteHeader(int fd, const std::string& path, Purpose purpose);
 
 // The folder that a path lies in.
 std::string FolderOf(const std::string& path);

@@ -20,6 +20,14 @@ void SetUserVersion(SQLite::Database& db, uint32_t version) {
   db.exec(absl::StrCat("PRAGMA user_version = ", version));
 }
 
+void CloseWith(SQLite::Database& db, uint32_t version) {
+  // Twice, since a checkpoint begins with the page of the mark: interrupted, the
+  // file would lack both the mark and the pages after it.
+  Checkpoint(db);
+  SetUserVersion(db, version);
+  Checkpoint(db);
+}
+
 }  // namespace
 
 std::string WalOf(const std::string& path) { return path + "-wal"; }
@@ -51,6 +59,14 @@ void SyncWal(SQLite::Database& db) {
   if (code != SQLITE_OK) throw SQLite::Exception("its -wal file cannot be synced", code);
 }
 
+absl::Status CheckNoBackup(const std::string& path, uint32_t user_version) {
+  if ((user_version & kBackupMark) == 0) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat(path,
+                   " is a backup: move it away, and put it in place with `gatehouse-server "
+                   "--restore FILE --config FILE`, so that no revision is counted twice"));
+}
+
 void MarkOpen(SQLite::Database& db) {
   if ((db.execAndGet("PRAGMA user_version").getUInt() & kOpenMark) == 0) {
     SetUserVersion(db, kSchemaVersion | kOpenMark);
@@ -58,12 +74,8 @@ void MarkOpen(SQLite::Database& db) {
   Checkpoint(db);
 }
 
-void MarkClosed(SQLite::Database& db) {
-  // Twice, since a checkpoint begins with the page of the mark: interrupted, the
-  // file would lack both the mark and the pages after it.
-  Checkpoint(db);
-  SetUserVersion(db, kSchemaVersion);
-  Checkpoint(db);
-}
+void MarkClosed(SQLite::Database& db) { CloseWith(db, kSchemaVersion); }
+
+void MarkBackup(SQLite::Database& db) { CloseWith(db, kSchemaVersion | kBackupMark); }
 
 }  // namespace gatehouse::revocation

@@ -18,6 +18,14 @@ namespace gatehouse::revocation {
 // close.
 inline constexpr uint32_t kOpenMark = uint32_t{1} << 16;
 
+// The mark, beside that one, of a backup. It bears the id of the store that it was made of:
+// opened as it is, it would count that store's revisions a second time.
+inline constexpr uint32_t kBackupMark = uint32_t{1} << 17;
+
+inline constexpr uint32_t SchemaOf(uint32_t user_version) {
+  return user_version & ~(kOpenMark | kBackupMark);
+}
+
 std::string WalOf(const std::string& path);
 
 // FAILED_PRECONDITION with what to do when the file at `path`, which is absolute and
@@ -29,12 +37,17 @@ absl::Status CheckWalOfMarked(const std::string& path, uint32_t user_version);
 // it. SQLite's errors are thrown.
 void SyncWal(SQLite::Database& db);
 
-// Moves everything into the database file, with the mark; for a connection that has
+// FAILED_PRECONDITION with what to do when the file is marked as a backup.
+absl::Status CheckNoBackup(const std::string& path, uint32_t user_version);
+
+// Moves everything into the database file, with the open mark; for a connection that has
 // the file locked. SQLite's errors are thrown.
 void MarkOpen(SQLite::Database& db);
 
-// Moves everything into the database file and then takes the mark away. SQLite's
-// errors are thrown: then the file may still bear it, and needs its -wal file.
+// Moves everything into the database file and then takes the marks away. SQLite's
+// errors are thrown: then the file may still bear them, and needs its -wal file.
 void MarkClosed(SQLite::Database& db);
+// The same, but leaves the mark of a backup.
+void MarkBackup(SQLite::Database& db);
 
 }  // namespace gatehouse::revocation

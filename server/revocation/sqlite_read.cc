@@ -12,7 +12,6 @@
 namespace gatehouse::revocation {
 namespace {
 
-constexpr int kMaxPage = 1000;
 constexpr size_t kMaxPageText = size_t{256} * 1024;
 // Revisions that are looked at in one slice.
 constexpr int64_t kSlice = 2000;
@@ -40,7 +39,7 @@ absl::Status Begin(SqliteDatabase::Listing& listing, int64_t revision) {
 }  // namespace
 
 absl::StatusOr<bool> SqliteDatabase::ListOn(Listing& listing, absl::Time now) {
-  const auto limit = static_cast<size_t>(std::clamp(listing.query.limit, 1, kMaxPage));
+  const auto limit = static_cast<size_t>(std::clamp(listing.query.limit, 1, ListQuery::kMaxLimit));
   ListResult& result = listing.result;
   absl::Status refusal;
   GH_RETURN_IF_ERROR(ReadWith([&] {

@@ -142,7 +142,7 @@ absl::Status RestoreSqliteDatabase(const std::string& backup, const std::string&
   if (!S_ISREG(info.st_mode)) {
     return absl::FailedPreconditionError(absl::StrCat(from, " is not a regular file"));
   }
-  GH_RETURN_IF_ERROR(CheckSqliteHeader(bytes.get(), from));
+  GH_RETURN_IF_ERROR(CheckSqliteHeader(bytes.get(), from, Purpose::kRestore));
   GH_RETURN_IF_ERROR(CheckAlone(from));
   GH_RETURN_IF_ERROR(CopyBytes(bytes, from, file->path()));
   try {

@@ -74,7 +74,7 @@ absl::Status CheckIdentity(const std::string& path, uint32_t application_id,
         "left as it is; name another file, and create it with %s",
         path, application_id, kApplicationId, kCreateCommand));
   }
-  const uint32_t version = user_version & ~kOpenMark;
+  const uint32_t version = SchemaOf(user_version);
   if (version < kOldestSchemaVersion || version > kSchemaVersion) {
     return absl::FailedPreconditionError(absl::StrCat(
         path, " has schema version ", version, " and this program knows only ",
@@ -116,7 +116,7 @@ absl::Status CheckContent(SQLite::Database& db) {
   SQLite::Statement counter(db, "SELECT value FROM revision");
   if (!counter.executeStep()) return absl::DataLossError("it has no revision");
   const int64_t revision = counter.getColumn(0).getInt64();
-  const bool has_reinstatements = (PragmaNumber(db, "PRAGMA user_version") & ~kOpenMark) != 1;
+  const bool has_reinstatements = SchemaOf(PragmaNumber(db, "PRAGMA user_version")) != 1;
   SQLite::Statement highest(db, has_reinstatements
                                     ? "SELECT max((SELECT coalesce(max(revision), 0) FROM fact),"
                                       " (SELECT coalesce(max(revision), 0) FROM reinstatement))"
@@ -130,7 +130,7 @@ absl::Status CheckContent(SQLite::Database& db) {
 
 void MigrateSchema(SQLite::Database& db) {
   const uint32_t user_version = PragmaNumber(db, "PRAGMA user_version");
-  if ((user_version & ~kOpenMark) == kSchemaVersion) return;
+  if (SchemaOf(user_version) == kSchemaVersion) return;
   SqliteTransaction transaction(db);
   db.exec(kFrom1To2);
   db.exec(absl::StrCat("PRAGMA user_version = ", (user_version & kOpenMark) | kSchemaVersion));

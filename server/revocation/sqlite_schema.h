@@ -20,8 +20,8 @@ inline constexpr uint32_t kOldestSchemaVersion = 1;
 inline constexpr char kCreateCommand[] = "`gatehouse-server --create-database --config FILE`";
 
 // Whether a file with these numbers in its header is one that this program may
-// open: FAILED_PRECONDITION for another program's and for a newer schema. The open
-// mark (sqlite_mark.h) makes no difference.
+// open: FAILED_PRECONDITION for another program's and for a newer schema. The
+// marks (sqlite_mark.h) make no difference.
 absl::Status CheckIdentity(const std::string& path, uint32_t application_id, uint32_t user_version);
 
 // Writes the tables and a new store id into an empty database. SQLite's errors are

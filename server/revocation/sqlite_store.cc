@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <thread>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -295,8 +296,12 @@ void SqliteStore::Answer(PendingWrite& write, absl::StatusOr<SqliteDatabase::Out
       [&]<typename Result>(const Done<Result>& done) {
         // Its own, which nobody else counts the references of.
         if (!outcome.ok()) return done(std::move(outcome).status());
-        done(Result{
-            .fact = std::move(outcome->fact), .existed = outcome->existed, .revision = revision});
+        Result result{};
+        result.fact = std::move(outcome->fact);
+        result.existed = outcome->existed;
+        result.revision = revision;
+        if constexpr (std::is_same_v<Result, ReinstateResult>) result.left = outcome->left;
+        done(std::move(result));
       },
       write.done);
 }

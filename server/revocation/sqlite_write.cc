@@ -50,7 +50,10 @@ class Writing {
 
   Outcome TakeBack(SqliteDatabase::TakeBack asked, std::string id, absl::Time now) {
     std::optional<Fact> fact = facts_.Find(asked.id);
-    if (fact && fact->reinstated) return {.fact = *std::move(fact), .existed = true};
+    if (fact && fact->reinstated) {
+      const Marks left = facts_.MarksOn(fact->tag, cleaned_until_);
+      return {.fact = *std::move(fact), .existed = true, .left = left};
+    }
     if (!fact || HasEnded(*fact) || (fact->suspends && fact->end_time <= now)) {
       return {.refusal = absl::NotFoundError("no revocation in force has this id")};
     }
@@ -58,7 +61,8 @@ class Writing {
                       .create_time = now,
                       .actor = std::move(asked.actor),
                       .reason = std::move(asked.reason)});
-    return {.fact = *std::move(fact)};
+    const Marks left = marks_[fact->tag];
+    return {.fact = *std::move(fact), .left = left};
   }
 
   // Whether anything of it was added. By its id alone: one that another contains is in force
@@ -134,10 +138,6 @@ absl::StatusOr<std::vector<std::string>> RandomIds(size_t count) {
     ids.push_back(*std::move(id));
   }
   return ids;
-}
-
-bool IsId(const std::string& id) {
-  return id.size() == 32 && id.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
 }  // namespace

@@ -54,11 +54,14 @@ struct AppendResult {
 struct ReinstateResult {
   Fact fact;             // with `reinstated`
   bool existed = false;  // it was taken back already; nothing was written
+  Marks left = {};       // what other facts say of its tag
   int64_t revision = 0;
 };
 
 struct ListQuery {
-  int limit = 100;  // a page may be shorter and have more behind it
+  static constexpr int kMaxLimit = 1000;
+
+  int limit = 100;  // up to kMaxLimit; a page may be shorter and have more behind it
   // Facts with a revision below this, newest first; 0: from the newest.
   int64_t before_revision = 0;
   // Only those that fit all of these.
@@ -130,7 +133,8 @@ class RevocationStore {
   virtual void Import(std::vector<Fact> facts, Done<ImportResult> done) = 0;
 
   // Copies the store, as of some moment during the call, into a new file at `path`, while
-  // everything else goes on. ALREADY_EXISTS: something lies there. UNIMPLEMENTED: a store
+  // everything else goes on. ALREADY_EXISTS: something lies there.
+  // UNAVAILABLE: its folder is not there, or a disk failed; nothing is left. UNIMPLEMENTED: a store
   // that is backed up by its own means.
   virtual void Backup(std::string path, Done<BackupResult> done) = 0;
 };

@@ -93,7 +93,11 @@ TEST_F(RevokeCommandTest, SuspensionEndsAtATimeOrSoLongFromNow) {
   EXPECT_EQ(server_.Run(command).code, 0);
   EXPECT_GE(got_.expire_time().seconds(), before + 36 * 3600);
   EXPECT_LE(got_.expire_time().seconds(), std::time(nullptr) + 36 * 3600);
-  for (const char* bad : {"tomorrow", "-5m", "0s", "inf", "infinite-future", "7"}) {
+  command.back() = "1924992000";
+  EXPECT_EQ(server_.Run(command).code, 0);
+  EXPECT_EQ(got_.expire_time().seconds(), 1924992000);
+  for (const char* bad :
+       {"tomorrow", "-5m", "0s", "inf", "infinite-future", "now", "0", "-7", "7.5"}) {
     command.back() = bad;
     const Result result = server_.Run(command);
     EXPECT_EQ(result.code, 2) << bad;
@@ -178,6 +182,77 @@ TEST_F(RevokeCommandTest, TellsWhatIsRevoked) {
   EXPECT_EQ(json.code, 0);
   EXPECT_THAT(json.out, AllOf(StartsWith(R"({"revocation":{"id":"r4","session":)"),
                               HasSubstr(R"("revision":"4")")));
+}
+
+TEST_F(RevokeCommandTest, TellsWhatWasRevokedAlready) {
+  server_.revoke = [](const auto&, v1::RevokeResponse& reply) {
+    *reply.mutable_revocation() = OfSession(4);
+    reply.set_existed(true);
+    return grpc::Status::OK;
+  };
+  std::vector<std::string> command = {"revoke", "session", "s1", "--issuer", "https://i"};
+  const Result once = server_.Run(command);
+  EXPECT_EQ(once.code, 0);
+  EXPECT_THAT(once.out, StartsWith("already revoked\n"));
+  EXPECT_THAT(once.err, IsEmpty());
+  command.insert(command.end(), {"--until", "36h"});
+  const Result suspended = server_.Run(command);
+  EXPECT_EQ(suspended.code, 0);
+  EXPECT_THAT(suspended.err, HasSubstr("not suspended: "));
+  command.insert(command.end(), {"--output", "json"});
+  const Result json = server_.Run(command);
+  EXPECT_THAT(json.out, HasSubstr(R"("existed":true)"));
+  EXPECT_THAT(json.err, HasSubstr("not suspended: "));
+}
+
+TEST_F(RevokeCommandTest, AKeyThatTheIssuerDoesNotHaveIsNoted) {
+  bool is_missing = true;
+  server_.revoke = [&is_missing](const auto&, v1::RevokeResponse& reply) {
+    *reply.mutable_revocation() = OfSession(4);
+    reply.set_key_not_in_set(is_missing);
+    return grpc::Status::OK;
+  };
+  const std::vector<std::string> command = {"revoke", "key", "--issuer", "https://i", "k9"};
+  const Result result = server_.Run(command);
+  EXPECT_EQ(result.code, 0);
+  EXPECT_THAT(result.err, HasSubstr("note: the issuer has no key of this name now"));
+  is_missing = false;
+  EXPECT_THAT(server_.Run(command).err, IsEmpty());
+}
+
+TEST_F(RevokeCommandTest, ASuspensionIsNoLastingRevocation) {
+  server_.revoke = [](const v1::RevokeRequest& request, v1::RevokeResponse& reply) {
+    *reply.mutable_revocation() = OfSession(4);
+    *reply.mutable_revocation()->mutable_expire_time() = request.expire_time();
+    return grpc::Status::OK;
+  };
+  const Result result =
+      server_.Run({"revoke", "session", "s1", "--issuer", "https://i", "--until", "36h"});
+  EXPECT_THAT(result.out, StartsWith("revoked\n"));
+  EXPECT_THAT(result.err, IsEmpty());
+}
+
+TEST_F(RevokeCommandTest, ReinstateTellsWhatWasTakenBackAlreadyAndWhatIsRefusedStill) {
+  bool existed = true;
+  server_.reinstate = [&existed](const auto&, v1::ReinstateResponse& reply) {
+    *reply.mutable_revocation() = OfSession(4);
+    reply.mutable_revocation()->mutable_reinstatement()->set_id("r5");
+    reply.set_existed(existed);
+    reply.set_still_revoked(!existed);
+    return grpc::Status::OK;
+  };
+  const Result again = server_.Run({"reinstate", "r4"});
+  EXPECT_EQ(again.code, 0);
+  EXPECT_THAT(again.out, StartsWith("already taken back\n"));
+  EXPECT_THAT(again.err, IsEmpty());
+  EXPECT_THAT(server_.Run({"reinstate", "r4", "--output", "json"}).out,
+              HasSubstr(R"("existed":true,"still_revoked":false)"));
+  existed = false;
+  const Result still = server_.Run({"reinstate", "r4"});
+  EXPECT_EQ(still.code, 0);
+  EXPECT_THAT(still.out, StartsWith("taken back\n"));
+  EXPECT_THAT(still.err, AllOf(HasSubstr("still refused by another revocation"),
+                               HasSubstr("`gatehouse revocations --kind session`")));
 }
 
 TEST_F(RevokeCommandTest, AnswerWithoutRevocationIsExitCode2) {
@@ -311,6 +386,21 @@ TEST_F(RevocationsCommandTest, FiltersGoToTheServerWithEveryPage) {
   EXPECT_EQ(got.back().kind(), "");
   EXPECT_FALSE(got.back().has_created_from());
   EXPECT_FALSE(got.back().with_past());
+}
+
+TEST_F(RevocationsCommandTest, AKindIsSpelledAsInTheTable) {
+  std::vector<std::string> got;
+  server_.list = [&got](const v1::ListRevocationsRequest& request, auto&) {
+    got.push_back(request.kind());
+    return grpc::Status::OK;
+  };
+  EXPECT_EQ(server_.Run({"revocations", "--kind", "token-id"}).code, 0);
+  EXPECT_EQ(server_.Run({"revocations", "--kind", "token_id"}).code, 0);
+  EXPECT_EQ(got, std::vector<std::string>({"token_id", "token_id"}));
+  const Result result = server_.Run({"revocations", "--kind", "user"});
+  EXPECT_EQ(result.code, 2);
+  EXPECT_THAT(result.err, HasSubstr("--kind must be token, token-id, session, "));
+  EXPECT_EQ(got.size(), 2U);
 }
 
 TEST_F(RevocationsCommandTest, TheStateIsShownWithThePast) {

@@ -11,7 +11,7 @@ from grpc_health.v1 import health_pb2
 
 from support.client import DEADLINE, assert_allowed, status_of
 from support.issuers import URL, Issuer
-from support.places import GRPCURL
+from support.places import GRPCURL, REPOSITORY
 from support.server import run
 
 
@@ -115,6 +115,37 @@ def test_paths_are_relative_to_the_configuration(make_server, hmac_issuer):
     assert_allowed(server.client.verify(hmac_issuer.token()))
     assert server.database.exists()
     assert server.database.stat().st_mode & 0o077 == 0, "others may not read the database"
+
+
+def documented_metrics() -> dict[str, str]:
+    """The metrics of docs/operations.md, each with what its row says."""
+    text = (REPOSITORY / "docs" / "operations.md").read_text()
+    section = text.split("\n## Metrics\n")[1].split("\n## ")[0]
+    rows = {}
+    for line in section.splitlines():
+        if not line.startswith("| `gatehouse_"):
+            continue
+        names, says = line.strip("| ").split(" | ", 1)
+        name = ""
+        for each in re.findall(r"`(\w+)(?:{[\w,]+})?`", names):
+            # `_bytes` behind `gatehouse_token_cache_entries` is gatehouse_token_cache_bytes.
+            own = each.count("_") if each.startswith("_") else 0
+            name = name.rsplit("_", own)[0] + each if own else each
+            rows[name] = says
+    return rows
+
+
+def test_metrics_are_those_of_the_docs(server):
+    told = set(re.findall(r"^# TYPE (\w+) ", server.get("/metrics")[1], re.MULTILINE))
+    rows = documented_metrics()
+    assert told - set(rows) == set(), "not in docs/operations.md"
+    missing = [name for name in set(rows) - told if "absent" not in rows[name]]
+    assert not missing, "in docs/operations.md alone"
+
+
+def test_docs_leave_it_to_the_refusal_how_a_mark_is_taken_away():
+    for page in (REPOSITORY / "docs").glob("*.md"):
+        assert "user_version" not in page.read_text(), f"{page}: which it is depends on the file"
 
 
 def test_metrics_move(server, hmac_issuer):

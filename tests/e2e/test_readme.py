@@ -1,5 +1,6 @@
 """The README's blocks run as they stand there, one after the other."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -11,7 +12,7 @@ from support.places import CACHE, E2E, NODE, REPOSITORY
 from support.processes import Process
 from support.readme import Block, blocks_of
 
-PORTS = (7070, 7071)
+PORTS = (7070, 7071, 8081, 9000)
 README = REPOSITORY / "README.md"
 
 
@@ -21,7 +22,7 @@ def demonstration(tmp_path):
     for port in PORTS:
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", port)) != 0, (
-                f"something is on port {port}, where scripts/run starts the server: end it first"
+                f"something is on port {port}, where the README starts something: end it first"
             )
     demo = tmp_path / "demo"
     run = Process(
@@ -61,6 +62,12 @@ class Reader:
             assert text in output, f"{text!r} is missing. {shown}"
         assert block.prints or done.returncode == 0, f"exit status {done.returncode}. {shown}"
 
+    def end(self):
+        """What a block has started, and none has ended."""
+        for name in ("ENVOY", "SITE"):
+            with contextlib.suppress(KeyError, ProcessLookupError):
+                os.kill(int(self._env[name]), signal.SIGKILL)
+
     def _run_sh(self, block: Block):
         # Variables and the folder of one block are there in the next.
         state = self.folder / "state"
@@ -97,9 +104,12 @@ def test_blocks_of_the_readme_run_and_print_what_they_say(demonstration, tmp_pat
     blocks = blocks_of(README.read_text())
     assert blocks, "README.md has no block that can be run"
     reader = Reader(tmp_path / "reader", demonstration)
-    for block in blocks:
-        print(f"README.md: {block}")
-        reader.run(block)
+    try:
+        for block in blocks:
+            print(f"README.md: {block}")
+            reader.run(block)
+    finally:
+        reader.end()
 
 
 EXAMPLE = """\

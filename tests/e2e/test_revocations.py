@@ -5,6 +5,7 @@ import os
 import stat
 import subprocess
 import time
+from pathlib import Path
 
 import grpc
 import pytest
@@ -566,6 +567,22 @@ def test_backup_made_while_revoking_holds_what_was_acknowledged_before(
     assert all(is_revoked(client, ours.token(jti=each)) for each in acknowledged[-20:])
 
 
+def test_backup_copied_over_the_database_by_hand_is_refused_with_what_to_do(server, ours):
+    server.client.revoke_token_id(URL, "t1")
+    copy = Path(server.client.backup("copy.db").path)
+    server.client.revoke_token_id(URL, "t2")
+    server.stop()
+    server.database.write_bytes(copy.read_bytes())
+    done = run("--config", server.config)
+    assert done.returncode == 1
+    assert f"{server.database} is a backup" in done.stderr
+    assert "`gatehouse-server --restore FILE --config FILE`" in done.stderr
+    server.database.unlink()
+    assert run("--restore", copy, "--config", server.config).returncode == 0
+    server.start()
+    assert is_revoked(server.client, ours.token(jti="t1"))
+
+
 def test_restore_of_what_is_no_backup_makes_nothing(make_server, sections, tmp_path):
     issuers, more = sections()
     server = make_server(issuers, start=False, **more)
@@ -576,6 +593,53 @@ def test_restore_of_what_is_no_backup_makes_nothing(make_server, sections, tmp_p
         assert not server.database.exists()
     both = run("--restore", tmp_path / "x", "--create-database", "--config", server.config)
     assert both.returncode == 2
+
+
+def test_every_write_that_the_store_refuses_is_counted_and_no_wrong_request(server):
+    client = server.client
+    made = client.revoke_session(URL, "s1").revocation
+    gone = pb.Revocation()
+    gone.CopyFrom(made)
+    gone.session.session_id = "another"
+    assert status_of(lambda: client.import_revocations([gone])) == INVALID
+    moved = server.database.rename(server.database.with_suffix(".moved"))
+    calls = (
+        lambda: client.revoke_session(URL, "s2"),
+        lambda: client.reinstate(made.id),
+        lambda: client.import_revocations([made]),
+    )
+    for count, call in enumerate(calls, start=1):
+        assert status_of(call) == grpc.StatusCode.UNAVAILABLE
+        assert f"gatehouse_failed_revocations_total {count}\n" in server.get("/metrics")[1]
+    moved.rename(server.database)
+
+
+def test_missing_folder_for_backups_is_named_and_the_next_backup_works(server, tmp_path):
+    folder = tmp_path / "backups"
+    folder.rmdir()
+    with pytest.raises(grpc.RpcError) as caught:
+        server.client.backup()
+    assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
+    assert f"the folder for backups {folder} does not exist" in caught.value.details()
+    assert "gatehouse_failed_revocations_total 0" in server.get("/metrics")[1]
+    folder.mkdir()
+    assert Path(server.client.backup().path).parent == folder
+
+
+def test_what_was_done_already_and_what_is_refused_still_is_told(server, gatehouse):
+    client = server.client
+    lasting = client.revoke_session(URL, "s1")
+    assert not lasting.existed and client.revoke_session(URL, "s1").existed
+    until = ("revoke", "session", "--issuer", URL, "s1", "--until", int(time.time()) + 60)
+    assert gatehouse(server, *until).startswith("already revoked\n")
+    suspended = client.suspend_subject(URL, "ada", time.time() + 600).revocation
+    client.revoke_subject(URL, "ada")
+    assert client.reinstate(suspended.id).still_revoked
+    assert gatehouse(server, "reinstate", suspended.id).startswith("already taken back\n")
+    reply = client.reinstate(lasting.revocation.id)
+    assert not reply.existed and not reply.still_revoked
+    assert client.revoke(key_target(URL, "k3")).key_not_in_set
+    assert not client.revoke(key_target(URL, "k2")).key_not_in_set
 
 
 def test_backup_goes_into_the_configured_folder_alone(make_server, sections, server, tmp_path):

@@ -273,23 +273,31 @@ def test_a_thousand_watchers_hear_of_a_hundred_changes_each(server):
     asyncio.run(run())
 
 
-def test_a_caller_has_a_share_of_the_watchers(make_server, hmac_issuer, tmp_path):
-    greedy, other = (Caller(tmp_path, name, ["watch"]) for name in ("greedy", "other"))
+def test_a_caller_has_a_share_of_the_watchers_and_two_leave_places_for_a_third(
+    make_server, hmac_issuer, tmp_path
+):
+    greedy, second, other = callers = [
+        Caller(tmp_path, name, ["watch"]) for name in ("greedy", "second", "other")
+    ]
     server = make_server(
-        [hmac_issuer.config_with_file(tmp_path)], callers=[greedy.config, other.config]
+        [hmac_issuer.config_with_file(tmp_path)], callers=[caller.config for caller in callers]
     )
 
     async def run():
         async with AsyncExitStack() as stack:
             stubs = [await stack.enter_async_context(connection(server.grpc)) for _ in range(8)]
-            await asyncio.gather(
-                *(Stream(stubs[i % 8], greedy.metadata).begin() for i in range(1200))
-            )
-            refused = Stream(stubs[0], greedy.metadata)
-            assert await refused.status() == grpc.StatusCode.RESOURCE_EXHAUSTED
-            await Stream(stubs[0], other.metadata).begin()
-        too_many = 'gatehouse_watchers_cut_off_total{reason="too_many"} 1'
+            kept = []  # one that nobody holds is cancelled
+            for caller, places in [(greedy, 1200), (second, 2000 - 64 - 1200), (other, 16)]:
+                kept += await asyncio.gather(
+                    *(Stream(stubs[i % 8], caller.metadata).begin() for i in range(places))
+                )
+                refused = Stream(stubs[0], caller.metadata)
+                assert await refused.status() == grpc.StatusCode.RESOURCE_EXHAUSTED
+            assert len(kept) == 2000 - 64 + 16
+            kept.clear()
+        too_many = 'gatehouse_watchers_cut_off_total{reason="too_many"} 3'
         assert too_many in server.get("/metrics")[1]
+        wait_until(lambda: "gatehouse_watchers 0" in server.get("/metrics")[1], "all to be gone")
 
     asyncio.run(run())
 
@@ -313,11 +321,13 @@ def test_one_who_does_not_read_is_cut_off_and_delays_nobody(server):
             assert reader.fell_behind == 0
             assert await sleeper.status() == grpc.StatusCode.RESOURCE_EXHAUSTED
             assert "does not read" in await sleeper.call.details()
+            # Behind the first one: who comes with what the store began with has to empty
+            # its memory.
             again = await Stream(
-                stub, from_revision=0, store_id=reader.last.store_id
+                stub, from_revision=1, store_id=reader.last.store_id
             ).begin()
             await again.until(lambda s: s.last.revision == last)
-            assert again.changes == reader.changes
+            assert again.changes == reader.changes[1:]
             print(f"\n{last} changes; the server grew by {(most - before) / 1e6:.1f} MB")
             assert most - before < (512e6 if is_sanitized(server.pid) else 64e6)
 

@@ -62,7 +62,9 @@ TEST_F(ServerRevocationTest, AKeyIsStillRevokedAYearLaterAndAfterARestart) {
   v1::RevokeRequest request;
   request.mutable_key()->set_issuer(kIssuer);
   request.mutable_key()->set_key_id(maker_.kid());
-  Revoke(request);
+  EXPECT_FALSE(Revoke(request).key_not_in_set());
+  request.mutable_key()->set_key_id(maker_.kid() + "x");
+  EXPECT_TRUE(Revoke(request).key_not_in_set());
   const int64_t year = int64_t{366} * 86'400;
   clock_.Advance(absl::Seconds(year));
   EXPECT_EQ(CodeOf(TokenOf("ada", kNow + year)), v1::CODE_TOKEN_REVOKED);
@@ -84,6 +86,34 @@ TEST_F(ServerRevocationTest, AReinstatedSuspensionIsOverAtOnceAndStaysSo) {
   Stop();
   Start();
   EXPECT_EQ(CodeOf(token), v1::CODE_OK);
+}
+
+TEST_F(ServerRevocationTest, TellsWhatWasRevokedOrTakenBackAlreadyAndWhatIsRefusedStill) {
+  Start();
+  v1::RevokeRequest lasting = Suspension("ada", 0);
+  lasting.clear_expire_time();
+  const v1::RevokeResponse suspended = Revoke(Suspension("ada", kNow + 300));
+  EXPECT_FALSE(suspended.existed());
+  EXPECT_TRUE(Revoke(Suspension("ada", kNow + 200)).existed());
+  const v1::RevokeResponse revoked = Revoke(lasting);
+  EXPECT_FALSE(revoked.existed());
+  const auto take_back = [&](const v1::RevokeResponse& made) {
+    v1::ReinstateRequest request;
+    request.set_id(made.revocation().id());
+    v1::ReinstateResponse reply;
+    EXPECT_TRUE(Call(&Stub::Reinstate, request, reply).ok());
+    return reply;
+  };
+  v1::ReinstateResponse reply = take_back(revoked);
+  EXPECT_FALSE(reply.existed());
+  EXPECT_TRUE(reply.still_revoked()) << "by the suspension";
+  clock_.Advance(absl::Seconds(299));
+  reply = take_back(revoked);
+  EXPECT_TRUE(reply.existed());
+  EXPECT_TRUE(reply.still_revoked());
+  clock_.Advance(absl::Seconds(1));
+  EXPECT_FALSE(take_back(revoked).still_revoked()) << "the suspension is over";
+  EXPECT_FALSE(Revoke(lasting).existed());
 }
 
 TEST_F(ServerRevocationTest, ATokenIsNeverSuspended) {

@@ -3,8 +3,10 @@
 #include <set>
 #include <string>
 
+#include "server/base/text.h"
 #include "server/jose/base64url.h"
 #include "server/jose/jwks.h"
+#include "server/jose/jwt_verifier.h"
 #include "tests/fuzz/property.h"
 
 namespace gatehouse::fuzz {
@@ -13,7 +15,9 @@ namespace {
 using Key = std::shared_ptr<const jose::VerificationKey>;
 
 void CheckKey(const jose::KeySet& set, const Key& key) {
-  Must(!key->name().empty(), "a key has a name to be revoked by");
+  Must(!key->name().empty() && key->name().size() <= jose::kMaxIdBytes &&
+           !HasControlCharacter(key->name()),
+       "a key has a name to be revoked by");
   const auto digest = jose::DecodeBase64Url(key->thumbprint());
   Must(digest.has_value() && digest->size() == 32, "a thumbprint is a SHA-256");
   Must(!key->retired(), "a fresh key is in force");

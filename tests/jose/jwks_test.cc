@@ -124,6 +124,23 @@ TEST_P(PublicKeys, KidIsAStringOrAbsent) {
   EXPECT_EQ(set->keys.keys()[0]->name(), maker_.thumbprint());
 }
 
+TEST_P(PublicKeys, AKidThatNoRevocationCanNameIsRefused) {
+  const auto with_kid = [&](absl::string_view kid) {
+    return absl::StrReplaceAll(maker_.Jwk(), {{absl::StrCat(R"("kid":")", maker_.kid(), "\""),
+                                               absl::StrCat(R"("kid":")", kid, "\"")}});
+  };
+  for (const char* bad : {R"(\u0000)", R"(a\nb)", R"(\u001f)", R"(\u007f)", "\x7f", R"(\u0080x)",
+                          R"(\u009f)", "\xc2\x85"}) {
+    EXPECT_EQ(RefusalOf(with_kid(bad)), "kid holds a control character") << bad;
+  }
+  EXPECT_EQ(RefusalOf(with_kid(std::string(1025, 'k'))), "kid is longer than 1024 bytes");
+  for (const std::string& good : {std::string(1024, 'k'), std::string(R"( ~\u00a0\u0430)")}) {
+    const absl::StatusOr<ParsedKeySet> set = ParseJwks(SetOf(with_kid(good)));
+    ASSERT_TRUE(set.ok());
+    EXPECT_THAT(set->keys.keys(), SizeIs(1)) << good;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Algorithms, PublicKeys,
                          testing::Values(Algorithm::kEdDsa, Algorithm::kEs256, Algorithm::kEs384,
                                          Algorithm::kEs512, Algorithm::kRs256, Algorithm::kPs512),

@@ -108,13 +108,14 @@ class MemoryStore final : public RevocationStore {
                         absl::Hex(~revision, absl::kZeroPad16));
   }
 
-  void Touch(const Tag& tag) {
+  Marks MarksOn(const Tag& tag) const {
     Marks marks;
     for (const Fact& fact : disk_.facts) {
       if (InForce(fact) && fact.tag == tag) marks = marks | MarksOf(fact);
     }
-    tags_.emplace_back(tag, marks);
+    return marks;
   }
+  void Touch(const Tag& tag) { tags_.emplace_back(tag, MarksOn(tag)); }
   void Changed(const Tag& tag, bool reinstates) {
     changes_.push_back({.revision = disk_.revision, .tag = tag, .reinstates = reinstates});
     Touch(tag);
@@ -145,7 +146,8 @@ class MemoryStore final : public RevocationStore {
     for (Fact& fact : disk_.facts) {
       if (fact.id != id) continue;
       if (fact.reinstated) {
-        return ReinstateResult{.fact = fact, .existed = true, .revision = disk_.revision};
+        return ReinstateResult{
+            .fact = fact, .existed = true, .left = MarksOn(fact.tag), .revision = disk_.revision};
       }
       if (HasEnded(fact)) break;
       fact.reinstated = {.id = NextId(),
@@ -155,7 +157,7 @@ class MemoryStore final : public RevocationStore {
                          .reason = reason};
       Changed(fact.tag, true);
       Tell();
-      return ReinstateResult{.fact = fact, .revision = disk_.revision};
+      return ReinstateResult{.fact = fact, .left = MarksOn(fact.tag), .revision = disk_.revision};
     }
     return absl::NotFoundError("no revocation in force has this id");
   }

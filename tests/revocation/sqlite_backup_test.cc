@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -45,9 +46,14 @@ class SqliteBackup : public testing::Test {
     }
     ASSERT_TRUE(AppendAndWait(*store_, SubjectFact(absl::StrCat("u", ++subjects_))).ok());
   }
-  std::vector<Fact> FactsIn(const std::string& path) {
+  // What a backup holds, put back.
+  std::vector<Fact> FactsIn(const std::string& backup) {
+    const TempFolder folder;
+    RestoreReport report;
+    const absl::Status status = RestoreSqliteDatabase(backup, folder.File("db"), report);
+    EXPECT_TRUE(status.ok()) << status;
     RecordingListener listener;
-    const auto store = Open(path, listener);
+    const auto store = Open(folder.File("db"), listener);
     return store ? AllFacts(*store) : std::vector<Fact>();
   }
   void ExpectSame(const std::vector<Fact>& a, const std::vector<Fact>& b) {
@@ -66,7 +72,7 @@ class SqliteBackup : public testing::Test {
   int subjects_ = 0;
 };
 
-TEST_F(SqliteBackup, IsOneCleanFileThatOpensWithAllThatWasThere) {
+TEST_F(SqliteBackup, IsOneCleanFileWithAllThatWasThere) {
   Append(2000);
   const std::vector<Fact> facts = AllFacts(*store_);
   ASSERT_TRUE(ReinstateAndWait(*store_, facts[5].id).ok());
@@ -80,7 +86,7 @@ TEST_F(SqliteBackup, IsOneCleanFileThatOpensWithAllThatWasThere) {
   EXPECT_EQ(elsewhere_.Contents().size(), 1);
   const std::string bytes = TempFolder::ReadFile(backup_);
   EXPECT_EQ(bytes.substr(18, 2), "\x02\x02");
-  EXPECT_EQ(bytes.substr(60, 4), std::string("\0\0\0\2", 4));
+  EXPECT_EQ(bytes.substr(60, 4), std::string("\0\2\0\2", 4)) << "the mark of a backup";
   ExpectSame(FactsIn(backup_), AllFacts(*store_));
   Append(1);
 }
@@ -95,9 +101,19 @@ TEST_F(SqliteBackup, ReplacesNothing) {
     EXPECT_EQ(TempFolder::ReadFile(folder.File("db") + suffix), "precious");
   }
   EXPECT_EQ(BackUpAndWait(*store_, path_).status().code(), absl::StatusCode::kAlreadyExists);
-  EXPECT_EQ(BackUpAndWait(*store_, elsewhere_.File("no/such/db")).status().code(),
-            absl::StatusCode::kNotFound);
   EXPECT_FALSE(BackUpAndWait(*store_, "").ok());
+  Append(1);
+}
+
+TEST_F(SqliteBackup, AFolderThatIsMissingOrTakesNothingIsNamed) {
+  const std::string missing = elsewhere_.File("no/such");
+  for (const auto& [folder, how] : {std::pair<std::string, std::string>{missing, "does not exist"},
+                                    {"/proc", "takes no file"}}) {
+    const absl::Status status = BackUpAndWait(*store_, folder + "/db").status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
+    EXPECT_THAT(std::string(status.message()),
+                HasSubstr(absl::StrCat("the folder for backups ", folder, " ", how)));
+  }
   Append(1);
 }
 
@@ -203,6 +219,33 @@ TEST_F(SqliteBackup, PutBackItHasANewStoreIdAndAllElseAsItWas) {
   EXPECT_EQ(listener.revision(), 13);
   EXPECT_EQ(listener.tags(), 11);
   ExpectSame(AllFacts(*restored), AllFacts(*store_));
+}
+
+TEST_F(SqliteBackup, IsRefusedWhereItIsOpenedAsItIs) {
+  Append(3);
+  ASSERT_TRUE(BackUpAndWait(*store_, backup_).ok());
+  store_.reset();
+  const std::string bytes = TempFolder::ReadFile(backup_);
+  // In the place of the store that it was made of, by hand.
+  TempFolder::WriteFile(path_, bytes);
+  const auto opened = OpenSqliteStore({.path = path_}, clock_, listener_);
+  EXPECT_EQ(opened.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(opened.status().message()),
+              AllOf(HasSubstr(absl::StrCat(path_, " is a backup")),
+                    HasSubstr("`gatehouse-server --restore FILE --config FILE`")));
+  EXPECT_TRUE(TempFolder::ReadFile(path_) == bytes);
+  RestoreReport report;
+  ASSERT_TRUE(RestoreSqliteDatabase(path_, restored_, report).ok());
+  RecordingListener listener;
+  EXPECT_NE(Open(restored_, listener), nullptr) << "put back, it is a database";
+}
+
+TEST_F(SqliteBackup, OneWithoutTheMarkIsPutBackToo) {
+  Append(3);
+  const std::vector<Fact> facts = AllFacts(*store_);
+  ASSERT_TRUE(BackUpAndWait(*store_, backup_).ok());
+  ASSERT_EQ(Child({"sqlite3", backup_, "PRAGMA user_version = 2"}).Wait(), 0);
+  ExpectSame(FactsIn(backup_), facts);
 }
 
 TEST_F(SqliteBackup, AnEmptyOnePutBackKnowsNothing) {

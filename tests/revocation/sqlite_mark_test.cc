@@ -210,7 +210,7 @@ TEST_F(SqliteMark, WhatAnUnmarkedDatabasesWalFileHoldsIsMovedIntoTheFile) {
 
 TEST_F(SqliteMark, AMarkOfALaterProgramAndAMarkedNewerSchemaAreRefused) {
   for (const auto& [version, shown] : {std::pair{65539, "schema version 3"},
-                                       {196609, "schema version 131073"},
+                                       {327681, "schema version 262145"},
                                        {65536, "schema version 0"}}) {
     RunShell(path_, absl::StrCat("PRAGMA user_version = ", version));
     const auto before = folder_.Contents();

@@ -147,6 +147,24 @@ TYPED_TEST_P(StoreMarks, TakingBackHasARevisionAndIsToldBeforeItIsAcknowledged) 
   EXPECT_TRUE(SameFact(kept[0], result->fact));
 }
 
+TYPED_TEST_P(StoreMarks, TakingBackTellsWhatOthersSayOfItsTag) {
+  const auto store = this->Open();
+  const Fact lasting = this->Append(*store, SubjectFact("u1", 10));
+  const Fact wider = this->Append(*store, SubjectFact("u1", 20));
+  const Fact suspension = this->Append(*store, Suspension("u1", kStart + absl::Hours(1)));
+  this->Append(*store, SubjectFact("u2"));
+  const auto left = [&](const Fact& fact) {
+    const auto result = ReinstateAndWait(*store, fact.id);
+    EXPECT_TRUE(result.ok()) << result.status();
+    return result.ok() ? result->left : Marks();
+  };
+  EXPECT_EQ(left(wider), MarksOf(lasting) | MarksOf(suspension));
+  EXPECT_EQ(left(suspension), MarksOf(lasting));
+  EXPECT_EQ(left(wider), MarksOf(lasting)) << "taken back already";
+  EXPECT_EQ(left(lasting), Marks());
+  EXPECT_EQ(left(lasting), Marks());
+}
+
 TYPED_TEST_P(StoreMarks, WhatIsUnknownOrASuspensionThatIsOverCannotBeTakenBack) {
   const auto store = this->Open();
   const Fact suspension = this->Append(*store, Suspension("u1", kStart + absl::Hours(1)));
@@ -385,7 +403,7 @@ REGISTER_TYPED_TEST_SUITE_P(
     AShortSuspensionOverALastingRevocationLeavesItWhenItIsTakenBack,
     ALastingRevocationOverASuspensionLeavesItWhenItIsTakenBack,
     NeitherKindContainsTheOtherButOneThatCoversAll, WhatWasTakenBackIsNotInForceAndCanBeRevokedAnew,
-    TakingBackHasARevisionAndIsToldBeforeItIsAcknowledged,
+    TakingBackHasARevisionAndIsToldBeforeItIsAcknowledged, TakingBackTellsWhatOthersSayOfItsTag,
     WhatIsUnknownOrASuspensionThatIsOverCannotBeTakenBack,
     ChangesAreToldOnceEachInTheOrderOfTheirRevisions,
     ARevisionOfWhatWasTakenBackIsNeverReusedAfterReopening, AListHoldsOnlyWhatFitsAllOfItsFilters,
