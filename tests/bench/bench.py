@@ -26,7 +26,7 @@ servers are interleaved, so that a machine that slows down slows all alike, and
 the medians are printed. A call that fails or is denied ends the run.
 
 examples:
-  scripts/bench                    everything, about twelve minutes
+  scripts/bench                    everything, about eleven minutes
   scripts/bench --quick            the same with short rounds: only to see it work
   scripts/bench --yardstick-only   completion queue against callback API, no server
   scripts/bench --flood            one caller floods, another is measured
