@@ -1,11 +1,29 @@
 #include "server/frontend/check_request.h"
 
+#include "absl/types/span.h"
 #include "server/base/status_macros.h"
+#include "server/frontend/wire.h"
 
 namespace gatehouse::frontend {
 
 using envoy::service::auth::v3::AttributeContext;
 using envoy::service::auth::v3::CheckRequest;
+
+namespace {
+
+// Most requests take less; what one takes beyond is given back for the next.
+constexpr size_t kBlockBytes = size_t{16} * 1024;
+
+google::protobuf::ArenaOptions OptionsFor(absl::Span<char> block) {
+  google::protobuf::ArenaOptions options;
+  options.initial_block = block.data();
+  options.initial_block_size = block.size();
+  return options;
+}
+
+}  // namespace
+
+CheckReader::CheckReader() : block_(kBlockBytes), arena_(OptionsFor(absl::MakeSpan(block_))) {}
 
 absl::Status CheckReader::ReadHeaders(const AttributeContext::HttpRequest& http) {
   headers_.clear();
@@ -25,7 +43,10 @@ absl::Status CheckReader::ReadHeaders(const AttributeContext::HttpRequest& http)
   return absl::OkStatus();
 }
 
-absl::StatusOr<edge::Request> CheckReader::Read(const CheckRequest& request) {
+absl::StatusOr<edge::Request> CheckReader::Read(const grpc::ByteBuffer& bytes) {
+  arena_.Reset();
+  CheckRequest& request = *google::protobuf::Arena::CreateMessage<CheckRequest>(&arena_);
+  GH_RETURN_IF_ERROR(Parse(bytes, request));
   const AttributeContext& attributes = request.attributes();
   if (!attributes.request().has_http()) {
     return absl::InvalidArgumentError("the request does not tell of an HTTP request");

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <google/protobuf/arena.h>
+#include <grpcpp/support/byte_buffer.h>
+
 #include <utility>
 #include <vector>
 
@@ -14,13 +17,17 @@ namespace gatehouse::frontend {
 // memory between them. For one thread.
 class CheckReader {
  public:
-  // What `request` tells: views into it and into this, until the next call.
+  CheckReader();
+
+  // What `bytes`, a CheckRequest, tells: views into this, until the next call.
   // INVALID_ARGUMENT if it does not tell of one HTTP request.
-  absl::StatusOr<edge::Request> Read(const envoy::service::auth::v3::CheckRequest& request);
+  absl::StatusOr<edge::Request> Read(const grpc::ByteBuffer& bytes);
 
  private:
   absl::Status ReadHeaders(const envoy::service::auth::v3::AttributeContext::HttpRequest& http);
 
+  std::vector<char> block_;
+  google::protobuf::Arena arena_;  // of the last message; begins with block_
   std::vector<edge::Header> headers_;
   std::vector<std::pair<absl::string_view, absl::string_view>> context_;
 };

@@ -1,10 +1,8 @@
 #include "server/frontend/ext_authz_service.h"
 
-#include <memory>
 #include <optional>
 #include <string>
 
-#include "envoy/service/auth/v3/external_auth.pb.h"
 #include "server/base/log.h"
 #include "server/edge/outcome.h"
 #include "server/frontend/check_reply.h"
@@ -17,7 +15,6 @@ namespace {
 
 using engine::Examination;
 using policy::Code;
-using CheckRequest = envoy::service::auth::v3::CheckRequest;
 
 constexpr absl::string_view kMethod = "Check";
 constexpr int kAllowed = 200;
@@ -39,16 +36,6 @@ absl::string_view RouteOf(const edge::Gate& gate, const edge::Answer& answer) {
 
 // What a thread uses again for the next call.
 struct Memory {
-  // A request that took much is not kept.
-  CheckRequest& NewRequest(size_t length) {
-    constexpr size_t kMaxKept = size_t{32} * 1024;
-    if (request == nullptr || was > kMaxKept) request = std::make_unique<CheckRequest>();
-    was = length;
-    return *request;
-  }
-
-  std::unique_ptr<CheckRequest> request;
-  size_t was = 0;
   CheckReader reader;
   edge::Gate::Scratch scratch;
 };
@@ -71,11 +58,7 @@ grpc::ByteBuffer ExtAuthzService::ReplyTo(const UnaryCall& call, const grpc::Sta
 
 void ExtAuthzService::Check(UnaryCall& call) {
   thread_local Memory memory;
-  CheckRequest& message = memory.NewRequest(call.request().Length());
-  if (const absl::Status status = Parse(call.request(), message); !status.ok()) {
-    return call.Fail(ToGrpc(status));
-  }
-  const absl::StatusOr<edge::Request> request = memory.reader.Read(message);
+  const absl::StatusOr<edge::Request> request = memory.reader.Read(call.request());
   if (!request.ok()) return call.Fail(ToGrpc(request.status()));
   const Ruleset& rules = call.rules();
   if (rules.gate == nullptr) {

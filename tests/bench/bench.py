@@ -9,8 +9,10 @@ import subprocess
 import sys
 import tempfile
 
+import checks
 import flood
 import profiling
+import proxied
 import report
 import revocations
 import rules
@@ -24,14 +26,16 @@ servers are interleaved, so that a machine that slows down slows all alike, and
 the medians are printed. A call that fails or is denied ends the run.
 
 examples:
-  scripts/bench                    everything, about nine minutes
+  scripts/bench                    everything, about eleven minutes
   scripts/bench --quick            the same with short rounds: only to see it work
   scripts/bench --yardstick-only   completion queue against callback API, no server
   scripts/bench --flood            one caller floods, another is measured
   scripts/bench --policy           a large policy, and many questions in one call
+  scripts/bench --check            Envoy's Check with many routes
+  scripts/bench --envoy            through a real Envoy, beside its own JWT filter
   scripts/bench --revocation       how fast revocations are, and a million of them
   scripts/bench --in-process       first sight and memory of a token, beside OpenSSL alone
-  scripts/bench --profile          where the time of a Verify goes
+  scripts/bench --profile          where the time of a Verify goes; with --check, of a Check
 """
 
 # name -> flags of gatehouse-load.
@@ -63,12 +67,17 @@ def arguments():
                         help="only what one caller feels of another's flood of forged tokens")
     parser.add_argument("--policy", action="store_true",
                         help="only what a large policy costs, and batches of questions")
+    parser.add_argument("--check", action="store_true",
+                        help="only what Envoy's Check costs with 500 routes, and by how many")
+    parser.add_argument("--envoy", action="store_true",
+                        help="only requests through a real Envoy: plain, with its own JWT filter, "
+                             "with one that always says yes, with Gatehouse")
     parser.add_argument("--revocation", action="store_true",
                         help="only how fast revocations are, beside SQLite alone, what they cost "
                              "others, and an index of 100 times --tokens entries")
     parser.add_argument("--in-process", action="store_true",
                         help="only what a token costs in process")
-    parser.add_argument("--profile", action="store_true", help="profile Verify of one token")
+    parser.add_argument("--profile", action="store_true", help="profile Verify of one token; with --check, Check")
     parser.add_argument("--profiler", choices=["auto", "perf", "callgrind"], default="auto")
     options = parser.parse_args()
     rounds, seconds, tokens = (2, 0.2, 500) if options.quick else (5, 1.0, 10000)
@@ -229,6 +238,24 @@ def policy(bench, options):
     return measured.figures()
 
 
+def check(bench, options):
+    """Of the servers, with the figures to write; then in process."""
+    measured = checks.Checks(bench, options.rounds, options.seconds).run(
+        lambda text: print(f"      {text}", flush=True))
+    print()
+    measured.print_table()
+    checks.in_process(bench, min(21, 4 * options.rounds))
+    return measured.figures()
+
+
+def envoy(bench, options):
+    measured = proxied.Proxied(bench, options.rounds, options.seconds).run(
+        lambda text: print(f"      {text}", flush=True))
+    print()
+    measured.print_table()
+    return measured.figures()
+
+
 def revocation(bench, options):
     measured = revocations.Revocations(bench, options.rounds, options.seconds,
                                        100 * options.tokens)
@@ -253,7 +280,7 @@ def run(options, bench):
     measurement = Measurement(bench, options)
     flooded = None
     everything = not (options.flood or options.yardstick_only or options.policy or
-                      options.revocation)
+                      options.revocation or options.check or options.envoy)
     if everything or options.yardstick_only:
         measurement.full_and_half_load()
     if everything:
@@ -267,6 +294,8 @@ def run(options, bench):
         print()
         flooded.print_table()
     ruled = policy(bench, options) if everything or options.policy else None
+    checked = check(bench, options) if everything or options.check else None
+    through_envoy = envoy(bench, options) if everything or options.envoy else None
     revoked = revocation(bench, options) if everything or options.revocation else None
     if everything:
         in_process(bench, options)
@@ -278,6 +307,10 @@ def run(options, bench):
         written["flood"] = flooded.figures()
     if ruled is not None:
         written["policy"] = ruled
+    if checked is not None:
+        written["check"] = checked
+    if through_envoy is not None:
+        written["envoy"] = through_envoy
     if revoked is not None:
         written["revocation"] = revoked
     path = pathlib.Path(options.json)

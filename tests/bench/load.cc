@@ -15,7 +15,7 @@
 #include "tests/bench/load_runner.h"
 
 ABSL_FLAG(std::string, target, "", "HOST:PORT of the server");
-ABSL_FLAG(std::string, method, "verify", "verify, authorize, batch, revoke or empty");
+ABSL_FLAG(std::string, method, "verify", "verify, authorize, batch, check, revoke or empty");
 ABSL_FLAG(std::string, tokens, "", "File of lines \"TOKEN SUBJECT\", for all that ask about one");
 ABSL_FLAG(int, checks, 100, "Checks in each call of batch");
 ABSL_FLAG(std::string, order, "rotate", "How tokens are picked: rotate or random");
@@ -144,8 +144,8 @@ int Main() {
   const std::string method = absl::GetFlag(FLAGS_method);
   if (method == "empty") return Run(options, EmptyMethod());
   if (method == "revoke") return Run(options, RevokeMethod(absl::GetFlag(FLAGS_issuer)));
-  if (method != "verify" && method != "authorize" && method != "batch") {
-    return Fail("--method must be verify, authorize, batch, revoke or empty");
+  if (method != "verify" && method != "authorize" && method != "batch" && method != "check") {
+    return Fail("--method must be verify, authorize, batch, check, revoke or empty");
   }
   const int checks = absl::GetFlag(FLAGS_checks);
   if (checks < 1) return Fail("--checks must be at least 1");
@@ -154,6 +154,7 @@ int Main() {
   if (!tokens.ok()) return Fail(std::string(tokens.status().message()));
   const Picker picker(tokens->size(), order == "random", seed);
   if (method == "batch") return Run(options, BatchMethod(*tokens, checks, picker));
+  if (method == "check") return Run(options, CheckMethod(*tokens, picker));
   return method == "verify" ? Run(options, VerifyMethod(*tokens, picker))
                             : Run(options, AuthorizeMethod(*tokens, picker));
 }

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "tests/bench/check_request.h"
 
 namespace gatehouse::bench {
 namespace {
@@ -88,6 +89,25 @@ v1::Code BatchMethod::CodeOf(const Reply& reply) const {
     if (const v1::Code code = CodeOfDecision(decision); code != v1::CODE_OK) return code;
   }
   return v1::CODE_OK;
+}
+
+CheckMethod::CheckMethod(const std::vector<TokenLine>& tokens, Picker picker) : picker_(picker) {
+  requests_.reserve(tokens.size());
+  for (const TokenLine& line : tokens) {
+    requests_.push_back(MakeCheckRequest(
+        line.token, absl::StrCat("/v1/", line.subject, "/kind-025/doc-42?view=full&lang=en")));
+  }
+}
+
+v1::Code CheckMethod::CodeOf(const Reply& reply) {
+  const auto& metadata = reply.dynamic_metadata().fields();
+  const auto said = metadata.find("code");
+  v1::Code code = v1::CODE_UNSPECIFIED;
+  if (said != metadata.end()) {
+    v1::Code_Parse(absl::StrCat("CODE_", said->second.string_value()), &code);
+  }
+  const bool allows = reply.has_ok_response() && reply.status().code() == 0;
+  return (code == v1::CODE_OK) == allows ? code : v1::CODE_UNSPECIFIED;
 }
 
 RevokeMethod::RevokeMethod(const std::string& issuer) {

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "empty.grpc.pb.h"
+#include "envoy/service/auth/v3/external_auth.grpc.pb.h"
 #include "gatehouse/v1/authorization_service.grpc.pb.h"
 
 namespace gatehouse::bench {
@@ -102,6 +103,30 @@ class BatchMethod {
  private:
   std::vector<Request> requests_;
   int checks_;
+  Picker picker_;
+};
+
+class CheckMethod {
+ public:
+  using Request = envoy::service::auth::v3::CheckRequest;
+  using Reply = envoy::service::auth::v3::CheckResponse;
+  using Stub = envoy::service::auth::v3::Authorization::Stub;
+  // Asks as Envoy does about a browser's request for one of each token's own documents:
+  // /v1/SUBJECT/kind-025/doc-42.
+  CheckMethod(const std::vector<TokenLine>& tokens, Picker picker);
+  const Request& Next() { return requests_[picker_.Next()]; }
+  static std::unique_ptr<Stub> Connect(const std::shared_ptr<grpc::Channel>& channel) {
+    return envoy::service::auth::v3::Authorization::NewStub(channel);
+  }
+  static auto Begin(Stub& stub, grpc::ClientContext* context, const Request& request,
+                    grpc::CompletionQueue* queue) {
+    return stub.AsyncCheck(context, request, queue);
+  }
+  // The code that the answer says for the log, where it and the verdict say the same.
+  static v1::Code CodeOf(const Reply& reply);
+
+ private:
+  std::vector<Request> requests_;
   Picker picker_;
 };
 

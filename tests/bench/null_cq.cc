@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "empty.grpc.pb.h"
+#include "envoy/service/auth/v3/external_auth.grpc.pb.h"
 #include "gatehouse/v1/authorization_service.grpc.pb.h"
 #include "tests/bench/null_reply.h"
 #include "tests/bench/null_server.h"
@@ -24,6 +25,7 @@ class Event {
 struct Services {
   v1::AuthorizationService::AsyncService authorization;
   EmptyService::AsyncService empty;
+  envoy::service::auth::v3::Authorization::AsyncService envoy;
 };
 
 struct VerifyMethod {
@@ -56,6 +58,17 @@ struct BatchMethod {
                   grpc::ServerAsyncResponseWriter<Reply>* writer,
                   grpc::ServerCompletionQueue* queue, void* tag) {
     services.authorization.RequestBatchAuthorize(context, request, writer, queue, queue, tag);
+  }
+};
+
+struct CheckMethod {
+  using Request = envoy::service::auth::v3::CheckRequest;
+  using Reply = envoy::service::auth::v3::CheckResponse;
+  static void Prepare(Reply& reply) { FillReply(reply); }
+  static void Ask(Services& services, grpc::ServerContext* context, Request* request,
+                  grpc::ServerAsyncResponseWriter<Reply>* writer,
+                  grpc::ServerCompletionQueue* queue, void* tag) {
+    services.envoy.RequestCheck(context, request, writer, queue, queue, tag);
   }
 };
 
@@ -145,11 +158,12 @@ class Worker {
       verify_.emplace_back(services_, queue_.get());
       authorize_.emplace_back(services_, queue_.get());
       empty_.emplace_back(services_, queue_.get());
+      check_.emplace_back(services_, queue_.get());
     }
     for (int i = 0; i < kOutstandingBatches; ++i) batch_.emplace_back(services_, queue_.get());
     void* tag = nullptr;
     bool ok = false;
-    int live = 3 * outstanding_ + kOutstandingBatches;
+    int live = 4 * outstanding_ + kOutstandingBatches;
     while (queue_->Next(&tag, &ok)) {
       if (static_cast<Event*>(tag)->Proceed(ok)) continue;
       if (--live == 0) all_ended_.set_value();
@@ -163,6 +177,7 @@ class Worker {
   std::deque<Call<AuthorizeMethod>> authorize_;
   std::deque<Call<EmptyMethod>> empty_;
   std::deque<Call<BatchMethod>> batch_;
+  std::deque<Call<CheckMethod>> check_;
   std::promise<void> all_ended_;
   std::thread thread_;
 };
@@ -175,6 +190,7 @@ class CompletionQueueServer final : public NullServer {
   void Register(grpc::ServerBuilder& builder) override {
     builder.RegisterService(&services_.authorization);
     builder.RegisterService(&services_.empty);
+    builder.RegisterService(&services_.envoy);
     for (int i = 0; i < threads_; ++i) {
       workers_.push_back(
           std::make_unique<Worker>(services_, builder.AddCompletionQueue(), outstanding_));

@@ -27,6 +27,14 @@ void Fill(Reply& reply) {
   reply.set_store_id("0123456789abcdef0123456789abcdef");
 }
 
+void Set(envoy::service::auth::v3::OkHttpResponse& ok, const char* name, const char* value) {
+  envoy::service::auth::v3::HeaderValueOption& option = *ok.add_headers();
+  option.mutable_header()->set_key(name);
+  option.mutable_header()->set_value(value);
+  option.mutable_append()->set_value(false);
+  option.set_append_action(envoy::service::auth::v3::HeaderValueOption::OVERWRITE_IF_EXISTS_OR_ADD);
+}
+
 }  // namespace
 
 void FillReply(v1::VerifyResponse& reply) { Fill(reply); }
@@ -36,6 +44,21 @@ void FillReply(v1::BatchAuthorizeResponse& reply, int decisions) {
   Fill(reply);
   reply.clear_decisions();
   for (int i = 0; i < decisions; ++i) Fill(*reply.add_decisions());
+}
+
+void FillReply(envoy::service::auth::v3::CheckResponse& reply) {
+  reply.mutable_status();
+  envoy::service::auth::v3::OkHttpResponse& ok = *reply.mutable_ok_response();
+  Set(ok, "x-auth-subject", "benchmark-subject-00000000000000");
+  Set(ok, "x-auth-roles", "user");
+  ok.add_headers_to_remove("x-auth-tenant");
+  auto& metadata = *reply.mutable_dynamic_metadata()->mutable_fields();
+  metadata["subject"].set_string_value("benchmark-subject-00000000000000");
+  metadata["issuer"].set_string_value("http://localhost:3000");
+  metadata["roles"].mutable_list_value()->add_values()->set_string_value("user");
+  metadata["route"].set_string_value("/v1/{owner}/kind-025/{id}");
+  metadata["decision_id"].set_string_value("0123456789abcdef01234567");
+  metadata["code"].set_string_value("OK");
 }
 
 }  // namespace gatehouse::bench

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "envoy/service/auth/v3/external_auth.pb.h"
 #include "gatehouse/v1/authorization_service.pb.h"
 
 namespace gatehouse::bench {
@@ -11,5 +12,6 @@ void FillReply(v1::VerifyResponse& reply);
 void FillReply(v1::AuthorizeResponse& reply);
 // With so many decisions.
 void FillReply(v1::BatchAuthorizeResponse& reply, int decisions);
+void FillReply(envoy::service::auth::v3::CheckResponse& reply);
 
 }  // namespace gatehouse::bench

@@ -73,7 +73,8 @@ int Run() {
 int main(int argc, char** argv) {
   absl::SetProgramUsageMessage(
       "gatehouse-null-server: answers Verify, Authorize and, with --api=cq, BatchAuthorize\n"
-      "without deciding anything, the yardstick that scripts/bench measures the server against.");
+      "and Envoy's Check without deciding anything, the yardstick that scripts/bench measures the "
+      "server against.");
   if (absl::ParseCommandLine(argc, argv).size() > 1) {
     return gatehouse::bench::Fail("takes flags only; see --help");
   }

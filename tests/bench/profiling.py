@@ -1,9 +1,10 @@
-"""Where the server's time goes in a Verify, beside the yardstick's."""
+"""Where the server's time goes in a Verify or a Check, beside the yardstick's."""
 
 import re
 import shutil
 import subprocess
 
+import many_routes
 import report
 import servers
 
@@ -15,7 +16,7 @@ GROUPS = [
                                r"|_Zn[wa]|_Zd[la]|gpr_(zalloc|free)|tcache|unlink_chunk"),
     ("gRPC: transport, HTTP/2", r"gatehouse-", r"^(\S+ )?grpc(::|_)"),
     ("the server's own code", r"gatehouse-", r"gatehouse::(?!v1::|bench::Nothing)|^main$"),
-    ("protobuf", r"libprotobuf|gatehouse-", r"google::protobuf|gatehouse::(v1|bench)::"),
+    ("protobuf", r"libprotobuf|gatehouse-", r"google::|gatehouse::(v1|bench)::|^(\S+ )?envoy::"),
     ("protobuf", r"libprotobuf", r""),
     ("gRPC: transport, HTTP/2", r"libgrpc|libgpr|libabsl|libupb|libaddress|libcares", r""),
     ("gRPC: transport, HTTP/2", r"gatehouse-", r"grpc"),
@@ -53,10 +54,10 @@ def run(bench, options):
     profiled = perf if profiler == "perf" else callgrind
     names = [options.api] + ([] if options.yardstick_only else ["gatehouse"])
     results = {name: profiled(bench, name, options) for name in names}
-    show(results, "us" if profiler == "perf" else "instructions")
+    show(results, method(options).capitalize(), "us" if profiler == "perf" else "instructions")
 
 
-def show(results, unit):
+def show(results, method_name, unit):
     """results: name -> [(cost of one call, library, symbol)]."""
     groups = {}
     for name, lines in results.items():
@@ -72,7 +73,7 @@ def show(results, unit):
             cells.append(f"{costs.get(names[1], 0) - costs.get(names[0], 0):+,.{digits}f}")
         return [label, *cells]
 
-    header = [f"Verify of one token: {unit} a call", *names]
+    header = [f"{method_name} of one token: {unit} a call", *names]
     rows = [row(g, c) for g, c in
             sorted(groups.items(), key=lambda item: -max(item[1].values()))]
     rows.append(row("all", {n: sum(line[0] for line in results[n]) for n in names}))
@@ -86,17 +87,28 @@ def show(results, unit):
         for cost, library, symbol in sorted(results[last], reverse=True)[:SHOWN]]))
 
 
-def start(bench, name, wrapper=()):
-    return bench.start_gatehouse(wrapper) if name == "gatehouse" else bench.start_null(
+def method(options):
+    return "check" if options.check else "verify"
+
+
+def start(bench, name, options, wrapper=()):
+    policy = many_routes.routes() if options.check else ""
+    return bench.start_gatehouse(wrapper, policy=policy) if name == "gatehouse" else bench.start_null(
         name, wrapper=wrapper)
+
+
+def make_known(bench, server):
+    """The token, by a method that gives it the time that it takes under a profiler."""
+    bench.load(server, "--method=verify", f"--tokens={bench.tokens('eddsa-one')}",
+               "--seconds=0.2", "--warmup=0")
 
 
 def perf(bench, name, options):
     """Samples of the CPU clock while the load runs, scaled to the CPU time of a call."""
-    server = start(bench, name)
+    server = start(bench, name, options)
     data = str(bench.work_dir / f"perf-{name}.data")
-    flags = ["--method=verify", f"--tokens={bench.tokens('eddsa-one')}"]
-    bench.load(server, *flags, "--seconds=0.2", "--warmup=0")  # The cache knows it now.
+    flags = [f"--method={method(options)}", f"--tokens={bench.tokens('eddsa-one')}"]
+    make_known(bench, server)
     seconds = 0.5 if options.quick else 10
     command = ["perf", "record", "-q", "-e", "cpu-clock", "-F", "4999", "-p", str(server.pid),
                "-o", data, "--", *bench.load_command(server, *flags, f"--seconds={seconds}",
@@ -127,10 +139,11 @@ def callgrind(bench, name, options):
     """Instructions (not time, and not the kernel's) of a bounded number of calls."""
     calls = 500 if options.quick else 5000
     out = bench.work_dir / f"callgrind-{name}.out"
-    server = start(bench, name, ("valgrind", "--tool=callgrind", "--instr-atstart=no",
+    server = start(bench, name, options, ("valgrind", "--tool=callgrind", "--instr-atstart=no",
                                  f"--callgrind-out-file={out}"))
     print("      " + " ".join(server.command), flush=True)
-    flags = ["--method=verify", f"--tokens={bench.tokens('eddsa-one')}", "--warmup=0"]
+    flags = [f"--method={method(options)}", f"--tokens={bench.tokens('eddsa-one')}", "--warmup=0"]
+    make_known(bench, server)
     bench.load(server, *flags, "--calls=200")
     subprocess.run(["callgrind_control", "-i", "on", str(server.pid)], check=True,
                    capture_output=True)

@@ -220,6 +220,9 @@ class Bench:
         while self.running:
             self.running.pop().kill()
 
+    def pin_server(self):
+        return ["taskset", "-c", str(self.server_cpu)] if self.server_cpu is not None else []
+
     def pin_load(self):
         return ["taskset", "-c", str(self.load_cpu)] if self.load_cpu is not None else []
 

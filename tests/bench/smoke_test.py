@@ -11,6 +11,9 @@ import tempfile
 import unittest
 
 import big_policy
+import checks
+import many_routes
+import proxied
 import revocations
 import rules
 import servers
@@ -108,6 +111,49 @@ class LoadTest(unittest.TestCase):
             for name in (rules.NULL, rules.DEFAULT, rules.LARGE):
                 entry = figures[rules.case_of(checks)][name]
                 self.assertGreater(entry["decisions_per_core_second"], 0)
+
+    def test_check_is_measured_beside_the_null_server(self):
+        measured = checks.Checks(self.bench, 1, 0.05).run(lambda text: None)
+        figures = measured.figures()
+        for case in (checks.CASE, checks.HALF):
+            self.assertGreater(figures[case]["cpu_to_null"], 0)
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            measured.print_table()
+        self.assertNotIn("differ", printed.getvalue())  # The replies are of one size.
+        self.assertIn("at most 1.2x", printed.getvalue())
+
+    def test_a_check_that_is_denied_is_no_success(self):
+        server = self.bench.start_gatehouse(policy=many_routes.routes(10))  # not the one asked
+        done = subprocess.run(self.bench.load_command(server, *self.flags("check")),
+                              capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(json.loads(done.stdout)["decisions"],
+                         {"CODE_INSUFFICIENT_PERMISSIONS": CALLS})
+        self.bench.stop(server)
+
+    def test_the_tables_of_routes_are_as_large_as_is_said(self):
+        configs = [self.bench.write_config(f"r{count}", many_routes.routes(count))
+                   for count in checks.IN_PROCESS]
+        done = subprocess.run([servers.binary(BUILD_DIR, "gatehouse-gate-bench"), "--rounds=1",
+                               "--calls=10", f"--configs={','.join(map(str, configs))}"],
+                              capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for count in checks.IN_PROCESS:
+            self.assertIn(f"{count} routes, the last one", done.stdout)
+
+    def test_envoy_is_measured_with_and_without_gatehouse(self):
+        measured = proxied.Proxied(self.bench, 1, 1).run(lambda text: None)
+        figures = measured.figures()
+        self.assertTrue(figures["envoy"].startswith("1.40."), figures["envoy"])
+        for algorithm in proxied.TOKENS:
+            for case in proxied.CASES:
+                entry = figures[algorithm][case]
+                self.assertGreater(entry["requests"], 0)
+                self.assertGreater(entry["envoy_us"], 0)
+                self.assertEqual(entry["server_us"] > 0, case in proxied.CLUSTERS)
+        with contextlib.redirect_stdout(io.StringIO()):
+            measured.print_table()
 
     def test_revocations_are_measured_beside_sqlite_alone_verify_and_those_who_watch(self):
         measured = revocations.Revocations(self.bench, 1, 0.1, 2000).run(lambda text: None)
