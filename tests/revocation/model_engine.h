@@ -169,7 +169,7 @@ class Engine {
     index_ = std::make_unique<RevocationIndex>();
     SqliteOptions options;
     options.path = path_;
-    options.keep = kKeep;
+    options.keep = [] { return kKeep; };
     options.saw_good_token = [this] { return index_->saw_good_token(); };
     options.take_refused_sessions = [this] { return index_->TakeRefusedSessions(); };
     auto store = OpenSqliteStore(options, clock_, *index_);
