@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "server/revocation/cleanup_gate.h"
 #include "server/revocation/sqlite_store.h"
 #include "tests/revocation/power_cut_vfs.h"
 #include "tests/revocation/version1.h"
@@ -102,8 +103,10 @@ class Durability::Session {
     EXPECT_EQ(AllFacts(*store_).size(), facts.size());
   }
   void CleanUp() {
-    clock_.Advance(2 * kShort);
-    clock_.AwaitIdle();
+    for (const absl::Duration step : {CleanupGate::kSettled, 2 * kShort}) {
+      clock_.Advance(step);
+      clock_.AwaitIdle();
+    }
     Listen();
     // The time for audit is over too.
     bool is_clean = true;
