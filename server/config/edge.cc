@@ -203,6 +203,19 @@ void WarnOfOrigins(const Findings& findings, Config& config) {
 
 void ReadEdge(const v1::Config& in, Findings& findings, Config& config) {
   config.edge = EdgeReader(in.edge(), findings, config).Read();
+  const edge::IdentityHeaders& identity = config.edge.identity;
+  if (in.issuers_size() > 1 && in.routes_size() > 0 && !identity.subject.empty() &&
+      identity.issuer.empty()) {
+    findings.Wrong("edge.identity_headers.issuer",
+                   "is required with several issuers, for a subject is only itself under its "
+                   "issuer: name a header (x-auth-issuer), or write subject: none");
+  }
+  if (!identity.email.empty()) {
+    config.warnings.push_back(findings.Sentence(
+        "edge.identity_headers.email",
+        "is what the token says, whether or not the issuer has verified it: no service may take it "
+        "for who somebody is"));
+  }
   WarnOfOrigins(findings, config);
 }
 

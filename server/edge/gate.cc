@@ -78,6 +78,7 @@ absl::string_view Gate::WhyMalformed(const Request& request, const Headers& head
   }
   if (!headers.malformed.empty()) return headers.malformed;
   if (headers.overrides_method) return "a header overrides the method";
+  if (headers.other_protocol) return "an upgrade to something else than WebSocket";
   if (headers.overrides_path) return "a header overrides the path";
   if (HasTwoAuthorizations(headers)) return "two Authorization headers";
   if (!request.can_remove_headers && !headers.identity.empty()) {
@@ -159,6 +160,7 @@ void Gate::PassPreflight(const Asking& asking, Answer& answer) const {
   const Changes changes{answer.set, answer.remove};
   RemoveIdentity(settings_.identity, changes);
   RemoveOtherSpellings(settings_.identity, asking.headers, changes);
+  RemoveOtherHosts(asking.request.host, asking.headers, changes);
   answer.remove.emplace_back("authorization");
   answer.remove.emplace_back("cookie");
 }
@@ -257,6 +259,7 @@ void Gate::Change(const Asking& asking, const policy::Principal* principal, Answ
     return;
   }
   RemoveOtherSpellings(settings_.identity, asking.headers, changes);
+  RemoveOtherHosts(asking.request.host, asking.headers, changes);
   if (settings_.strip_token) StripToken(asking, answer);
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "server/base/text.h"
 
 namespace gatehouse::edge {
@@ -55,8 +56,10 @@ HeaderReader::HeaderReader(const IdentityHeaders& identity) {
   Add("access-control-request-method", Kind::kRequestedMethod);
   Add("upgrade", Kind::kUpgrade);
   Add(":protocol", Kind::kUpgrade);
+  Add("http2-settings", Kind::kOtherProtocol);
   // A proxy may take Upgrade away before it asks.
-  Add("sec-websocket-key", Kind::kUpgrade);
+  Add("sec-websocket-key", Kind::kWebSocket);
+  Add("x-forwarded-host", Kind::kForwardedHost, true);
   Add("x-http-method-override", Kind::kMethodOverride, true);
   Add("x-http-method", Kind::kMethodOverride, true);
   Add("x-method-override", Kind::kMethodOverride, true);
@@ -104,7 +107,18 @@ void HeaderReader::Note(Kind kind, const Header& header, Headers& out) {
     case Kind::kRequestedMethod:
       return Count(header, out.requested_method);
     case Kind::kUpgrade:
+      out.other_protocol |= out.upgrade_seen || !absl::EqualsIgnoreCase(header.value, "websocket");
+      out.upgrade_seen = true;
       out.upgrades = true;
+      return;
+    case Kind::kOtherProtocol:
+      out.other_protocol = true;
+      return;
+    case Kind::kWebSocket:
+      out.upgrades = true;
+      return;
+    case Kind::kForwardedHost:
+      out.forwarded_hosts.push_back(header);
       return;
     case Kind::kMethodOverride:
       out.overrides_method = true;

@@ -31,6 +31,12 @@ struct Headers {
   Named requested_method = {};  // of a CORS preflight
   // It would have the connection speak another protocol.
   bool upgrades = false;
+  bool upgrade_seen = false;  // in a header of that name
+  // To another one than WebSocket, or to several: inside h2c, say, whoever sent it asks the
+  // service for whatever it likes, past the proxy.
+  bool other_protocol = false;
+  // X-Forwarded-Host, in any spelling, which many frameworks take for the host.
+  absl::InlinedVector<Header, 1> forwarded_hosts = {};
   // X-HTTP-Method-Override and its kin, with `_` for `-` too.
   bool overrides_method = false;
   // X-Original-URL or X-Rewrite-URL, which some frameworks take for the path.
@@ -64,6 +70,9 @@ class HeaderReader {
     kUpgrade,
     kMethodOverride,
     kPathOverride,
+    kOtherProtocol,
+    kWebSocket,
+    kForwardedHost,
     kIdentity,
   };
   struct Name {

@@ -85,4 +85,10 @@ void RemoveOtherSpellings(const IdentityHeaders& names, const Headers& headers,
   }
 }
 
+void RemoveOtherHosts(absl::string_view host, const Headers& headers, const Changes& changes) {
+  for (const Header& sent : headers.forwarded_hosts) {
+    if (!absl::EqualsIgnoreCase(sent.value, host)) changes.remove.push_back(sent.name);
+  }
+}
+
 }  // namespace gatehouse::edge

@@ -32,4 +32,7 @@ void RemoveIdentity(const IdentityHeaders& names, const Changes& changes);
 void RemoveOtherSpellings(const IdentityHeaders& names, const Headers& headers,
                           const Changes& changes);
 
+// Removes what tells the services of another host than `host`, which was decided on.
+void RemoveOtherHosts(absl::string_view host, const Headers& headers, const Changes& changes);
+
 }  // namespace gatehouse::edge

@@ -71,7 +71,25 @@ TEST(EdgeConfig, EveryFieldIsTakenOver) {
                   Pair("x-content-type-options", "nosniff"), Pair("x-frame-options", "DENY"),
                   Pair("content-security-policy", "default-src 'none'")));
   EXPECT_EQ(edge.realm, "my realm");
-  EXPECT_THAT(config->warnings, IsEmpty());
+  EXPECT_THAT(config->warnings, ElementsAre(HasSubstr("edge.identity_headers.email: is what the")));
+}
+
+TEST(EdgeConfig, WithSeveralIssuersServicesAreToldWhoseSubjectItIs) {
+  const auto read = [](const std::string& edge) {
+    const std::string issuer =
+        "audiences: [a], algorithms: [EdDSA], keys: {jwks_file: k.json}, may_assert: {roles: any, "
+        "scopes: any, tenants: any}}\n";
+    return ParseConfig(
+               absl::StrCat("issuers:\n  - {issuer: https://a.example, ", issuer,
+                            "  - {issuer: https://b.example, ", issuer,
+                            "revocations: {sqlite: {path: g.db}}\n",
+                            "routes: [{methods: any, path: /, authenticated: true}]\n", edge),
+               "/etc/g.yaml")
+        .status();
+  };
+  EXPECT_THAT(std::string(read("").message()), HasSubstr("edge.identity_headers.issuer: is "));
+  EXPECT_TRUE(read("edge: {identity_headers: {issuer: x-auth-issuer}}\n").ok());
+  EXPECT_TRUE(read("edge: {identity_headers: {subject: none}}\n").ok());
 }
 
 TEST(EdgeConfig, EmptySecurityHeadersAreAllOfThem) {

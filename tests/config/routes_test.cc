@@ -237,6 +237,7 @@ TEST(RoutesConfig, WithoutAPolicyOnlyOwnersAreAllowed) {
   const auto warnings = [](const std::string& issuers, const std::string& path) {
     const auto config = ParseConfig(
         absl::StrCat("issuers:\n", issuers, "revocations: {sqlite: {path: g.db}}\n",
+                     "edge: {identity_headers: {issuer: x-auth-issuer}}\n",
                      "routes: [{methods: any, path: '", path, "', resource: x/1, action: y}]\n"),
         "/etc/g.yaml");
     EXPECT_TRUE(config.ok()) << config.status();

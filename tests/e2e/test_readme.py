@@ -1,6 +1,5 @@
 """The README's blocks run as they stand there, one after the other."""
 
-import contextlib
 import os
 import signal
 import socket
@@ -62,12 +61,6 @@ class Reader:
             assert text in output, f"{text!r} is missing. {shown}"
         assert block.prints or done.returncode == 0, f"exit status {done.returncode}. {shown}"
 
-    def end(self):
-        """What a block has started, and none has ended."""
-        for name in ("ENVOY", "SITE"):
-            with contextlib.suppress(KeyError, ProcessLookupError):
-                os.kill(int(self._env[name]), signal.SIGKILL)
-
     def _run_sh(self, block: Block):
         # Variables and the folder of one block are there in the next.
         state = self.folder / "state"
@@ -104,12 +97,9 @@ def test_blocks_of_the_readme_run_and_print_what_they_say(demonstration, tmp_pat
     blocks = blocks_of(README.read_text())
     assert blocks, "README.md has no block that can be run"
     reader = Reader(tmp_path / "reader", demonstration)
-    try:
-        for block in blocks:
-            print(f"README.md: {block}")
-            reader.run(block)
-    finally:
-        reader.end()
+    for block in blocks:
+        print(f"README.md: {block}")
+        reader.run(block)
 
 
 EXAMPLE = """\

@@ -58,6 +58,12 @@ class Naive {
                              "x-original-url", "x-rewrite-url"}) {
       if (HasDashed(sent, name)) return false;
     }
+    std::vector<std::string> protocols = ValuesOf(sent, "upgrade");
+    for (const std::string& value : ValuesOf(sent, ":protocol")) protocols.push_back(value);
+    if (protocols.size() > 1 ||
+        (protocols.size() == 1 && !absl::EqualsIgnoreCase(protocols[0], "websocket"))) {
+      return false;
+    }
     const auto authorization = ValuesOf(sent, "authorization");
     if (authorization.size() > 1 || ValuesOf(sent, "host").size() > 1) return false;
     if (sent.host.find_first_of(" ,@/\\\r\n\t") != std::string::npos) return false;
@@ -169,7 +175,7 @@ class Maker {
   std::string Of(const std::vector<std::string>& from) { return from[Below(from.size())]; }
 
   void AddHeader(Sent& sent) {
-    switch (Below(9)) {
+    switch (Below(10)) {
       case 0:
       case 1:
         return Add(sent, "authorization", Of({"Bearer ", "bearer ", "Basic "}) + Of(tokens_));
@@ -180,17 +186,19 @@ class Maker {
         return Add(sent, "origin", Of({"https://app.example.com", "https://evil.example", "null"}));
       case 5:
         return Add(sent, "sec-fetch-site", Of({"same-origin", "cross-site"}));
+      case 8:
+        return Add(sent, Of({"accept", "accept", "upgrade", ":protocol"}),
+                   Of({"websocket", "websocket", "h2c"}));
       case 6:
         return Add(sent, "access-control-request-method", Of({"GET", "DELETE", "PATCH"}));
       case 7:
         return Add(sent, Of({"x-auth-subject", "X_Auth_Subject", "x-auth_roles", "X-AUTH-TENANT"}),
                    "eve");
       default:
-        return Add(
-            sent,
-            Of({"upgrade", ":protocol", "sec-websocket-key", "x-http-method", "X_Method_Override",
-                "X_Original-Url", "accept", "host", "x-auth-subject-2"}),
-            "x");
+        return Add(sent,
+                   Of({"sec-websocket-key", "x-http-method", "X_Method_Override", "X_Original-Url",
+                       "accept", "host", "x-auth-subject-2"}),
+                   "x");
     }
   }
 

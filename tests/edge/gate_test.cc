@@ -67,6 +67,32 @@ TEST_F(GateTest, NoHeaderMayOverrideThePath) {
   }
 }
 
+TEST_F(GateTest, NoRequestMayTurnIntoATunnelOfAnotherProtocolThanWebSocket) {
+  for (const std::string target : {"/public/x", "/me"}) {
+    const Sent sent = WithToken({.target = target});
+    EXPECT_EQ(StatusOf(sent.With("Upgrade", "WebSocket")), 200);
+    EXPECT_EQ(StatusOf(sent.With("Upgrade", "websocket").With("Sec-WebSocket-Key", "x")), 200);
+    for (const std::string value : {"h2c", "websocket, h2c", "h2c, websocket", "", "TLS/1.0"}) {
+      EXPECT_EQ(StatusOf(sent.With("Upgrade", value)), 400) << value;
+      EXPECT_EQ(StatusOf(sent.With(":protocol", value)), 400) << value;
+    }
+    EXPECT_EQ(StatusOf(sent.With("upgrade", "websocket").With("Upgrade", "websocket")), 400);
+    EXPECT_EQ(StatusOf(sent.With("HTTP2-Settings", "AAMAAABk")), 400);
+  }
+}
+
+TEST_F(GateTest, AForwardedHostThatIsNotTheOneDecidedOnIsRemoved) {
+  for (const std::string target : {"/public/x", "/me"}) {
+    const Sent sent = WithToken({.target = target});
+    const Answer other = Decide(sent.With("X-Forwarded-Host", "admin.internal"));
+    EXPECT_THAT(other.remove, testing::Contains("X-Forwarded-Host"));
+    EXPECT_THAT(Decide(sent.With("x_forwarded_host", "admin.internal")).remove,
+                testing::Contains("x_forwarded_host"));
+    const Answer same = Decide(sent.With("X-Forwarded-Host", sent.host));
+    EXPECT_THAT(same.remove, testing::Not(testing::Contains("X-Forwarded-Host")));
+  }
+}
+
 TEST_F(GateTest, WithoutARouteNothingPasses) {
   for (const Sent& sent :
        {Sent{.target = "/nowhere"}, Sent{.target = "/"}, Sent{.target = "/ME"},
