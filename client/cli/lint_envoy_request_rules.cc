@@ -11,7 +11,11 @@
 namespace gatehouse::cli {
 namespace {
 
-constexpr double kReceiveLimit = 1024 * 1024;  // of a message, body and headers
+// Gatehouse takes messages up to 128 KiB, of which 60 KiB of headers leave this to the body.
+constexpr double kMostBody = 64 * 1024;
+// Envoy writes the path and the host a second time. Where a message that is too large passes
+// unasked, 60 KiB of path leave hardly more than this.
+constexpr double kMostBodyOfAny = 4096;
 
 // What Gatehouse decides by.
 constexpr std::array<absl::string_view, 5> kNeeded = {"authorization", "cookie", "origin",
@@ -23,23 +27,28 @@ struct Body {
   bool gateway = false;  // Envoy Gateway's, which has the size alone
 };
 
+bool MaySay(const LintNode* value) { return value != nullptr && !IsFalse(value); }
+
 std::vector<Body> AllBodies(const LintModel& model) {
   std::vector<Body> bodies;
-  const auto add = [&](const LintNode* settings, const LintNode* fail_open, bool gateway) {
-    if (settings == nullptr) return;
-    bodies.push_back({settings, fail_open != nullptr && !IsFalse(fail_open), gateway});
+  const auto add = [&](const LintNode* settings, bool fail_open, bool gateway) {
+    if (settings != nullptr) bodies.push_back({settings, fail_open, gateway});
   };
+  bool any_fails_open = false;
   for (const AuthzFilter& filter : model.authz) {
-    add(Get(filter.config, "with_request_body"), Get(filter.config, "failure_mode_allow"), false);
+    const bool fail_open = MaySay(Get(filter.config, "failure_mode_allow"));
+    any_fails_open |= fail_open;
+    add(Get(filter.config, "with_request_body"), fail_open, false);
   }
   for (const LintNode* const settings : model.per_filter) {
     for (const LintNode& setting : settings->values) {
-      add(Get(TypedOf(&setting).config, {"check_settings", "with_request_body"}), nullptr, false);
+      add(Get(TypedOf(&setting).config, {"check_settings", "with_request_body"}), any_fails_open,
+          false);
     }
   }
   for (const Provider& provider : model.providers) {
     add(Get(provider.node, provider.gateway ? "body_to_ext_auth" : "include_request_body_in_check"),
-        Get(provider.node, "fail_open"), provider.gateway);
+        MaySay(Get(provider.node, "fail_open")), provider.gateway);
   }
   return bodies;
 }
@@ -53,7 +62,8 @@ void BodyTooLarge(const LintModel& model, const LintReport& report) {
     const LintNode* const most = Get(body.settings, "max_request_bytes");
     if (most == nullptr) continue;
     const auto bytes = NumberOf(most);
-    if (!bytes.has_value() || *bytes >= kReceiveLimit) report.At(*most, "", SeverityOf(body));
+    const double limit = body.fail_open ? kMostBodyOfAny : kMostBody;
+    if (!bytes.has_value() || *bytes > limit) report.At(*most, "", SeverityOf(body));
   }
 }
 
@@ -157,11 +167,11 @@ void AnswerRules(const LintModel& model, const LintReport& report) {
 const std::vector<LintRule>& RequestRules() {
   static const auto* const kRules = new std::vector<LintRule>{
       {"body-too-large", Severity::kWarning,
-       "bodies up to so many bytes are sent along, and Gatehouse takes messages up to 1 MiB: a "
-       "larger one is an error, so that the client is refused, or with failure_mode_allow let "
-       "through",
+       "bodies up to so many bytes are sent along, and Gatehouse takes messages up to 128 KiB, "
+       "with the headers (up to 60 KiB, and path and host once more): a larger one is an error, "
+       "so that the client is refused, or with failure_mode_allow let through",
        "leave with_request_body out: Gatehouse does not look at bodies (or max_request_bytes: "
-       "65536)",
+       "4096)   # Istio, Envoy Gateway: maxRequestBytes",
        BodyTooLarge},
       {"body-partial", Severity::kWarning,
        "the upstream gets more of the body than the decision was shown",

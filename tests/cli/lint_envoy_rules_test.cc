@@ -96,7 +96,16 @@ const Change kChanges[] = {
      "          - name: envoy.filters.http.ext_authz\n            is_optional: true\n",
      "is_optional"},
     {"BodyTooLarge", "warning: body-too-large", kFailureMode,
-     "with_request_body: {max_request_bytes: 1048576, pack_as_bytes: true}", "with_request_body"},
+     "with_request_body: {max_request_bytes: 65537, pack_as_bytes: true}", "with_request_body"},
+    {"BodyTooLargeFailsOpen", "danger: body-too-large", kFailureMode,
+     "failure_mode_allow: true\n              with_request_body: {max_request_bytes: 4097, "
+     "pack_as_bytes: true}",
+     "with_request_body"},
+    {"BodyTooLargeOfARouteFailsOpen", "danger: body-too-large", kFailureMode,
+     "failure_mode_allow: true\n              x: {typed_per_filter_config: {a: {\"@type\": "
+     "type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute, "
+     "check_settings: {with_request_body: {max_request_bytes: 4097, pack_as_bytes: true}}}}}",
+     "check_settings"},
     {"BodyPartial", "warning: body-partial", kFailureMode,
      "with_request_body: {max_request_bytes: 1024, allow_partial_message: true, pack_as_bytes: "
      "true}",
