@@ -17,9 +17,21 @@ constexpr double kMostBody = 64 * 1024;
 // unasked, 60 KiB of path leave hardly more than this.
 constexpr double kMostBodyOfAny = 4096;
 
-// What Gatehouse decides by.
-constexpr std::array<absl::string_view, 5> kNeeded = {"authorization", "cookie", "origin",
-                                                      "sec-fetch-site", "x-http-method-override"};
+// What Gatehouse decides by, beside the identity headers.
+constexpr std::array<absl::string_view, 7> kNeeded = {
+    "authorization",
+    "cookie",
+    "origin",
+    "sec-fetch-site",
+    "access-control-request-method",
+    "upgrade",
+    "sec-websocket-key",
+};
+// As the identity headers, also with `_` for any `-`.
+constexpr std::array<absl::string_view, 5> kRefused = {"x-http-method-override", "x-http-method",
+                                                       "x-method-override", "x-original-url",
+                                                       "x-rewrite-url"};
+constexpr size_t kMostSpellings = 256;
 
 struct Body {
   const LintNode* settings = nullptr;
@@ -88,12 +100,36 @@ bool AnyMatches(const LintNode& list, absl::string_view name, bool unsure) {
   return false;
 }
 
+// `name` with `-` and `_` for each `-`.
+std::vector<std::string> SpellingsOf(absl::string_view name) {
+  std::vector<std::string> spellings = {""};
+  for (const char c : name) {
+    const size_t before = spellings.size();
+    if (c == '-' && before < kMostSpellings) {
+      spellings.reserve(before * 2);
+      for (size_t i = 0; i < before; ++i) spellings.push_back(spellings[i] + '_');
+    }
+    for (size_t i = 0; i < before; ++i) spellings[i] += c;
+  }
+  return spellings;
+}
+
 // Calls `hidden(name)` and names at `list` the headers for which it is true.
 template <typename Hidden>
 void ReportHidden(const LintNode& list, const LintReport& report, const Hidden& hidden) {
-  std::vector<absl::string_view> names;
+  std::vector<std::string> names;
   for (const absl::string_view name : kNeeded) {
-    if (hidden(name)) names.push_back(name);
+    if (hidden(name)) names.emplace_back(name);
+  }
+  std::vector<std::string> loose(kRefused.begin(), kRefused.end());
+  const std::vector<std::string>& identity = report.identity_headers();
+  loose.insert(loose.end(), identity.begin(), identity.end());
+  for (const std::string& name : loose) {
+    for (const std::string& spelling : SpellingsOf(name)) {
+      if (!hidden(spelling)) continue;
+      names.push_back(spelling);
+      break;
+    }
   }
   if (!names.empty()) report.At(list, absl::StrJoin(names, ", "));
 }
@@ -185,10 +221,8 @@ const std::vector<LintRule>& RequestRules() {
        BodyAsText},
       {"hidden-headers", Severity::kDanger,
        "Gatehouse does not see $0: it decides on another token than the upstream sees, or lets "
-       "pass what it would refuse (a regular expression counts for neither side)",
-       "leave the list out, or let it hold authorization, cookie, origin, sec-fetch-site and "
-       "x-http-method-override",
-       HiddenHeaders},
+       "pass what it would refuse or remove (a regular expression counts for neither side)",
+       "leave the list out", HiddenHeaders},
       {"clear-route-cache", Severity::kWarning,
        "the route is chosen anew after Gatehouse decided: a header that the answer adds or removes "
        "can lead to a route whose rules were never asked about",
