@@ -308,10 +308,15 @@ TEST(RouteTableTest, MethodsAndHostsMustBeWrittenAsTheyAreCompared) {
 }
 
 TEST(RouteTableTest, TwoRoutesForTheSameRequestsAreRefusedWithBothPlaces) {
-  EXPECT_EQ(Mistakes({Public("/{x}"), Public("/{y}", {"PUT", "GET"})}),
-            Texts({"r1: is the same as (r0) for GET: a request would take either"}));
-  EXPECT_EQ(Mistakes({Public("/a", {}), Public("/a", {"PUT"})}),
-            Texts({"r1: is the same as (r0) for any method: a request would take either"}));
+  const auto same = [](const std::string& methods) {
+    return Texts({absl::StrCat("r1: is the same as (r0) for ", methods,
+                               ": a request would take either. Leave one out, or list the other "
+                               "methods in one of them")});
+  };
+  EXPECT_EQ(Mistakes({Public("/{x}"), Public("/{y}", {"PUT", "GET"})}), same("GET"));
+  EXPECT_EQ(Mistakes({Public("/a", {}), Public("/a", {"PUT", "GET"})}), same("PUT, GET"));
+  EXPECT_EQ(Mistakes({Public("/a", {"PUT"}), Public("/a", {})}), same("PUT"));
+  EXPECT_EQ(Mistakes({Public("/a", {}), Public("/a", {})}), same("any method"));
   EXPECT_EQ(Mistakes({Public("/a", {"GET"}, {"h", "i"}), Public("/a", {"GET"}, {"i"})}).size(), 1u);
   EXPECT_EQ(Mistakes({Public("/a", {"GET"}, {"h"}), Public("/a", {"GET"}, {"i"}), Public("/a"),
                       Public("/a", {"GET"}, {"*.h"}), Public("/a", {"HEAD"}), Public("/a/"),
