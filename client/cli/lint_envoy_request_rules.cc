@@ -11,11 +11,27 @@
 namespace gatehouse::cli {
 namespace {
 
-constexpr double kReceiveLimit = 1024 * 1024;  // of a message, body and headers
+// Gatehouse takes messages up to 128 KiB, of which 60 KiB of headers leave this to the body.
+constexpr double kMostBody = 64 * 1024;
+// Envoy writes the path and the host a second time. Where a message that is too large passes
+// unasked, 60 KiB of path leave hardly more than this.
+constexpr double kMostBodyOfAny = 4096;
 
-// What Gatehouse decides by.
-constexpr std::array<absl::string_view, 5> kNeeded = {"authorization", "cookie", "origin",
-                                                      "sec-fetch-site", "x-http-method-override"};
+// What Gatehouse decides by, beside the identity headers.
+constexpr std::array<absl::string_view, 7> kNeeded = {
+    "authorization",
+    "cookie",
+    "origin",
+    "sec-fetch-site",
+    "access-control-request-method",
+    "upgrade",
+    "sec-websocket-key",
+};
+// As the identity headers, also with `_` for any `-`.
+constexpr std::array<absl::string_view, 5> kRefused = {"x-http-method-override", "x-http-method",
+                                                       "x-method-override", "x-original-url",
+                                                       "x-rewrite-url"};
+constexpr size_t kMostSpellings = 256;
 
 struct Body {
   const LintNode* settings = nullptr;
@@ -23,23 +39,28 @@ struct Body {
   bool gateway = false;  // Envoy Gateway's, which has the size alone
 };
 
+bool MaySay(const LintNode* value) { return value != nullptr && !IsFalse(value); }
+
 std::vector<Body> AllBodies(const LintModel& model) {
   std::vector<Body> bodies;
-  const auto add = [&](const LintNode* settings, const LintNode* fail_open, bool gateway) {
-    if (settings == nullptr) return;
-    bodies.push_back({settings, fail_open != nullptr && !IsFalse(fail_open), gateway});
+  const auto add = [&](const LintNode* settings, bool fail_open, bool gateway) {
+    if (settings != nullptr) bodies.push_back({settings, fail_open, gateway});
   };
+  bool any_fails_open = false;
   for (const AuthzFilter& filter : model.authz) {
-    add(Get(filter.config, "with_request_body"), Get(filter.config, "failure_mode_allow"), false);
+    const bool fail_open = MaySay(Get(filter.config, "failure_mode_allow"));
+    any_fails_open |= fail_open;
+    add(Get(filter.config, "with_request_body"), fail_open, false);
   }
   for (const LintNode* const settings : model.per_filter) {
     for (const LintNode& setting : settings->values) {
-      add(Get(TypedOf(&setting).config, {"check_settings", "with_request_body"}), nullptr, false);
+      add(Get(TypedOf(&setting).config, {"check_settings", "with_request_body"}), any_fails_open,
+          false);
     }
   }
   for (const Provider& provider : model.providers) {
     add(Get(provider.node, provider.gateway ? "body_to_ext_auth" : "include_request_body_in_check"),
-        Get(provider.node, "fail_open"), provider.gateway);
+        MaySay(Get(provider.node, "fail_open")), provider.gateway);
   }
   return bodies;
 }
@@ -53,7 +74,8 @@ void BodyTooLarge(const LintModel& model, const LintReport& report) {
     const LintNode* const most = Get(body.settings, "max_request_bytes");
     if (most == nullptr) continue;
     const auto bytes = NumberOf(most);
-    if (!bytes.has_value() || *bytes >= kReceiveLimit) report.At(*most, "", SeverityOf(body));
+    const double limit = body.fail_open ? kMostBodyOfAny : kMostBody;
+    if (!bytes.has_value() || *bytes > limit) report.At(*most, "", SeverityOf(body));
   }
 }
 
@@ -78,12 +100,36 @@ bool AnyMatches(const LintNode& list, absl::string_view name, bool unsure) {
   return false;
 }
 
+// `name` with `-` and `_` for each `-`.
+std::vector<std::string> SpellingsOf(absl::string_view name) {
+  std::vector<std::string> spellings = {""};
+  for (const char c : name) {
+    const size_t before = spellings.size();
+    if (c == '-' && before < kMostSpellings) {
+      spellings.reserve(before * 2);
+      for (size_t i = 0; i < before; ++i) spellings.push_back(spellings[i] + '_');
+    }
+    for (size_t i = 0; i < before; ++i) spellings[i] += c;
+  }
+  return spellings;
+}
+
 // Calls `hidden(name)` and names at `list` the headers for which it is true.
 template <typename Hidden>
 void ReportHidden(const LintNode& list, const LintReport& report, const Hidden& hidden) {
-  std::vector<absl::string_view> names;
+  std::vector<std::string> names;
   for (const absl::string_view name : kNeeded) {
-    if (hidden(name)) names.push_back(name);
+    if (hidden(name)) names.emplace_back(name);
+  }
+  std::vector<std::string> loose(kRefused.begin(), kRefused.end());
+  const std::vector<std::string>& identity = report.identity_headers();
+  loose.insert(loose.end(), identity.begin(), identity.end());
+  for (const std::string& name : loose) {
+    for (const std::string& spelling : SpellingsOf(name)) {
+      if (!hidden(spelling)) continue;
+      names.push_back(spelling);
+      break;
+    }
   }
   if (!names.empty()) report.At(list, absl::StrJoin(names, ", "));
 }
@@ -157,11 +203,11 @@ void AnswerRules(const LintModel& model, const LintReport& report) {
 const std::vector<LintRule>& RequestRules() {
   static const auto* const kRules = new std::vector<LintRule>{
       {"body-too-large", Severity::kWarning,
-       "bodies up to so many bytes are sent along, and Gatehouse takes messages up to 1 MiB: a "
-       "larger one is an error, so that the client is refused, or with failure_mode_allow let "
-       "through",
+       "bodies up to so many bytes are sent along, and Gatehouse takes messages up to 128 KiB, "
+       "with the headers (up to 60 KiB, and path and host once more): a larger one is an error, "
+       "so that the client is refused, or with failure_mode_allow let through",
        "leave with_request_body out: Gatehouse does not look at bodies (or max_request_bytes: "
-       "65536)",
+       "4096)   # Istio, Envoy Gateway: maxRequestBytes",
        BodyTooLarge},
       {"body-partial", Severity::kWarning,
        "the upstream gets more of the body than the decision was shown",
@@ -175,10 +221,8 @@ const std::vector<LintRule>& RequestRules() {
        BodyAsText},
       {"hidden-headers", Severity::kDanger,
        "Gatehouse does not see $0: it decides on another token than the upstream sees, or lets "
-       "pass what it would refuse (a regular expression counts for neither side)",
-       "leave the list out, or let it hold authorization, cookie, origin, sec-fetch-site and "
-       "x-http-method-override",
-       HiddenHeaders},
+       "pass what it would refuse or remove (a regular expression counts for neither side)",
+       "leave the list out", HiddenHeaders},
       {"clear-route-cache", Severity::kWarning,
        "the route is chosen anew after Gatehouse decided: a header that the answer adds or removes "
        "can lead to a route whose rules were never asked about",

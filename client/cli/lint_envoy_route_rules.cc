@@ -2,6 +2,7 @@
 #include <string>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/cli/lint_envoy_rules.h"
 
@@ -90,7 +91,9 @@ void IdentityHeadersKept(const LintModel& model, const LintReport& report) {
         kept.push_back(header);
       }
     }
-    if (!kept.empty()) report.At(*chain.config, absl::StrJoin(kept, ", "), severity);
+    if (kept.empty()) continue;
+    report.At(*chain.config, absl::StrJoin(kept, ", "), severity,
+              absl::StrCat("{remove: ", absl::StrJoin(kept, "}, {remove: "), "}"));
   }
 }
 
@@ -141,7 +144,7 @@ const std::vector<LintRule>& RouteRules() {
        "early_header_mutation_extensions: [{name: identity, typed_config: {\"@type\": "
        "type.googleapis.com/"
        "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation, mutations: "
-       "[{remove: x-auth-subject}, {remove: x-auth-roles}, {remove: x-auth-tenant}]}}]",
+       "[$0]}}]",
        IdentityHeadersKept},
       {"identity-headers-lost", Severity::kWarning,
        "$0 are removed when the request leaves, after Gatehouse has set them: the upstream never "

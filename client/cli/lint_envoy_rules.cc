@@ -10,14 +10,14 @@
 namespace gatehouse::cli {
 
 void LintReport::At(const LintNode& where, absl::string_view found,
-                    absl::optional<Severity> severity) const {
+                    absl::optional<Severity> severity, absl::string_view write) const {
   LintFinding finding;
   finding.file = where.file;
   finding.line = where.line;
   finding.severity = severity.value_or(rule_.severity);
   finding.rule = rule_.id;
   finding.danger = absl::Substitute(rule_.danger, found);
-  finding.mend = rule_.mend;
+  finding.mend = absl::Substitute(rule_.mend, write);
   findings_.push_back(std::move(finding));
 }
 

@@ -28,7 +28,7 @@ struct LintRule {
   const char* id;
   Severity severity;
   const char* danger;  // what an attacker or an outage gets; $0 is what was found
-  const char* mend;    // the YAML to write
+  const char* mend;    // the YAML to write; $0 is what to put into it
   void (*find)(const LintModel& model, const LintReport& report);
 };
 
@@ -40,7 +40,7 @@ class LintReport {
       : rule_(rule), identity_headers_(identity_headers), findings_(findings) {}
 
   void At(const LintNode& where, absl::string_view found = "",
-          absl::optional<Severity> severity = absl::nullopt) const;
+          absl::optional<Severity> severity = absl::nullopt, absl::string_view write = "") const;
 
   // In lower case.
   const std::vector<std::string>& identity_headers() const { return identity_headers_; }

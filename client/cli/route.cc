@@ -1,7 +1,9 @@
 #include <iostream>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -30,17 +32,19 @@ int Deny(absl::string_view status, absl::string_view why) {
   return kNo;
 }
 
-// "https://api.example.com/a?b" is sent as "/a?b"; "/a?b" itself too, to no host.
-void Split(absl::string_view url, std::string& authority, std::string& target) {
+// "https://api.example.com/a?b" is sent as "/a?b"; "/a?b" itself too, to no host. Whether `url`
+// has an authority, which may be empty.
+bool Split(absl::string_view url, std::string& authority, std::string& target) {
   const size_t mark = url.find("://");
   if (absl::StartsWith(url, "/") || mark == absl::string_view::npos) {
     target = std::string(url);
-    return;
+    return false;
   }
   const absl::string_view rest = url.substr(mark + 3);
   const size_t end = rest.find_first_of("/?#");
   authority = std::string(rest.substr(0, end));
   target = end == absl::string_view::npos ? "/" : std::string(rest.substr(end));
+  return true;
 }
 
 std::string NeedOf(const Route& route) {
@@ -60,14 +64,37 @@ std::string Captured(const RouteTable::Match& match, const Route& route) {
   return absl::StrCat(absl::StrJoin(match.captures, ", "), " by ", route.path);
 }
 
-void Show(const RouteTable& table, const RouteTable::Match& match) {
+// The methods that a CORS preflight may ask for here, with the places of their routes.
+std::string PreflightsFor(const RouteTable& table, absl::string_view host,
+                          const policy::Path& path) {
+  const std::vector<Route>& routes = table.routes();
+  std::map<std::string, std::string> places;  // by method
+  const auto ask = [&](const std::string& method) {
+    const RouteTable::Match match = table.Find(method, host, path);
+    const Route& route = routes[match.route];
+    if (match.outcome != RouteTable::Outcome::kFound || !route.preflight) return;
+    places[route.methods.empty() ? "any method" : method] = route.place;
+  };
+  ask("OPTIONS");
+  for (const Route& route : routes) {
+    for (const std::string& method : route.methods) ask(method);
+  }
+  if (places.empty()) return "";
+  return absl::StrCat("passes without a token for ",
+                      absl::StrJoin(places, ", ", [](std::string* out, const auto& one) {
+                        absl::StrAppend(out, one.first, " (", one.second, ")");
+                      }));
+}
+
+void Show(const RouteTable& table, const RouteTable::Match& match, std::string preflight) {
   const Route& route = table.routes()[match.route];
   Rows rows = {{"route", route.place},
                {"path", route.path},
                {"captures", Captured(match, route)},
                {"needs", NeedOf(route)},
                {"audiences", absl::StrJoin(route.audiences, ", ")},
-               {"peers", absl::StrJoin(route.peers, ", ")}};
+               {"peers", absl::StrJoin(route.peers, ", ")},
+               {"preflight", std::move(preflight)}};
   if (route.needs == Route::Needs::kDecision) {
     std::string text;
     const policy::Question question = table.Ask(match, text);
@@ -83,9 +110,9 @@ int Find(const Arguments& arguments, const RouteTable& table) {
   std::string authority;
   std::string target;
   std::string host;
-  Split(arguments.url, authority, target);
+  const bool has_authority = Split(arguments.url, authority, target);
   if (!edge::IsMethod(arguments.method)) return Deny("400", "the method is not in upper case");
-  if (!authority.empty() && !edge::ReadHost(authority, host)) {
+  if (has_authority && !edge::ReadHost(authority, host)) {
     return Deny("400", "the host is none");
   }
   policy::Path path;
@@ -95,6 +122,12 @@ int Find(const Arguments& arguments, const RouteTable& table) {
     return Deny("403", "no route has this path for this host");
   }
   const Route& route = table.routes()[match.route];
+  std::string preflight;
+  if (arguments.method == "OPTIONS") preflight = PreflightsFor(table, host, path);
+  if (match.outcome == RouteTable::Outcome::kNoMethod && !preflight.empty()) {
+    PrintRows({{"path", route.path}, {"preflight", preflight}, {"any other", "403"}});
+    return kYes;
+  }
   if (match.outcome == RouteTable::Outcome::kNoMethod) {
     return Deny("403", absl::StrCat(route.path, " decides alone (", route.place,
                                     "), and does not list this method"));
@@ -103,7 +136,7 @@ int Find(const Arguments& arguments, const RouteTable& table) {
   if (route.needs == Route::Needs::kDecision && !CheckQuestion(table.Ask(match, text)).ok()) {
     return Deny("403", absl::StrCat(route.place, ": what it captures names no resource"));
   }
-  Show(table, match);
+  Show(table, match, std::move(preflight));
   return kYes;
 }
 

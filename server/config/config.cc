@@ -18,6 +18,7 @@
 #include "server/config/listen.h"
 #include "server/config/may_assert.h"
 #include "server/config/policy.h"
+#include "server/config/route_warnings.h"
 #include "server/config/routes.h"
 #include "server/config/rules_hash.h"
 #include "server/config/shadow.h"
@@ -166,6 +167,7 @@ absl::StatusOr<Config> ParseConfig(absl::string_view yaml, const std::string& na
   WarnOfUnknownNames(message, findings, config);
   ReadRoutes(message, audiences, findings, config);
   ReadEdge(message, findings, config);
+  WarnOfProxies(config, findings);
   if (message.has_decision_log()) {
     config.decision_log = ReadDecisionLog(message.decision_log(), folder, findings);
   }

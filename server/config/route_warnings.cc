@@ -140,6 +140,17 @@ std::string Escaped(absl::string_view path) {
   return out;
 }
 
+// Where it says that proxies ask. Empty if it does not.
+std::string ProxiesOf(const Config& config) {
+  if (!config.forward_auth.empty()) return "listen.forward_auth";
+  const auto& callers = config.callers;
+  const auto one = std::find_if(callers.begin(), callers.end(), [](const Caller& caller) {
+    return std::find(caller.may.begin(), caller.may.end(), Right::kCheck) != caller.may.end();
+  });
+  if (one == callers.end()) return "";
+  return absl::StrCat("callers[", one - callers.begin(), "].may");
+}
+
 // What a request must bring: more is larger.
 int Strictness(const Route& route) { return static_cast<int>(route.needs); }
 
@@ -172,6 +183,28 @@ void WarnOfSlashes(Config& config, const Findings& findings) {
         absl::StrCat("\"", log::Escape(other, 128), "\" takes ", log::Escape(taken.path, 128), " (",
                      taken.place, "), which asks for less: where the service answers it as it ",
                      "does this path, add a route for it")));
+  }
+}
+
+void WarnOfProxies(Config& config, const Findings& findings) {
+  if (!findings.empty()) return;
+  const auto warn = [&](const std::string& path, absl::string_view what) {
+    config.warnings.push_back(findings.Sentence(path, what));
+  };
+  const bool forward_auth = !config.forward_auth.empty();
+  if (const std::string asking = ProxiesOf(config); config.routes.empty() && !asking.empty()) {
+    warn(asking, "without routes every request that a proxy asks about is denied: add routes");
+  }
+  for (size_t i = 0; forward_auth && i < config.routes.size(); ++i) {
+    if (config.routes[i].peers.empty()) continue;
+    warn(absl::StrCat("routes[", i, "].peers"),
+         "never match behind forward-auth (listen.forward_auth), which tells of no peer: what it "
+         "asks about is denied here");
+  }
+  if (forward_auth && config.edge.strip_token) {
+    warn("edge.strip_token",
+         "is for Envoy alone: behind forward-auth (listen.forward_auth) the proxy must take the "
+         "token away itself");
   }
 }
 

@@ -15,4 +15,9 @@ void CheckAgainstPolicy(Config& config, Findings& findings);
 // `findings` has something wrong.
 void WarnOfSlashes(Config& config, const Findings& findings);
 
+// Adds to `config.warnings` what proxies that ask would be surprised by: that there are no
+// routes, and what forward-auth cannot do. `config` has been read but for what proxies do not
+// ask about; nothing where `findings` has something wrong.
+void WarnOfProxies(Config& config, const Findings& findings);
+
 }  // namespace gatehouse::config

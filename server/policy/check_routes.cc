@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "server/base/log.h"
@@ -81,9 +82,12 @@ std::optional<std::string> InBoth(const List& a, const List& b) {
   return found == a.end() ? std::nullopt : std::optional<std::string>(*found);
 }
 
-// What they would both answer, if their paths are the same: "GET", "any method".
+// What they would both answer, if their paths are the same: "GET", "any method". Of one that
+// takes any, all that the other one lists.
 std::optional<std::string> SharedMethod(const Route& a, const Route& b) {
-  if (a.methods.empty() || b.methods.empty()) return "any method";
+  if (a.methods.empty() && b.methods.empty()) return "any method";
+  if (a.methods.empty()) return absl::StrJoin(b.methods, ", ");
+  if (b.methods.empty()) return absl::StrJoin(a.methods, ", ");
   return InBoth(a.methods, b.methods);
 }
 
@@ -184,7 +188,8 @@ class Checker {
       if (!method.has_value()) return false;
       Wrong(later, "",
             absl::StrCat("is the same as ", Name(earlier), " for ", *method,
-                         ": a request would take either"));
+                         ": a request would take either. Leave one out, or list the other methods "
+                         "in one of them"));
       return true;
     }
     if (overlap != Overlap::kNeither || HostsAreApart(a, b)) return false;

@@ -19,7 +19,8 @@ struct Route {
   // In lower case, without port: "api.example.com", or "*.example.com" for all names below.
   // Empty: any.
   std::vector<std::string> hosts = {};
-  // "/api/{owner}/tasks/{id}", "/static/**".
+  // "/api/{owner}/tasks/{id}", "/static/**". A segment of text may not begin with ':' nor be
+  // "<name>", which are other routers' names.
   std::string path = {};
   Needs needs = Needs::kDecision;
   // "task/{id}": names of `path` in braces.

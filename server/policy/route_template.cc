@@ -28,12 +28,12 @@ std::string Quoted(absl::string_view text) {
   return absl::StrCat("\"", log::Escape(text, 128), "\"");
 }
 
+bool IsNameByte(char c) { return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_'; }
+
 bool IsName(absl::string_view name) {
   return !name.empty() && name.size() <= kMaxName &&
          !absl::ascii_isdigit(static_cast<unsigned char>(name[0])) &&
-         std::all_of(name.begin(), name.end(), [](char c) {
-           return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_';
-         });
+         std::all_of(name.begin(), name.end(), IsNameByte);
 }
 
 absl::Status CheckName(absl::string_view name) {
@@ -57,6 +57,21 @@ std::string Escaped(absl::string_view text) {
   return out;
 }
 
+// ":id" and "<int:id>" are how other routers write {id}: as text, they would match nothing that is
+// ever sent. Empty if it is none of them.
+std::string WrittenElsewhere(absl::string_view text) {
+  absl::string_view name = text;
+  if (absl::ConsumePrefix(&name, "<") && absl::ConsumeSuffix(&name, ">")) {
+    name.remove_prefix(name.rfind(':') + 1);  // npos + 1 is 0
+  } else if (name = text; absl::ConsumePrefix(&name, ":")) {
+    const auto* const end = std::find_if_not(name.begin(), name.end(), IsNameByte);
+    name = name.substr(0, static_cast<size_t>(end - name.begin()));
+  } else {
+    return "";
+  }
+  return absl::StrCat("{", IsName(name) ? name : "name", "}");
+}
+
 absl::Status CheckText(absl::string_view text) {
   if (absl::StrContains(text, '%')) {
     return Wrong(Quoted(text), " holds a '%': write the text itself, which is matched decoded");
@@ -65,6 +80,9 @@ absl::Status CheckText(absl::string_view text) {
     return Wrong(Quoted(text),
                  " is neither text nor a name: {name} stands for one whole segment, and ** or "
                  "{name=**} for all that is left");
+  }
+  if (const std::string meant = WrittenElsewhere(text); !meant.empty()) {
+    return Wrong(Quoted(text), " would be plain text: write ", meant, " for one whole segment");
   }
   const absl::Status read = Path().Read(absl::StrCat("/", Escaped(text)));
   if (read.ok()) return read;

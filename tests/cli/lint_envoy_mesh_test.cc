@@ -66,6 +66,9 @@ const MeshChange kMeshChanges[] = {
      "includeRequestBodyInCheck: {maxRequestBytes: 9, allowPartialMessage: true, packAsBytes: "
      "true}",
      "includeRequestBodyInCheck"},
+    {"BodyTooLarge", "warning: body-too-large", "failOpen: false",
+     "includeRequestBodyInCheck: {maxRequestBytes: 65537, packAsBytes: true}",
+     "includeRequestBodyInCheck"},
     {"RouteCache", "warning: clear-route-cache", "failOpen: false", "clearRouteCache: true",
      "clearRouteCache"},
     {"PathsUnset", "warning: mesh-paths", "normalization: MERGE_SLASHES", "normalization: BASE",
@@ -102,7 +105,7 @@ const MeshChange kGatewayChanges[] = {
     {"Headers", "danger: hidden-headers", "failOpen: false",
      "headersToExtAuth: [authorization, cookie]", "headersToExtAuth"},
     {"Body", "warning: body-too-large", "failOpen: false",
-     "bodyToExtAuth: {maxRequestBytes: 2000000}", "bodyToExtAuth"},
+     "bodyToExtAuth: {maxRequestBytes: 65537}", "bodyToExtAuth"},
     {"RouteCache", "warning: clear-route-cache", "failOpen: false", "recomputeRoute: true",
      "recomputeRoute"},
 };
@@ -136,6 +139,20 @@ const MeshChange kPatchChanges[] = {
 };
 INSTANTIATE_TEST_SUITE_P(Rules, LintPatchTest, ::testing::ValuesIn(kPatchChanges),
                          [](const auto& info) { return info.param.name; });
+
+TEST_F(LintMeshTest, ABodyThatFitsBesideTheHeadersIsNoFinding) {
+  const auto lint = [&](const std::string& fail_open, int bytes) {
+    return Lint(Replaced(mesh_, "failOpen: false",
+                         absl::StrCat(fail_open,
+                                      "\n        includeRequestBodyInCheck: "
+                                      "{maxRequestBytes: ",
+                                      bytes, ", packAsBytes: true}")))
+        .out;
+  };
+  EXPECT_THAT(lint("failOpen: false", 65536), HasSubstr("nothing found"));
+  EXPECT_THAT(lint("failOpen: true", 4096), Not(HasSubstr("body-too-large")));
+  EXPECT_THAT(lint("failOpen: true", 4097), HasSubstr("danger: body-too-large"));
+}
 
 TEST_F(LintMeshTest, APatchThatIsMergedLeavesTheRestToOthers) {
   const Result result = Lint(Replaced(patch_, "operation: INSERT_FIRST", "operation: MERGE"));

@@ -33,6 +33,11 @@ TEST_P(LintEnvoyChangeTest, IsFoundInItsLineInBothSpellings) {
 }
 
 constexpr char kFailureMode[] = "failure_mode_allow: false";
+constexpr char kAllButUnderscores[] =
+    "allowed_headers: {patterns: [{exact: authorization}, {exact: cookie}, {exact: origin}, "
+    "{exact: sec-fetch-site}, {exact: access-control-request-method}, {exact: upgrade}, {exact: "
+    "sec-websocket-key}, {exact: x-http-method-override}, {exact: x-http-method}, {exact: "
+    "x-method-override}, {exact: x-original-url}, {exact: x-rewrite-url}, {prefix: x-auth-}]}";
 constexpr char kManagerLine[] =
     "        typed_config:\n          \"@type\": "
     "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager";
@@ -96,7 +101,16 @@ const Change kChanges[] = {
      "          - name: envoy.filters.http.ext_authz\n            is_optional: true\n",
      "is_optional"},
     {"BodyTooLarge", "warning: body-too-large", kFailureMode,
-     "with_request_body: {max_request_bytes: 1048576, pack_as_bytes: true}", "with_request_body"},
+     "with_request_body: {max_request_bytes: 65537, pack_as_bytes: true}", "with_request_body"},
+    {"BodyTooLargeFailsOpen", "danger: body-too-large", kFailureMode,
+     "failure_mode_allow: true\n              with_request_body: {max_request_bytes: 4097, "
+     "pack_as_bytes: true}",
+     "with_request_body"},
+    {"BodyTooLargeOfARouteFailsOpen", "danger: body-too-large", kFailureMode,
+     "failure_mode_allow: true\n              x: {typed_per_filter_config: {a: {\"@type\": "
+     "type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute, "
+     "check_settings: {with_request_body: {max_request_bytes: 4097, pack_as_bytes: true}}}}}",
+     "check_settings"},
     {"BodyPartial", "warning: body-partial", kFailureMode,
      "with_request_body: {max_request_bytes: 1024, allow_partial_message: true, pack_as_bytes: "
      "true}",
@@ -108,11 +122,21 @@ const Change kChanges[] = {
      "with_request_body"},
     {"AllowedHeaders",
      "danger: hidden-headers: Gatehouse does not see cookie, origin, sec-fetch-site, "
-     "x-http-method-override",
+     "access-control-request-method, upgrade, sec-websocket-key, x-http-method-override, "
+     "x-http-method, x-method-override, x-original-url, x-rewrite-url, x-auth-subject, "
+     "x-auth-roles, x-auth-tenant: it decides on another token than",
      kFailureMode, "allowed_headers: {patterns: [{exact: Authorization, ignore_case: true}]}",
      "allowed_headers"},
-    {"DisallowedHeaders", "danger: hidden-headers: Gatehouse does not see x-http-method-override",
+    {"AllowedHeadersOfOneSpelling",
+     "danger: hidden-headers: Gatehouse does not see x_http-method-override, x_http-method, "
+     "x_method-override, x_original-url, x_rewrite-url, x_auth-subject, x_auth-roles, "
+     "x_auth-tenant: it",
+     kFailureMode, kAllButUnderscores, "allowed_headers"},
+    {"DisallowedHeaders",
+     "danger: hidden-headers: Gatehouse does not see x-http-method-override, x-http-method: it",
      kFailureMode, "disallowed_headers: {patterns: [{prefix: x-http}]}", "disallowed_headers"},
+    {"DisallowedSpelling", "danger: hidden-headers: Gatehouse does not see x-auth_roles: it",
+     kFailureMode, "disallowed_headers: {patterns: [{exact: x-auth_roles}]}", "disallowed_headers"},
     {"ClearRouteCache", "warning: clear-route-cache", kFailureMode, "clear_route_cache: true",
      "clear_route_cache"},
     {"AnswerRestricted", "warning: answer-restricted", kFailureMode,
@@ -249,6 +273,16 @@ const Change kChanges[] = {
 
 INSTANTIATE_TEST_SUITE_P(Rules, LintEnvoyChangeTest, ::testing::ValuesIn(kChanges),
                          [](const auto& info) { return info.param.name; });
+
+TEST_F(LintEnvoyTest, AListThatHidesNothingThatGatehouseReadsIsNoFinding) {
+  for (const char* const list :
+       {"allowed_headers: {patterns: [{prefix: a}, {prefix: c}, {exact: origin}, {prefix: sec-}, "
+        "{prefix: upgrade}, {prefix: x}]}",
+        "disallowed_headers: {patterns: [{prefix: x-request-}, {exact: user-agent}]}"}) {
+    const Result result = Lint(Replaced(good_, kFailureMode, list));
+    EXPECT_EQ(result.code, 0) << result.out;
+  }
+}
 
 }  // namespace
 }  // namespace gatehouse::cli

@@ -221,8 +221,10 @@ TEST_F(LintEnvoyTest, IdentityHeadersAreADangerWhereARequestCanPassUnasked) {
 
 TEST_F(LintEnvoyTest, FurtherIdentityHeadersCanBeNamed) {
   const std::string file = Write("envoy.yaml", good_);
-  EXPECT_THAT(LintFiles({file, "--identity-header", "X-User-Email"}).out,
-              HasSubstr("a client's own x-user-email are kept"));
+  EXPECT_THAT(
+      LintFiles({file, "--identity-header", "X-User-Email", "--identity-header", "x-team"}).out,
+      AllOf(HasSubstr("a client's own x-user-email, x-team are kept"),
+            HasSubstr("mutations: [{remove: x-user-email}, {remove: x-team}]}}]\n")));
   const std::string removed =
       Write("b.yaml", Replaced(good_, "- remove: x-auth-roles",
                                "- remove: x-auth-roles\n              - remove: x-user-email"));

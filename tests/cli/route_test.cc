@@ -22,6 +22,10 @@ revocations: {sqlite: {path: a.db}}
 routes:
   - {methods: any, path: /healthz, public: true}
   - {methods: GET, hosts: api.example.com, path: "/api/{owner}/tasks/{id}", resource: "task/{id}", action: read}
+  - {methods: [PUT, DELETE], path: /cors, authenticated: true, preflight: true}
+  - {methods: OPTIONS, path: /cors, public: true}
+  - {methods: [PUT, POST], path: /no-options, authenticated: true, preflight: true}
+  - {methods: any, path: /any, authenticated: true, preflight: true}
 )";
 
 class RouteTest : public ::testing::Test {
@@ -62,6 +66,30 @@ TEST_F(RouteTest, WhatIsRefusedWhoeverAsksIsOneAndSaysWhy) {
   EXPECT_EQ(result.out, "400: the path has a dot segment\n");
   EXPECT_EQ(Ask("get", "/healthz").out, "400: the method is not in upper case\n");
   EXPECT_EQ(Ask("GET", "healthz").out, "400: the path does not begin with '/'\n");
+}
+
+TEST_F(RouteTest, APreflightIsShownWithTheMethodsThatItMayAskFor) {
+  Result result = Ask("OPTIONS", "/no-options");
+  EXPECT_EQ(result.code, 0);
+  EXPECT_THAT(result.out, AllOf(HasSubstr("preflight  passes without a token for POST ("),
+                                HasSubstr("routes[4]), PUT ("), HasSubstr("any other  403\n")));
+  result = Ask("OPTIONS", "/cors");
+  EXPECT_THAT(result.out, AllOf(HasSubstr("nothing: it is public"), HasSubstr("for DELETE ("),
+                                HasSubstr("routes[2]), PUT ("), HasSubstr("routes[2])\n")));
+  EXPECT_THAT(Ask("OPTIONS", "/any").out,
+              AllOf(HasSubstr("a good token\n"), HasSubstr("for any method (")));
+  EXPECT_EQ(Ask("OPTIONS", "/healthz").out.find("preflight"), std::string::npos);
+  EXPECT_EQ(Ask("GET", "/any").out.find("preflight"), std::string::npos);
+  EXPECT_EQ(Ask("OPTIONS", "https://api.example.com/api/ada/tasks/7").code, 1);
+}
+
+TEST_F(RouteTest, AUrlWithoutItsHostIsRefused) {
+  for (const char* const url : {"https:///healthz", "https://", "https://:443/healthz"}) {
+    const Result result = Ask("GET", url);
+    EXPECT_EQ(result.code, 1) << url;
+    EXPECT_EQ(result.out, "400: the host is none\n") << url;
+  }
+  EXPECT_EQ(Ask("GET", "/healthz").code, 0);
 }
 
 TEST_F(RouteTest, AConfigurationThatCannotBeReadIsTwo) {

@@ -189,7 +189,7 @@ TEST(RoutesConfig, RoutesAtOddsAreNamedWithBothPlaces) {
               ElementsAre(StartsWith("/etc/g.yaml:20: routes[1].path: matches \"/a/b\", as does "
                                      "\"/a/{x}\" of (/etc/g.yaml:19: routes[0])"),
                           StartsWith("/etc/g.yaml:21: routes[2]: is the same as (/etc/g.yaml:19: "
-                                     "routes[0]) for any method")));
+                                     "routes[0]) for GET:")));
 }
 
 TEST(RoutesConfig, AllMistakesOfARouteAreTold) {
@@ -274,6 +274,39 @@ TEST(RoutesConfig, APathThatASlashLeadsPastIsWarnedOf) {
   EXPECT_THAT(Warnings("routes:\n" + all +
                        "  - {methods: any, path: '/{owner}/n', resource: note/1, action: read}\n"),
               ElementsAre(HasSubstr("\"/x/n/\" takes /**")));
+}
+
+TEST(RoutesConfig, WhatSurprisesThoseWhoseProxyAsksIsWarnedOf) {
+  const auto warnings = [](const std::string& more) {
+    const auto config = Parse(more);
+    EXPECT_TRUE(config.ok()) << config.status();
+    std::vector<std::string> out;
+    if (!config.ok()) return out;
+    for (const std::string& one : config->warnings) {
+      if (!absl::StrContains(one, ": policy.")) out.push_back(one);
+    }
+    return out;
+  };
+  const std::string port = "listen: {forward_auth: [{address: '127.0.0.1:0', dialect: nginx}]}\n";
+  const auto callers = [](const std::string& may) {
+    return "callers: [{name: a, token_file: a, may: [verify]}, {name: b, token_file: b, may: [" +
+           may + "]}]\n";
+  };
+  const std::string routes = "routes: [{methods: any, path: /a, public: true}]\n";
+  const std::string peers =
+      "routes: [{methods: any, path: /a, public: true, peers: 'spiffe://a/b'}]\n";
+  EXPECT_THAT(warnings(port),
+              ElementsAre("/etc/g.yaml:18: listen.forward_auth: without routes every request that "
+                          "a proxy asks about is denied: add routes"));
+  EXPECT_THAT(warnings(callers("verify, check")),
+              ElementsAre(StartsWith("/etc/g.yaml:18: callers[1].may: without routes every")));
+  EXPECT_THAT(warnings(callers("verify")), IsEmpty());
+  EXPECT_THAT(warnings(port + callers("check") + routes), IsEmpty());
+  EXPECT_THAT(warnings(peers + "edge: {strip_token: true}\n" + callers("check")), IsEmpty());
+  EXPECT_THAT(
+      warnings(port + peers + "edge: {strip_token: true}\n"),
+      ElementsAre(StartsWith("/etc/g.yaml:19: routes[0].peers: never match behind forward-auth"),
+                  StartsWith("/etc/g.yaml:20: edge.strip_token: is for Envoy alone")));
 }
 
 }  // namespace

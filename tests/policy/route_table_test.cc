@@ -229,6 +229,13 @@ TEST(RouteTableTest, WhatIsNoTemplateIsRefused) {
       {"/*",
        "\"*\" is neither text nor a name: {name} stands for one whole segment, and ** or "
        "{name=**} for all that is left"},
+      {"/a/:id", "\":id\" would be plain text: write {id} for one whole segment"},
+      {"/:id(\\d+)/b", "\":id(\\\\d+)\" would be plain text: write {id} for one whole segment"},
+      {"/:", "\":\" would be plain text: write {name} for one whole segment"},
+      {"/<id>", "\"<id>\" would be plain text: write {id} for one whole segment"},
+      {"/<int:task_id>/",
+       "\"<int:task_id>\" would be plain text: write {task_id} for one whole segment"},
+      {"/<>", "\"<>\" would be plain text: write {name} for one whole segment"},
       {"/a%20b", "\"a%20b\" holds a '%': write the text itself, which is matched decoded"},
       {"/a/../b", "\"..\" can never be sent: the path has a dot segment, and is refused"},
       {"/a;b", "\"a;b\" can never be sent: the path has an escaped ';' (%3b), and is refused"},
@@ -238,6 +245,7 @@ TEST(RouteTableTest, WhatIsNoTemplateIsRefused) {
   for (const BadPath& one : bad) {
     EXPECT_EQ(Mistakes({Public(one.path)}), Texts({absl::StrCat("r0.path: ", one.what)}));
   }
+  EXPECT_EQ(Mistakes({Public("/a:b/<c/d>/e<f>")}), Texts());
   std::string deep;
   for (int i = 0; i < 65; ++i) deep += "/a";
   EXPECT_EQ(Mistakes({Public(deep)}), Texts({"r0.path: has 65 segments, but a path may have 64"}));
@@ -308,10 +316,15 @@ TEST(RouteTableTest, MethodsAndHostsMustBeWrittenAsTheyAreCompared) {
 }
 
 TEST(RouteTableTest, TwoRoutesForTheSameRequestsAreRefusedWithBothPlaces) {
-  EXPECT_EQ(Mistakes({Public("/{x}"), Public("/{y}", {"PUT", "GET"})}),
-            Texts({"r1: is the same as (r0) for GET: a request would take either"}));
-  EXPECT_EQ(Mistakes({Public("/a", {}), Public("/a", {"PUT"})}),
-            Texts({"r1: is the same as (r0) for any method: a request would take either"}));
+  const auto same = [](const std::string& methods) {
+    return Texts({absl::StrCat("r1: is the same as (r0) for ", methods,
+                               ": a request would take either. Leave one out, or list the other "
+                               "methods in one of them")});
+  };
+  EXPECT_EQ(Mistakes({Public("/{x}"), Public("/{y}", {"PUT", "GET"})}), same("GET"));
+  EXPECT_EQ(Mistakes({Public("/a", {}), Public("/a", {"PUT", "GET"})}), same("PUT, GET"));
+  EXPECT_EQ(Mistakes({Public("/a", {"PUT"}), Public("/a", {})}), same("PUT"));
+  EXPECT_EQ(Mistakes({Public("/a", {}), Public("/a", {})}), same("any method"));
   EXPECT_EQ(Mistakes({Public("/a", {"GET"}, {"h", "i"}), Public("/a", {"GET"}, {"i"})}).size(), 1u);
   EXPECT_EQ(Mistakes({Public("/a", {"GET"}, {"h"}), Public("/a", {"GET"}, {"i"}), Public("/a"),
                       Public("/a", {"GET"}, {"*.h"}), Public("/a", {"HEAD"}), Public("/a/"),
