@@ -252,6 +252,8 @@ def test_a_token_in_the_cookie_counts_and_a_header_decides_alone(stage, proxy):
     assert proxy.ask("GET", MINE, cookie, ("Authorization", "")).status in (400, 401)
     two = ("Cookie", f"{cookie[1]}; {COOKIE}={stage.token(sub='bob')}")
     assert proxy.ask("GET", MINE, two).status == 400
+    lines = [("Cookie", f"theme=dark; {COOKIE}={stage.token()}"), two]
+    assert proxy.ask("GET", MINE, *lines).status == 400
     # A host may not shadow a cookie by one of a like name.
     for name in (f"{COOKIE}x", COOKIE.lower(), f'"{COOKIE}"'):
         assert proxy.ask("GET", MINE, ("Cookie", f"{name}={stage.token()}")).status == 401
@@ -263,6 +265,24 @@ def test_envoy_takes_the_token_out_of_header_and_cookie(stage):
     cookie = ("Cookie", f"theme=dark; {COOKIE}={stage.token()}; x=y")
     got = envoy.ask("GET", MINE, cookie).upstream
     assert COOKIE not in str(got.headers) and "theme=dark" in got.values("cookie")[0]
+    for path in (MINE, "/public/page"):
+        lines = [("Cookie", "theme=dark"), ("Cookie", f"{COOKIE}={stage.token()}"), ("Cookie", "x=y")]
+        got = envoy.ask("GET", path, *lines).upstream
+        assert COOKIE not in str(got.headers), path
+        assert "theme=dark" in str(got.values("cookie")) and "x=y" in str(got.values("cookie"))
+
+
+def test_the_tokens_cookie_in_a_line_of_its_own_counts(stage, proxy):
+    lines = [("Cookie", "theme=dark"), ("Cookie", f"{COOKIE}={stage.token()}"), ("Cookie", "x=y")]
+    assert proxy.ask("GET", MINE, *lines).upstream.values("x-auth-subject") == ["ada"]
+
+
+def test_the_tokens_cookie_behind_a_comma_is_400(stage, proxy, nothing_reaches):
+    for path in (MINE, "/public/page"):
+        for comma in (",", ", "):
+            cookie = ("Cookie", f"theme=dark{comma}{COOKIE}={stage.token()}")
+            answer = proxy.ask("GET", path, cookie)
+            assert answer.status == 400 and answer.json["code"] == "INVALID_REQUEST"
 
 
 SAFE = [
