@@ -260,16 +260,28 @@ def test_a_token_in_the_cookie_counts_and_a_header_decides_alone(stage, proxy):
     assert stage.upstream.seen == []
 
 
-def test_envoy_takes_the_token_out_of_header_and_cookie(stage):
-    envoy = stage.proxies["envoy"]
-    cookie = ("Cookie", f"theme=dark; {COOKIE}={stage.token()}; x=y")
-    got = envoy.ask("GET", MINE, cookie).upstream
-    assert COOKIE not in str(got.headers) and "theme=dark" in got.values("cookie")[0]
+@pytest.mark.parametrize("name", ["envoy", "nginx", "caddy"])
+def test_the_token_is_taken_out_of_header_and_cookie(stage, name):
+    proxy, token = stage.proxies[name], f"{COOKIE}={stage.token()}"
+
+    def reaches(path, *lines):
+        got = proxy.ask("GET", path, *[("Cookie", line) for line in lines]).upstream
+        assert COOKIE not in str(got.headers), (path, lines)
+        assert got.values("authorization") == []
+        return sorted(one for value in got.values("cookie") for one in value.split("; ") if one)
+
     for path in (MINE, "/public/page"):
-        lines = [("Cookie", "theme=dark"), ("Cookie", f"{COOKIE}={stage.token()}"), ("Cookie", "x=y")]
-        got = envoy.ask("GET", path, *lines).upstream
-        assert COOKIE not in str(got.headers), path
-        assert "theme=dark" in str(got.values("cookie")) and "x=y" in str(got.values("cookie"))
+        both = ["theme=dark", "x=y"]
+        for cookies in (f"{token}; theme=dark; x=y", f"theme=dark; {token}; x=y",
+                        f"theme=dark; x=y; {token}", f"theme=dark;{token} ;x=y"):  # fmt: skip
+            assert "".join(reaches(path, cookies)).replace(";", "") == "".join(both), cookies
+        assert reaches(path, "theme=dark", token, "x=y") == both
+        assert reaches(path, token) == []
+    for cookies in (f"{token}; {token}", f"{token};{token}; x=y; {token}", f"x=y; {token}; {token}"):
+        assert reaches("/public/page", cookies) in ([], ["x=y"])
+    alike = [f"a{COOKIE}=1", f"{COOKIE}2=2"]
+    got = proxy.ask("GET", "/public/page", ("Cookie", "; ".join(alike))).upstream
+    assert got.values("cookie") == ["; ".join(alike)]
 
 
 def test_the_tokens_cookie_in_a_line_of_its_own_counts(stage, proxy):
