@@ -179,6 +179,7 @@ class RunningServer final : public Server {
         return method == "POST" && frontend::OAuth::Has(path);
       };
     }
+    options.not_found = [this](absl::string_view path) { return WhyNotFound(path); };
     GH_ASSIGN_OR_RETURN(http_, frontend::HttpServer::Start(
                                    config.http.host, config.http.port, options,
                                    [this](frontend::HttpRequest request, frontend::HttpCall call) {
@@ -288,6 +289,9 @@ class RunningServer final : public Server {
     if (oauth_ != nullptr && frontend::OAuth::Has(request.path())) {
       return oauth_->Answer(std::move(request), std::move(call));
     }
+    if (const std::string why = WhyNotFound(request.path()); !why.empty()) {
+      return call.reply({.status = 404, .body = why});
+    }
     if (request.method != "GET" && request.method != "HEAD") {
       return call.reply({.status = 405, .body = "GET only\n", .headers = {{"Allow", "GET, HEAD"}}});
     }
@@ -299,10 +303,15 @@ class RunningServer final : public Server {
     if (path == "/readyz") {
       return {.status = readiness_->ready() ? 200 : 503, .body = readiness_->Text()};
     }
-    if (path == "/metrics") {
-      return {.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = metrics_->Text()};
-    }
-    return {.status = 404, .body = "there is /livez, /readyz and /metrics\n"};
+    return {.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = metrics_->Text()};
+  }
+
+  // Empty if there is such a path.
+  std::string WhyNotFound(absl::string_view path) const {
+    if (path == "/livez" || path == "/readyz" || path == "/metrics") return "";
+    if (oauth_ == nullptr) return "there is /livez, /readyz and /metrics\n";
+    if (frontend::OAuth::Has(path)) return "";
+    return "there is /livez, /readyz, /metrics, /oauth/introspect and /oauth/revoke\n";
   }
 
   const Clock& clock_;

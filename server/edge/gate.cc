@@ -64,7 +64,7 @@ Gate::Gate(policy::RouteTable routes, std::vector<engine::AudienceMask> masks, S
       challenge_(absl::StrCat("Bearer realm=\"", settings_.realm, "\"")) {}
 
 absl::string_view Gate::WhyMalformed(const Request& request, const Headers& headers,
-                                     Scratch& scratch) {
+                                     Scratch& scratch) const {
   if (!IsMethod(request.method)) return "the method is none, or not in upper case";
   if (headers.host.count > 1 || headers.authority.count > 1) return "two Host headers";
   if (headers.host.count > 0 && headers.authority.count > 0 &&
@@ -81,6 +81,7 @@ absl::string_view Gate::WhyMalformed(const Request& request, const Headers& head
   if (headers.other_protocol) return "an upgrade to something else than WebSocket";
   if (headers.overrides_path) return "a header overrides the path";
   if (HasTwoAuthorizations(headers)) return "two Authorization headers";
+  if (HasJoinedCookie(headers, settings_.cookie)) return "the token's cookie behind a comma";
   if (!request.can_remove_headers && !headers.identity.empty()) {
     return "an identity header was sent, and this proxy cannot remove it";
   }

@@ -80,8 +80,8 @@ class Gate {
   };
 
   // Why the request can be read in two ways, or is none; empty if it is one.
-  static absl::string_view WhyMalformed(const Request& request, const Headers& headers,
-                                        Scratch& scratch);
+  absl::string_view WhyMalformed(const Request& request, const Headers& headers,
+                                 Scratch& scratch) const;
   void Reject(absl::string_view reason, Answer& answer) const;
   // The route of a CORS preflight that may pass.
   std::optional<size_t> PreflightOf(const Request& request, const Headers& headers,

@@ -80,6 +80,20 @@ TokenSource FindToken(const Headers& headers, absl::string_view cookie) {
   return {.reason = "no token"};
 }
 
+bool HasJoinedCookie(const Headers& headers, absl::string_view cookie) {
+  if (cookie.empty() || headers.cookie.count == 0) return false;
+  for (const Header& header : headers.all) {
+    if (!absl::EqualsIgnoreCase(header.name, "cookie")) continue;
+    absl::string_view left = header.value;
+    for (size_t comma = left.find(','); comma != absl::string_view::npos; comma = left.find(',')) {
+      left = Trim(left.substr(comma + 1));
+      if (!absl::StartsWith(left, cookie)) continue;
+      if (absl::StartsWith(Trim(left.substr(cookie.size())), "=")) return true;
+    }
+  }
+  return false;
+}
+
 std::string CookiesWithout(const Headers& headers, absl::string_view cookie, bool& had) {
   std::string left;
   had = false;

@@ -28,6 +28,10 @@ TokenSource FindToken(const Headers& headers, absl::string_view cookie);
 // Whether two Authorization headers were sent, or what a proxy has made of two.
 bool HasTwoAuthorizations(const Headers& headers);
 
+// Whether a Cookie header holds `cookie` behind a comma: a proxy may have made one of two that
+// way, and whoever reads it as one would miss the token in it.
+bool HasJoinedCookie(const Headers& headers, absl::string_view cookie);
+
 // All cookies but those of this name, as one header's value. `had`: whether there was one.
 std::string CookiesWithout(const Headers& headers, absl::string_view cookie, bool& had);
 

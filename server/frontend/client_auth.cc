@@ -81,7 +81,7 @@ ClientAuth Authenticate(const HttpRequest& request,
     const ClientAuth found = CheckHeader(*header, callers, memory);
     const bool other =
         found.outcome == Outcome::kKnown && id != nullptr && *id != found.caller->name;
-    return other ? ClientAuth{.outcome = Outcome::kUnclear} : found;
+    return other ? ClientAuth{.outcome = Outcome::kOther} : found;
   }
   if (secret == nullptr) return {};
   if (id == nullptr) return {.outcome = Outcome::kUnclear};

@@ -14,6 +14,7 @@ struct ClientAuth {
   enum class Outcome {
     kKnown,    // `caller`
     kUnknown,  // nobody, or with the wrong secret
+    kOther,    // known, but its `client_id` is another one's
     kUnclear,  // in two ways, or in one that is malformed: the request is no good
   };
   Outcome outcome = Outcome::kUnknown;

@@ -43,7 +43,6 @@ struct Memory {
 }  // namespace
 
 grpc::ByteBuffer ExtAuthzService::ReplyTo(const UnaryCall& call, const grpc::Status& status) {
-  static const edge::Settings* const kNone = new edge::Settings;
   edge::Answer answer;
   if (status.error_code() == grpc::StatusCode::INVALID_ARGUMENT) {
     answer.status = kBadRequest;
@@ -52,8 +51,15 @@ grpc::ByteBuffer ExtAuthzService::ReplyTo(const UnaryCall& call, const grpc::Sta
   } else {
     answer.detail = "No decision could be made: try again.";
   }
-  const edge::Gate* const gate = call.rules().gate.get();
-  return EncodeCheck(answer, gate == nullptr ? *kNone : gate->settings(), {});
+  switch (status.error_code()) {
+    case grpc::StatusCode::CANCELLED:          // nobody hears the answer
+    case grpc::StatusCode::UNAUTHENTICATED:    // whoever does not know the caller has logged it
+    case grpc::StatusCode::PERMISSION_DENIED:  // the same
+      break;
+    default:
+      LogReason(call, answer.code, status.error_message(), "");
+  }
+  return EncodeCheck(answer, call.rules().gate->settings(), {});
 }
 
 void ExtAuthzService::Check(UnaryCall& call) {
@@ -61,9 +67,6 @@ void ExtAuthzService::Check(UnaryCall& call) {
   const absl::StatusOr<edge::Request> request = memory.reader.Read(call.request());
   if (!request.ok()) return call.Fail(ToGrpc(request.status()));
   const Ruleset& rules = call.rules();
-  if (rules.gate == nullptr) {
-    return call.Fail({grpc::StatusCode::UNAVAILABLE, "there are no routes"});
-  }
   const edge::Answer answer = rules.gate->Decide(
       *request, *rules.authorizer, *rules.policy,
       {.news = call.news(), .effort = call.effort(), .audiences = call.caller()->audiences},
@@ -116,13 +119,17 @@ void ExtAuthzService::Log(const UnaryCall& call, const edge::Answer& answer, abs
                                         .question = *answer.question};
     return denials_.Write(kMethod, caller, id, answer.examined, &by_policy);
   }
-  const absl::string_view reason =
-      answer.reason.empty() ? absl::string_view(answer.examined.reason) : answer.reason;
+  LogReason(call, answer.code,
+            answer.reason.empty() ? absl::string_view(answer.examined.reason) : answer.reason, id);
+}
+
+void ExtAuthzService::LogReason(const UnaryCall& call, absl::string_view code,
+                                absl::string_view reason, absl::string_view id) {
   int64_t left_out = 0;
   if (!denials_.Admit(reason, left_out)) return;
   log::Info("denied", {{"method", kMethod},
-                       {"caller", caller},
-                       {"code", answer.code},
+                       {"caller", call.caller() == nullptr ? "" : call.caller()->name},
+                       {"code", code},
                        {"reason", reason},
                        {"decision", id},
                        {"left_out", left_out}});

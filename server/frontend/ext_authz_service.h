@@ -22,12 +22,14 @@ class ExtAuthzService {
   void Check(UnaryCall& call);
 
   // What a call is answered that ended with `status`, which is not OK: 400 for
-  // INVALID_ARGUMENT, else 503. So that nobody takes an outage for a yes.
-  static grpc::ByteBuffer ReplyTo(const UnaryCall& call, const grpc::Status& status);
+  // INVALID_ARGUMENT, else 503. So that nobody takes an outage for a yes. Logs why.
+  grpc::ByteBuffer ReplyTo(const UnaryCall& call, const grpc::Status& status);
 
  private:
   void Answer(UnaryCall& call, const edge::Gate& gate, const edge::Answer& answer);
   void Log(const UnaryCall& call, const edge::Answer& answer, absl::string_view id);
+  void LogReason(const UnaryCall& call, absl::string_view code, absl::string_view reason,
+                 absl::string_view id);
   void Note(UnaryCall& call, const edge::Answer& answer, absl::string_view id) const;
 
   const Clock& clock_;

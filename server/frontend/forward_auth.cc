@@ -24,8 +24,8 @@ constexpr int64_t kWaitNanos = 100'000'000;
 
 constexpr int kAllowed = 200;
 constexpr int kBadRequest = 400;
-constexpr int kForbidden = 403;
 constexpr int kUnavailable = 503;
+constexpr absl::string_view kUndecided = "No decision could be made: try again.";
 
 // Method, target and host.
 using Names = std::array<absl::string_view, 3>;
@@ -43,6 +43,11 @@ bool IsLike(absl::string_view sent, absl::string_view name) {
          std::equal(sent.begin(), sent.end(), name.begin(), [](char a, char b) {
            return (a == '_' ? '-' : absl::ascii_tolower(static_cast<unsigned char>(a))) == b;
          });
+}
+
+bool HasAny(const HttpRequest& request, absl::string_view name) {
+  return std::any_of(request.headers.begin(), request.headers.end(),
+                     [name](const auto& one) { return IsLike(one.first, name); });
 }
 
 // The value of the one header that may be read as `name`.
@@ -107,34 +112,43 @@ void ForwardAuth::Fail(const Ask& ask, int status, absl::string_view code, absl:
                        absl::string_view reason) {
   LogReason(ask, code, reason, "");
   metrics_.CountFailure(Method::kForwardAuth);
-  metrics_.CountCall(ask.caller == nullptr ? ThreadMetrics::kUnknownCaller : ask.caller->number,
-                     status == kBadRequest    ? grpc::StatusCode::INVALID_ARGUMENT
-                     : status == kUnavailable ? grpc::StatusCode::UNAVAILABLE
-                                              : grpc::StatusCode::UNAUTHENTICATED);
+  metrics_.CountCall(
+      ask.caller == nullptr ? ThreadMetrics::kUnknownCaller : ask.caller->number,
+      status == kBadRequest ? grpc::StatusCode::INVALID_ARGUMENT : grpc::StatusCode::UNAVAILABLE);
   Send(ask, {.status = status, .code = code, .detail = detail});
 }
 
-const Caller* ForwardAuth::Identify(const Ask& ask) {
+void ForwardAuth::FailCaller(const Ask& ask, absl::string_view reason) {
+  constexpr absl::string_view kCode = "UNAVAILABLE";
+  LogReason(ask, kCode, reason, "");
+  metrics_.CountFailure(Method::kForwardAuth);
+  if (ask.caller == nullptr) {
+    metrics_.CountCall(ThreadMetrics::kUnknownCaller, grpc::StatusCode::UNAUTHENTICATED);
+  } else {
+    metrics_.CountCall(ask.caller->number, grpc::StatusCode::PERMISSION_DENIED);
+  }
+  Send(ask, {.status = kUnavailable, .code = kCode, .detail = kUndecided});
+}
+
+bool ForwardAuth::Identify(Ask& ask) {
   const CallerTable& callers = ask.rules->callers;
-  const Caller* caller = nullptr;
   if (callers.open()) {
-    caller = callers.callers().data();
+    ask.caller = callers.callers().data();
   } else if (!options_.caller.empty()) {
-    caller = callers.FindByName(options_.caller);
+    ask.caller = callers.FindByName(options_.caller);
   } else {
     const auto token = OnlyOne(ask.request, kCaller);
-    if (!token.has_value()) {
+    if (!token.has_value() && HasAny(ask.request, kCaller)) {
       Fail(ask, kBadRequest, "INVALID_REQUEST",
            "The proxy must send its token once, in X-Gatehouse-Caller.",
-           "X-Gatehouse-Caller is missing, or sent twice");
-      return nullptr;
+           "X-Gatehouse-Caller was sent twice, or with an underscore");
+      return false;
     }
-    caller = callers.FindByToken(*token, known_callers_);
+    if (token.has_value()) ask.caller = callers.FindByToken(*token, known_callers_);
   }
-  if (caller != nullptr && caller->May(config::Right::kCheck)) return caller;
-  Fail(ask, kForbidden, "CALLER_REFUSED", "The proxy may not ask here.",
-       caller == nullptr ? "unknown caller" : "no right \"check\"");
-  return nullptr;
+  if (ask.caller != nullptr && ask.caller->May(config::Right::kCheck)) return true;
+  FailCaller(ask, ask.caller == nullptr ? "unknown caller" : "no right \"check\"");
+  return false;
 }
 
 bool ForwardAuth::Read(Ask& ask) {
@@ -170,14 +184,13 @@ void ForwardAuth::Answer(HttpRequest request, HttpCall call) {
   ask->call = std::move(call);
   ask->rules = rules_.Current();
   ask->started_nanos = clock_.SteadyNanos();
-  ask->caller = Identify(*ask);
-  if (ask->caller != nullptr && Read(*ask)) Run(ask, {});
+  if (Identify(*ask) && Read(*ask)) Run(ask, {});
 }
 
 void ForwardAuth::Run(const std::shared_ptr<Ask>& ask, const HttpLater::Turn& turn) {
   const Ruleset& rules = *ask->rules;
-  if (turn.hopeless || rules.gate == nullptr) {
-    return Fail(*ask, kUnavailable, "UNAVAILABLE", "No decision could be made: try again.",
+  if (turn.hopeless) {
+    return Fail(*ask, kUnavailable, "UNAVAILABLE", kUndecided,
                 "too many requests at once, or the issuer's keys are not at hand");
   }
   const edge::Answer answer = rules.gate->Decide(

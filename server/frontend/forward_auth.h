@@ -23,9 +23,9 @@ namespace gatehouse::frontend {
 // with `_` counts as well. Other dialects' headers are headers like any other, and the line
 // of the asking request itself is not looked at.
 //
-// 200 with the identity headers that have a value; 401, 403 with WWW-Authenticate and a body;
-// 400 for what can be read in two ways; 503 for what could not be decided within 100 ms. For
-// the thread of its port, which it outlives.
+// 200 with the identity headers that have a value; 401 and 403 with a body;
+// 400 for what can be read in two ways; 503 for what could not be decided within 100 ms, and for
+// a proxy that may not ask. For the thread of its port, which it outlives.
 class ForwardAuth {
  public:
   // What its requests' heads may take: what browsers and proxies let cookies and addresses
@@ -41,8 +41,8 @@ class ForwardAuth {
  private:
   struct Ask;
 
-  // Who asks. Null: the request has been answered.
-  const Caller* Identify(const Ask& ask);
+  // Finds out who asks. False: the request has been answered.
+  bool Identify(Ask& ask);
   // False: the request has been answered.
   bool Read(Ask& ask);
   void Run(const std::shared_ptr<Ask>& ask, const HttpLater::Turn& turn);
@@ -55,6 +55,8 @@ class ForwardAuth {
   // Without a decision.
   void Fail(const Ask& ask, int status, absl::string_view code, absl::string_view detail,
             absl::string_view reason);
+  // The same, since who asks may not: which is no answer to what was asked.
+  void FailCaller(const Ask& ask, absl::string_view reason);
 
   const config::ForwardAuth options_;
   ThreadMetrics& metrics_;

@@ -226,7 +226,10 @@ class CompletionQueueServer final : public GrpcServer {
               if (call.caller() == nullptr && !service_.Admit(call, config::Right::kCheck)) return;
               check_.Check(call);
             },
-            clock_, in_flight_, &ExtAuthzService::ReplyTo))
+            clock_, in_flight_,
+            [this](const UnaryCall& call, const grpc::Status& status) {
+              return check_.ReplyTo(call, status);
+            }))
         ->Start(kReady);
   }
 

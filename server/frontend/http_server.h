@@ -49,6 +49,9 @@ struct HttpOptions {
   size_t max_head_bytes = size_t{8} * 1024;
   // Whether a request may have a body, by its method and path; others may not.
   std::function<bool(absl::string_view method, absl::string_view path)> takes_body = {};
+  // What 404 says of a path that there is not; empty for one that there is. Null: the handler
+  // alone knows.
+  std::function<std::string(absl::string_view path)> not_found = {};
   size_t max_body_bytes = size_t{16} * 1024;
   size_t max_connections = 512;
   // How long a request may take from its first byte to its last, and the first one to come.
@@ -57,7 +60,7 @@ struct HttpOptions {
   absl::Duration idle_time = absl::Seconds(60);
 };
 
-// An HTTP/1 port, on a thread of its own. A request has one reading (ScanHttpHead), one
+// An HTTP/1 port, on a thread of its own. A request has one reading (HttpHeadScan), one
 // Host (HTTP/1.1), and one Content-Length if it has a body: Transfer-Encoding is refused,
 // so that no chunk can end elsewhere for somebody else. What is refused closes its
 // connection. Of a connection one request at a time is with the handler. Where there are

@@ -140,7 +140,10 @@ void HttpSession::CheckBody() {
   if (bytes == 0) return CheckExpect();
   const auto& takes_body = all_.options.takes_body;
   if (!takes_body || !takes_body(request_.method, request_.path())) {
-    return Refuse(400, "this takes no body\n");
+    // Of a path that there is not, that matters more.
+    const auto& not_found = all_.options.not_found;
+    const std::string why = not_found ? not_found(request_.path()) : "";
+    return why.empty() ? Refuse(400, "this takes no body\n") : Refuse(404, why);
   }
   if (bytes > all_.options.max_body_bytes) return Refuse(413, "too large\n");
   body_bytes_ = bytes;
@@ -201,9 +204,9 @@ void HttpSession::Answer(uint64_t number, HttpReply reply) {
   Write(std::move(reply), keep_alive_ && !all_.draining);
 }
 
-void HttpSession::Refuse(int status, const char* why) {
+void HttpSession::Refuse(int status, std::string why) {
   busy_ = true;
-  Write({.status = status, .body = why}, false);
+  Write({.status = status, .body = std::move(why)}, false);
 }
 
 void HttpSession::Write(HttpReply reply, bool keep_alive) {

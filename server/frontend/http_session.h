@@ -66,7 +66,7 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
   void OnBodyBytes();
   void Handle();
   void Answer(uint64_t number, HttpReply reply);
-  void Refuse(int status, const char* why);
+  void Refuse(int status, std::string why);
   void Write(HttpReply reply, bool keep_alive);
   void Linger();
   void TakeRest(size_t taken);

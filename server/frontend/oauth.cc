@@ -136,6 +136,10 @@ bool OAuth::Read(const HttpRequest& request, Ask& ask) {
                 "the client must authenticate in exactly one way: Basic, Bearer, or client_id and "
                 "client_secret");
   }
+  if (client.outcome == ClientAuth::Outcome::kOther) {
+    return fail(400, "invalid_request",
+                "client_id is not the client that Authorization names: leave it out, or mend it");
+  }
   if (client.outcome == ClientAuth::Outcome::kUnknown) {
     LogRefusal("unknown caller", "");
     return fail(401, "invalid_client", "the client is unknown, or its secret is wrong");

@@ -118,14 +118,16 @@ void UnaryCall::CameIn() {
 int64_t UnaryCall::NowNanos() { return NanosOf(gpr_now(GPR_CLOCK_MONOTONIC)); }
 
 int64_t UnaryCall::GiveUpTime() const {
-  constexpr int64_t kLongest = kNanosInASecond / 10;
   if (pool_.failure_reply_ == nullptr) return ColdWork::kNever;
   const gpr_timespec deadline = context_->raw_deadline();
-  const gpr_timespec now = gpr_now(deadline.clock_type);
+  return NowNanos() + NanosToGivingUp(deadline, gpr_now(deadline.clock_type));
+}
+
+int64_t UnaryCall::NanosToGivingUp(gpr_timespec deadline, gpr_timespec now) {
+  constexpr int64_t kLongest = kNanosInASecond / 10;
   const gpr_timespec longest = gpr_time_add(now, gpr_time_from_nanos(2 * kLongest, GPR_TIMESPAN));
-  const int64_t half =
-      gpr_time_cmp(deadline, longest) >= 0 ? kLongest : NanosOf(gpr_time_sub(deadline, now)) / 2;
-  return NowNanos() + half;
+  if (gpr_time_cmp(deadline, longest) >= 0) return kLongest;
+  return NanosOf(gpr_time_sub(deadline, now)) / 2;
 }
 
 void UnaryCall::Finish(const grpc::ByteBuffer& reply, grpc::StatusCode counted) {
@@ -183,17 +185,17 @@ void UnaryCall::MakeRoom() {
   pool_.TopUp();
 }
 
-// A batch and a question with many facts may be as long as a message may be: refused
-// for their length, they could never be answered for a token that is new. A revocation
-// is a token and a sentence.
+// A batch, a question with many facts, and a proxy's with a body in it may be as long as a
+// message may be: refused for their length, they could never be answered for a token that is
+// new. A revocation is a token and a sentence.
 size_t UnaryCall::MaxKeptBytes(ColdWork::Lane lane) {
   switch (lane) {
     case ColdWork::Lane::kRevocations:
       return size_t{32} * 1024;
     case ColdWork::Lane::kQuestions:
-    case ColdWork::Lane::kChecks:
       return size_t{64} * 1024;
     case ColdWork::Lane::kLargeQuestions:
+    case ColdWork::Lane::kChecks:
       break;
   }
   return size_t{128} * 1024;
@@ -206,10 +208,7 @@ bool UnaryCall::CanBeKept(ColdWork::Lane& lane) {
   if (length <= MaxKeptBytes(lane)) return true;
   worker().metrics->CountRefusal(Refusal::kOverload);
   Fail({grpc::StatusCode::RESOURCE_EXHAUSTED,
-        lane == Lane::kRevocations
-            ? "a revocation over 32 KiB cannot wait for its turn, or for the issuer's keys"
-            : "what a proxy asks cannot wait for its turn, or for the issuer's keys, if it is over "
-              "64 KiB"});
+        "a revocation over 32 KiB cannot wait for its turn, or for the issuer's keys"});
   return false;
 }
 

@@ -29,7 +29,7 @@ namespace gatehouse::frontend {
 // keys has places for, so that it never has to choose among callers itself; and half of
 // a pool's places at most, so that there is always room for tokens that are known.
 // Revocations are not crowded out by questions, nor is what proxies ask. Requests of each
-// kind are kept up to UnaryCall::MaxKeptBytes: 416 MiB in all.
+// kind are kept up to UnaryCall::MaxKeptBytes: 480 MiB in all.
 struct KeyWaits {
   FairWaits& Of(ColdWork::Lane lane) {
     if (lane == ColdWork::Lane::kRevocations) return revocations;
@@ -127,6 +127,9 @@ class UnaryCall final : public QueueEvent, public ColdItem {
   void GiveUp();
   // What the time of giving up is on.
   static int64_t NowNanos();
+  // How long after `now` a call of a method that answers OK always is given up: half of the
+  // time that it was given, and 100 ms at most. Both are on the same clock.
+  static int64_t NanosToGivingUp(gpr_timespec deadline, gpr_timespec now);
 
  private:
   friend class CallPool;
@@ -149,8 +152,7 @@ class UnaryCall final : public QueueEvent, public ColdItem {
   void OnWaitedForKeys(const Wait& wait);
   // One event fewer is to come; after the last one the place is free.
   void CameIn();
-  // When a call of a method that answers OK always is to be given up: after half of the time
-  // that it was given, and 100 ms at most. Another's never.
+  // When it is to be given up: never, unless its method answers OK always.
   int64_t GiveUpTime() const;
   bool is_hurried() const { return give_up_nanos_ != ColdWork::kNever; }
   // Lets another call be accepted in this one's place. Once a call; on the queue's

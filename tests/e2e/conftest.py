@@ -63,6 +63,14 @@ def proxy(request, stage):
     return stage.proxies[request.param]
 
 
+@pytest.fixture
+def nothing_reaches(stage):
+    """Fails if anything has reached the service at the end of the test."""
+    stage.upstream.seen.clear()
+    yield
+    assert stage.upstream.seen == []
+
+
 @pytest.fixture(scope="session")
 def machine_library(tmp_path_factory):
     return machine.build(tmp_path_factory.mktemp("machine"))

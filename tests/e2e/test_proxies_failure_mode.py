@@ -11,7 +11,7 @@ import pytest
 from support import http2, leaks
 from support.issuers import Issuer
 from support.places import program
-from support.proxies import AUDIENCE, EXAMPLES, ISSUER, Stage
+from support.proxies import AUDIENCE, COOKIE, EXAMPLES, ISSUER, Stage
 from support.waiting import wait_until
 
 CHECK = "/envoy.service.auth.v3.Authorization/Check"
@@ -220,6 +220,22 @@ def lint(text: str) -> subprocess.CompletedProcess:
 def test_lint_envoy_finds_nothing_in_the_file(tmp_path):
     found = lint((EXAMPLES / "envoy.yaml").read_text())
     assert found.returncode == 0 and "nothing found" in found.stdout + found.stderr
+
+
+def test_without_raw_headers_a_second_cookie_line_hides_no_token(tmp_path):
+    stage = Stage(tmp_path / "stage")
+    try:
+        stage.gatehouse.create_database()
+        stage.start_gatehouse()
+        envoy = stage.start("envoy", replaced(("encode_raw_headers: true", "")))
+        stage.upstream.seen.clear()
+        token = ("Cookie", f"{COOKIE}={leaks.remember_token(stage.token())}")
+        for lines in ((("Cookie", "a=1"), token), (token, token)):
+            for path in (MINE, "/public/page"):
+                assert envoy.ask("GET", path, *lines).status == 400
+        assert stage.upstream.seen == []
+    finally:
+        stage.stop()
 
 
 def test_lint_envoy_names_the_three_cases():

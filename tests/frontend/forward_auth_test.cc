@@ -76,6 +76,10 @@ class ForwardAuthTest : public ServerTest {
                     const std::string& more = "") {
     return Send(0, Original(method, target) + more);
   }
+  std::string Metrics() {
+    return RawHttp::Ask(server_->http_port(),
+                        "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  }
   std::string Bearer(const std::string& subject = "ada", const std::string& more = "") const {
     return absl::StrCat("Authorization: Bearer ", Token(subject, more), "\r\n");
   }
@@ -174,9 +178,18 @@ TEST_F(ForwardAuthTest, AProxyThatIsNobodysCallerGetsNoAnswer) {
     return Send(1, absl::StrCat("X-Gatehouse-Caller: ", token, "\r\n", asked));
   };
   EXPECT_THAT(as(kProxy), AllOf(StartsWith("HTTP/1.1 200"), Not(HasSubstr(kProxy))));
-  EXPECT_THAT(Send(1, asked), StartsWith("HTTP/1.1 400"));
-  EXPECT_THAT(as("wrong"), AllOf(StartsWith("HTTP/1.1 403"), HasSubstr("CALLER_REFUSED")));
-  EXPECT_THAT(as(kOther), StartsWith("HTTP/1.1 403")) << "has no right to check";
+  const auto undecided = AllOf(StartsWith("HTTP/1.1 503"), HasSubstr("Retry-After: 1"),
+                               HasSubstr("\"code\":\"UNAVAILABLE\""));
+  ::testing::internal::CaptureStderr();
+  EXPECT_THAT(Send(1, asked), undecided);
+  EXPECT_THAT(as("wrong"), undecided);
+  EXPECT_THAT(as(kOther), undecided) << "has no right to check";
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  EXPECT_THAT(log, AllOf(HasSubstr(R"(caller="" code="UNAVAILABLE" reason="unknown caller")"),
+                         HasSubstr(R"(caller="other" code="UNAVAILABLE" reason="no right)"),
+                         Not(HasSubstr(kOther)), Not(HasSubstr("wrong"))));
+  EXPECT_THAT(Metrics(), AllOf(HasSubstr("{caller=\"other\",code=\"PERMISSION_DENIED\"} 1\n"),
+                               HasSubstr("code=\"UNAUTHENTICATED\"} 2\n")));
   for (const char* name : {"X-Gatehouse-Caller", "x_gatehouse_caller"}) {
     EXPECT_THAT(Send(1, absl::StrCat("X-Gatehouse-Caller: ", kProxy, "\r\n", name, ": ", kProxy,
                                      "\r\n", asked)),
@@ -256,9 +269,7 @@ TEST_F(ForwardAuthTest, DecisionsAreCounted) {
   Nginx("GET", "/any/x", Bearer());
   Nginx("GET", "/any/x");
   Nginx("GET", "/any/../x");
-  const std::string metrics = RawHttp::Ask(
-      server_->http_port(), "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-  EXPECT_THAT(metrics,
+  EXPECT_THAT(Metrics(),
               AllOf(HasSubstr("gatehouse_decisions_total{method=\"ForwardAuth\",code=\"OK\"} 1\n"),
                     HasSubstr("{method=\"ForwardAuth\",code=\"TOKEN_MISSING\"} 1\n"),
                     HasSubstr("gatehouse_undecided_total{method=\"ForwardAuth\"} 1\n"),

@@ -203,6 +203,8 @@ TEST_F(OAuthTest, MoreThanOneWayAtOnceOrAMalformedRequestIs400) {
                 AllOf(StartsWith("HTTP/1.1 400"), HasSubstr("\"error\":\"invalid_request\"")))
         << headers << body;
   }
+  EXPECT_THAT(Post("/oauth/introspect", basic, token + "&client_id=other"),
+              HasSubstr("client_id is not the client that Authorization names"));
   EXPECT_THAT(Post("/oauth/introspect", basic, "{}", "application/json"),
               StartsWith("HTTP/1.1 400"));
   EXPECT_THAT(Post("/oauth/introspect?" + token, basic, ""), StartsWith("HTTP/1.1 400"))
@@ -261,9 +263,22 @@ TEST_F(OAuthTest, ARequestThatWaitsForKeysEndsWithTheServer) {
 TEST_F(OAuthTest, WithoutItTheEndpointsAreNotThere) {
   config_.oauth = false;
   Start();
-  EXPECT_THAT(Post("/oauth/introspect", Basic("gateway", kGateway), ""),
-              StartsWith("HTTP/1.1 405"));
-  EXPECT_THAT(Introspect(Token()), StartsWith("HTTP/1.1 400")) << "no body is taken";
+  const auto not_found = AllOf(StartsWith("HTTP/1.1 404"),
+                               EndsWith("\r\n\r\nthere is /livez, /readyz and /metrics\n"));
+  EXPECT_THAT(Post("/oauth/introspect", Basic("gateway", kGateway), ""), not_found);
+  EXPECT_THAT(Introspect(Token()), not_found);
+  EXPECT_THAT(Post("/metrics", "", "x=y"), StartsWith("HTTP/1.1 400")) << "no body is taken";
+  EXPECT_THAT(Post("/metrics", "", ""), StartsWith("HTTP/1.1 405"));
+}
+
+TEST_F(OAuthTest, AnUnknownPathIs404AndNamesTheEndpoints) {
+  Start();
+  for (const std::string body : {"", "token=x"}) {
+    EXPECT_THAT(
+        Post("/oauth/token", Basic("gateway", kGateway), body),
+        AllOf(StartsWith("HTTP/1.1 404"),
+              EndsWith("/livez, /readyz, /metrics, /oauth/introspect and /oauth/revoke\n")));
+  }
 }
 
 TEST_F(OAuthTest, AReloadCannotChangeListeners) {
