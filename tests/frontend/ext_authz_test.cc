@@ -19,7 +19,6 @@ namespace {
 
 using envoy::service::auth::v3::CheckRequest;
 using envoy::service::auth::v3::CheckResponse;
-using ::testing::Contains;
 using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
 

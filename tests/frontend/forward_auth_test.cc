@@ -18,7 +18,6 @@ using Dialect = config::ForwardAuth::Dialect;
 using policy::Route;
 using ::testing::AllOf;
 using ::testing::AnyOf;
-using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
