@@ -180,11 +180,12 @@ class RunningServer final : public Server {
       };
     }
     options.not_found = [this](absl::string_view path) { return WhyNotFound(path); };
-    GH_ASSIGN_OR_RETURN(http_, frontend::HttpServer::Start(
-                                   config.http.host, config.http.port, options,
-                                   [this](frontend::HttpRequest request, frontend::HttpCall call) {
-                                     AnswerHttp(std::move(request), std::move(call));
-                                   }));
+    GH_ASSIGN_OR_RETURN(http_,
+                        frontend::HttpServer::Start(
+                            config.http.host, config.http.port, options,
+                            [this](const frontend::HttpRequest& request, frontend::HttpCall call) {
+                              AnswerHttp(request, std::move(call));
+                            }));
     for (const config::ForwardAuth& one : config.forward_auth) {
       auto handler =
           std::make_unique<frontend::ForwardAuth>(one, *rulesets_, waits_, *metrics_, clock_);
@@ -285,9 +286,9 @@ class RunningServer final : public Server {
   }
 
   // On the HTTP port's thread.
-  void AnswerHttp(frontend::HttpRequest request, frontend::HttpCall call) {
+  void AnswerHttp(const frontend::HttpRequest& request, frontend::HttpCall call) {
     if (oauth_ != nullptr && frontend::OAuth::Has(request.path())) {
-      return oauth_->Answer(std::move(request), std::move(call));
+      return oauth_->Answer(request, std::move(call));
     }
     if (const std::string why = WhyNotFound(request.path()); !why.empty()) {
       return call.reply({.status = 404, .body = why});

@@ -112,9 +112,8 @@ class PolicyCheck {
 // otherwise. Empty if there is none.
 std::string OtherwiseEnded(const Route& route) {
   std::vector<std::string> parts = absl::StrSplit(route.path, '/');
-  if (absl::StrContains(parts.back(), "**")) {
-    parts.pop_back();  // "/a/**" has "/a/", but not "/a"
-  } else if (parts.back().empty()) {
+  // "/a/**" has "/a/", but not "/a".
+  if (parts.back().empty() || absl::StrContains(parts.back(), "**")) {
     parts.pop_back();
   } else {
     parts.emplace_back();

@@ -155,7 +155,7 @@ bool OAuth::Read(const HttpRequest& request, Ask& ask) {
   return !ask.token.empty() || fail(400, "invalid_request", "token is missing");
 }
 
-void OAuth::Answer(HttpRequest request, HttpCall call) {
+void OAuth::Answer(const HttpRequest& request, HttpCall call) {
   auto ask = std::make_shared<Ask>();
   ask->method = request.path() == kRevoke ? Method::kOAuthRevoke : Method::kIntrospect;
   ask->call = std::move(call);

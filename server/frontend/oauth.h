@@ -29,7 +29,7 @@ class OAuth {
 
   // Whether the path is one of these two.
   static bool Has(absl::string_view path);
-  void Answer(HttpRequest request, HttpCall call);
+  void Answer(const HttpRequest& request, HttpCall call);
 
  private:
   struct Ask;

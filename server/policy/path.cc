@@ -158,7 +158,7 @@ absl::Status Path::Read(absl::string_view target) {
     GH_RETURN_IF_ERROR(CheckDecoded(decoded_));
   }
   const absl::string_view whole = escaped ? absl::string_view(decoded_) : path;
-  const absl::Status split = Split(whole, segments_);
+  absl::Status split = Split(whole, segments_);
   if (!split.ok()) {
     segments_.resize(0);
     return split;

@@ -84,7 +84,7 @@ absl::Status CheckText(absl::string_view text) {
   if (const std::string meant = WrittenElsewhere(text); !meant.empty()) {
     return Wrong(Quoted(text), " would be plain text: write ", meant, " for one whole segment");
   }
-  const absl::Status read = Path().Read(absl::StrCat("/", Escaped(text)));
+  absl::Status read = Path().Read(absl::StrCat("/", Escaped(text)));
   if (read.ok()) return read;
   return Wrong(Quoted(text), " can never be sent: ", read.message(), ", and is refused");
 }

@@ -42,7 +42,8 @@ std::string Reason(const SQLite::Exception& error, SQLite::Database& db) {
   // Of the -wal file, to which all is written first, or of the database.
   sqlite3_file* file = nullptr;
   int code = 0;
-  sqlite3_file_control(db.getHandle(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &file);
+  sqlite3_file_control(db.getHandle(), "main", SQLITE_FCNTL_JOURNAL_POINTER,
+                       static_cast<void*>(&file));
   if (file != nullptr && file->pMethods != nullptr) {
     file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &code);
   }

@@ -22,7 +22,7 @@ inline constexpr uint32_t kOpenMark = uint32_t{1} << 16;
 // opened as it is, it would count that store's revisions a second time.
 inline constexpr uint32_t kBackupMark = uint32_t{1} << 17;
 
-inline constexpr uint32_t SchemaOf(uint32_t user_version) {
+constexpr uint32_t SchemaOf(uint32_t user_version) {
   return user_version & ~(kOpenMark | kBackupMark);
 }
 
