@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <iostream>
 #include <random>
 #include <set>
 #include <string>
@@ -166,7 +167,7 @@ class Maker {
               .peer = Of({"", "spiffe://example.org/ns/web/sa/a"}),
               .can_remove_headers = Below(4) != 0};
     for (size_t i = 0; i < 2; ++i) AddHeader(sent);
-    for (size_t i = Below(3); i > 0; --i) Mutate(sent);
+    for (size_t i = Below(5) / 2; i > 0; --i) Mutate(sent);
     return sent;
   }
 
@@ -296,6 +297,7 @@ TEST_F(GatePropertyTest, NothingPassesThatTheRulesDoNotLetPassAndNobodyIsForged)
       }
     }
   }
+  std::cout << passed << " of " << kRequests << " pass\n";
   EXPECT_GT(passed, kRequests / 10) << "most were spoiled, and nothing was tried";
 }
 
