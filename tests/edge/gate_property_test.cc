@@ -231,7 +231,8 @@ class Maker {
 
   void Spoil(std::string& text) {
     if (text.empty()) return;
-    static constexpr absl::string_view kBytes("/.%;,:@ \t\r\n\0\\#?_-=aA2f\x7f\xc3\xff\"*", 31);
+    static constexpr char kText[] = "/.%;,:@ \t\r\n\0\\#?_-=aA2f\x7f\xc3\xff\"*";
+    static constexpr absl::string_view kBytes(kText, sizeof(kText) - 1);
     const size_t at = Below(text.size());
     switch (Below(6)) {
       case 0:
