@@ -34,6 +34,11 @@ class FakeLoop final : public HttpLoop {
       work();
     }
   }
+  // As when the port's thread has ended: its work may hold the loop itself.
+  void Drop() {
+    posted_.clear();
+    timers_.clear();
+  }
   void RunTimers() {
     for (const auto& work : std::exchange(timers_, {})) work();
     Run();
@@ -46,6 +51,10 @@ class FakeLoop final : public HttpLoop {
 
 class HttpLaterTest : public ::testing::Test {
  protected:
+  void TearDown() override {
+    later_.reset();
+    loop_->Drop();
+  }
   void PutOff(const Examination& examined, const Turn& turn = {}, size_t caller = 0) {
     later_->PutOff(examined, turn,
                    {.caller = caller, .until_nanos = clock_.SteadyNanos() + 100'000'000}, loop_,
