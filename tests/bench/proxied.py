@@ -155,10 +155,16 @@ class Envoy:
     def _wait_until(self, condition):
         deadline = time.monotonic() + 60
         while not condition():
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            if self._has_ended(0.02) or time.monotonic() > deadline:
                 self._log.seek(0)
                 raise servers.BenchError("Envoy does not serve:\n" + self._log.read()[-3000:])
-            time.sleep(0.02)
+
+    def _has_ended(self, seconds):
+        try:
+            self._process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
     def stop(self):
         self._process.terminate()
