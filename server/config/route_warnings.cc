@@ -169,8 +169,9 @@ void WarnOfSlashes(Config& config, const Findings& findings) {
   for (size_t i = 0; i < config.routes.size(); ++i) {
     const Route& route = config.routes[i];
     const std::string other = OtherwiseEnded(route);
+    const std::string target = Escaped(other);
     policy::Path path;
-    if (other.empty() || !path.Read(Escaped(other)).ok()) continue;
+    if (other.empty() || !path.Read(target).ok()) continue;
     const std::string host = route.hosts.empty() ? "" : route.hosts.front();
     const std::string method = route.methods.empty() ? "GET" : route.methods.front();
     const auto match = table->Find(method, host, path);
