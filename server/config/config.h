@@ -18,10 +18,13 @@
 namespace gatehouse::config {
 
 struct Endpoint {
-  std::string host;   // without the brackets of an IPv6 address
-  uint16_t port = 0;  // 0: any free one
+  std::string host = {};       // without the brackets of an IPv6 address
+  uint16_t port = 0;           // 0: any free one
+  std::string unix_path = {};  // of a Unix socket; then there is no host and no port
 
-  std::string ToString() const;  // "127.0.0.1:7070", "[::1]:7070"
+  std::string ToString() const;  // "127.0.0.1:7070", "[::1]:7070", "unix:/run/gatehouse.sock"
+  // Whether nobody on another machine reaches it.
+  bool IsLocal() const;
 
   bool operator==(const Endpoint& other) const = default;
 };
@@ -93,10 +96,40 @@ inline constexpr size_t kRights = 11;
 
 struct Caller {
   std::string name;
-  std::string token_file;
+  std::string token_file = {};         // empty: none
   std::vector<Right> may;              // never empty
   std::vector<std::string> audiences;  // empty: the issuer's are enough
-  std::string place = {};              // of token_file
+  std::string place = {};              // of token_file, or else of the caller
+  // At least one of these and token_file.
+  std::vector<std::string> spiffe_ids = {};  // or "spiffe://example.org/ns/web/*"
+  std::vector<std::string> dns_names = {};   // lower case
+};
+
+// The files of the gRPC port's TLS.
+struct Tls {
+  std::string cert_file = {};
+  std::string key_file = {};
+  std::string client_ca_file = {};  // empty: no certificate is asked for
+  // Where they are named.
+  std::string cert_place = {};
+  std::string key_place = {};
+  std::string client_ca_place = {};
+};
+
+// As the message of this name.
+struct ForwardedClientCert {
+  std::vector<std::string> peers = {};  // empty: whoever reaches the port is believed
+
+  bool operator==(const ForwardedClientCert& other) const = default;
+};
+
+// As the message of this name.
+struct Connections {
+  absl::Duration max_age = absl::Minutes(10);  // zero: without end
+  absl::Duration max_age_grace = absl::Seconds(30);
+  int max_streams = 256;
+
+  bool operator==(const Connections& other) const = default;
 };
 
 // A port that one kind of proxy asks over HTTP.
@@ -150,7 +183,12 @@ struct Config {
   Endpoint grpc;
   Endpoint http;
   std::vector<ForwardAuth> forward_auth = {};
-  bool oauth = false;  // revocation and introspection on `http`
+  bool oauth = false;           // revocation and introspection on `http`
+  std::optional<Tls> tls = {};  // of `grpc`
+  std::optional<ForwardedClientCert> forwarded_client_cert = {};  // on `grpc`
+  std::optional<Endpoint> health = {};                            // probes' own port
+  Connections connections = {};                                   // of `grpc`
+  absl::Duration drain = absl::Seconds(10);
   std::vector<Issuer> issuers;
   // Unset: the owner of a thing may do everything with it, if there is one issuer.
   std::optional<policy::Definition> policy;

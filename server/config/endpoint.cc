@@ -3,15 +3,21 @@
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "server/keys/url.h"
 
 namespace gatehouse::config {
 
 std::string Endpoint::ToString() const {
+  if (!unix_path.empty()) return absl::StrCat("unix:", unix_path);
   if (host.find(':') != std::string::npos) return absl::StrCat("[", host, "]:", port);
   return absl::StrCat(host, ":", port);
 }
+
+bool Endpoint::IsLocal() const { return !unix_path.empty() || keys::IsLoopbackHost(host); }
 
 absl::StatusOr<Endpoint> ParseEndpoint(absl::string_view text) {
   const size_t colon = text.rfind(':');
@@ -35,6 +41,18 @@ absl::StatusOr<Endpoint> ParseEndpoint(absl::string_view text) {
   }
   if (host.empty()) return absl::InvalidArgumentError("must be \"host:port\"; the host is missing");
   return Endpoint{.host = std::string(host), .port = static_cast<uint16_t>(port)};
+}
+
+absl::StatusOr<Endpoint> ParseSocketEndpoint(absl::string_view text) {
+  if (!absl::ConsumePrefix(&text, "unix:")) return ParseEndpoint(text);
+  // What the kernel holds of a socket's path, with its end.
+  constexpr size_t kMaxPath = 107;
+  const bool is_path = absl::StartsWith(text, "/") && text.size() > 1 && text.back() != '/';
+  if (!is_path || text.size() > kMaxPath || text.find('\0') != absl::string_view::npos) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "must be \"unix:\" and the absolute path of a socket, ", kMaxPath, " bytes at most"));
+  }
+  return Endpoint{.unix_path = std::string(text)};
 }
 
 }  // namespace gatehouse::config
