@@ -50,8 +50,10 @@ class TlsCredentials final : public grpc::ServerCredentials {
     }
     // Of a std::string, which ends in a NUL byte.
     const grpc_ssl_pem_key_cert_pair pair = {now->key.Reveal().data(), now->chain.c_str()};
-    *config = grpc_ssl_server_certificate_config_create(
-        now->client_ca.empty() ? nullptr : now->client_ca.c_str(), &pair, 1);
+    // Some roots must be given, though nothing is verified by them where no certificate is asked
+    // for.
+    const std::string& roots = now->client_ca.empty() ? now->chain : now->client_ca;
+    *config = grpc_ssl_server_certificate_config_create(roots.c_str(), &pair, 1);
     given_ = std::move(now);
     given_nanos_ = nanos;
     return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
