@@ -26,9 +26,11 @@ absl::Duration Read(const google::protobuf::Duration& given, const std::string& 
   if (!findings.Given(path)) return otherwise;
   const absl::Duration value = ToDuration(given);
   if (value >= range.least && value <= range.most) return value;
-  findings.Wrong(path, absl::StrCat("must be from ", absl::FormatDuration(range.least), " to ",
-                                    absl::FormatDuration(range.most), range.also, ", but is ",
-                                    absl::FormatDuration(value)));
+  const bool from_zero = range.least == absl::ZeroDuration();
+  findings.Wrong(path,
+                 absl::StrCat("must be from ", from_zero ? "0s" : absl::FormatDuration(range.least),
+                              " to ", absl::FormatDuration(range.most), range.also, ", but is ",
+                              absl::FormatDuration(value)));
   return otherwise;
 }
 

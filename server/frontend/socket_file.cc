@@ -8,11 +8,13 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <random>
 #include <system_error>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -40,17 +42,17 @@ std::string RandomSuffix() {
   return absl::StrFormat(".%08x", static_cast<uint32_t>(random()));
 }
 
-// Whoever looks at a folder's sockets and then changes one holds this meanwhile.
+// Whoever looks at a folder's sockets and then changes one has this meanwhile, for
+// a moment. Everybody who may read the folder could keep it: nobody waits for long.
 class FolderLock {
  public:
   explicit FolderLock(const std::string& folder)
       : fd_(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
-    if (fd_ < 0) return;
-    int result = 0;
-    do {
-      result = flock(fd_, LOCK_EX);
-    } while (result != 0 && errno == EINTR);
-    held_ = result == 0;
+    constexpr int kTries = 50;
+    for (int i = 0; i < kTries && fd_ >= 0; ++i) {
+      if (flock(fd_, LOCK_EX | LOCK_NB) == 0) return;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
   }
   FolderLock(const FolderLock&) = delete;
   FolderLock& operator=(const FolderLock&) = delete;
@@ -58,11 +60,8 @@ class FolderLock {
     if (fd_ >= 0) close(fd_);
   }
 
-  bool held() const { return held_; }
-
  private:
   const int fd_;
-  bool held_ = false;
 };
 
 // 0 if somebody listens there, else the error.
@@ -118,7 +117,7 @@ absl::Status SocketFile::Check() const {
     return Cannot(path_, absl::StrCat("its folder: ", ErrnoText(), "; make it first"));
   }
   if (!S_ISDIR(folder.st_mode)) return Cannot(path_, "its folder is none");
-  if (access(folder_.c_str(), R_OK | W_OK | X_OK) != 0) {
+  if (access(folder_.c_str(), W_OK | X_OK) != 0) {
     return Cannot(path_, absl::StrCat("its folder: ", ErrnoText()));
   }
   return LookAt(path_);
@@ -137,7 +136,6 @@ absl::Status SocketFile::Move() {
   struct stat made{};
   if (lstat(bound_.c_str(), &made) != 0) return Cannot(path_, ErrnoText());
   const FolderLock lock(folder_);
-  if (!lock.held()) return Cannot(path_, absl::StrCat("its folder: ", ErrnoText()));
   GH_RETURN_IF_ERROR(LookAt(path_));
   if (rename(bound_.c_str(), path_.c_str()) != 0) return Cannot(path_, ErrnoText());
   published_ = {made.st_dev, made.st_ino};
