@@ -115,6 +115,7 @@ class RunningServer final : public Server {
     }
     GH_ASSIGN_OR_RETURN(grpc_, frontend::GrpcServer::Start({.address = config.grpc.ToString(),
                                                             .threads = threads,
+                                                            .credentials = CredentialsOf(config),
                                                             .connections = config.connections},
                                                            *service_, *metrics_, clock_));
 
@@ -124,6 +125,7 @@ class RunningServer final : public Server {
                {"health", health_ == nullptr ? "" : AddressOf(*config.health, health_->port())},
                {"oauth", oauth_ != nullptr ? "yes" : "no"},
                {"forward_auth", ForwardAuthAddresses(config)},
+               {"tls", KindOfTls(config)},
                {"threads", threads},
                {"revocations", index_.size()},
                {"store", store_->store_id()}});
@@ -214,9 +216,8 @@ class RunningServer final : public Server {
     http_.reset();
   }
 
-  // Null for plaintext.
   std::shared_ptr<grpc::ServerCredentials> CredentialsOf(const config::Config& config) {
-    if (certificates_ == nullptr) return nullptr;
+    if (certificates_ == nullptr) return grpc::InsecureServerCredentials();
     const auto first = certificates_->Current();
     metrics_->tls().SetInForce(first->certificate_until, first->client_ca_until);
     return frontend::MakeTlsCredentials(

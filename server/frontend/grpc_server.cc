@@ -90,8 +90,8 @@ class CompletionQueueServer final : public GrpcServer {
     GH_ASSIGN_OR_RETURN(address_, GrpcAddress::Take(options.address));
     grpc::ServerBuilder builder;
     credentials_ = options.credentials;
-    address_->AddTo(builder,
-                    credentials_ == nullptr ? grpc::InsecureServerCredentials() : credentials_);
+    if (credentials_ == nullptr) return absl::InternalError("no credentials for the gRPC port");
+    address_->AddTo(builder, credentials_);
     builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
     builder.SetResourceQuota(grpc::ResourceQuota("gatehouse").Resize(kMaxBufferBytes));
     SetConnectionLimits(builder, options.connections);
