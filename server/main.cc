@@ -19,8 +19,6 @@
 namespace gatehouse {
 namespace {
 
-constexpr absl::Duration kGrace = absl::Seconds(10);
-
 int Fail(const absl::Status& status) {
   std::cerr << "gatehouse-server: " << status.message() << "\n";
   return 1;
@@ -74,7 +72,7 @@ int Run(const std::string& path) {
     for (sigwait(&signals, &signal); signal == SIGHUP; sigwait(&signals, &signal)) reloader.Ask();
   }
   log::Info("stopping", {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
-  (*server)->Shutdown(kGrace);
+  (*server)->Shutdown(config->drain);
   log::Info("stopped");
   return 0;
 }
@@ -84,6 +82,8 @@ int Main(int argc, char** argv) {
   // And Abseil's search for deadlocks is for them too: it costs each of gRPC's locks.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);  // NOLINT(concurrency-mt-unsafe)
+  // It writes what is received, tokens included.
+  unsetenv("GRPC_TRACE");  // NOLINT(concurrency-mt-unsafe)
   CLI::App app(
       "gatehouse-server decides for backends: who is this, may they do that, and is their token "
       "still good?\n\n"
