@@ -378,7 +378,8 @@ def test_no_call_fails_while_connections_are_recycled(serve, issuer):
             stubs = [
                 await open_ones.enter_async_context(connection(relay.target)) for _ in range(8)
             ]
-            await asyncio.gather(*(ask(stub, relay) for stub in stubs for _ in range(4)))
+            asking = (ask(stub, relay) for stub in stubs for _ in range(4))
+            await asyncio.wait_for(asyncio.gather(*asking), timeout=120)
 
     asyncio.run(run())
     assert calls > 40
