@@ -423,6 +423,17 @@ def test_watcher_of_an_aged_connection_comes_back_and_misses_nothing(serve):
     wait_until(lambda: server.metrics()["gatehouse_watchers"] == 0, "nobody to watch")
 
 
+def test_connections_are_limited_by_the_hard_limit_of_open_files(serve, probe):
+    server = serve(start=False, health=LOOPBACK).create_database()
+    server.wrapper = ["sh", "-c", 'ulimit -Sn 64; exec "$@"', "sh"]
+    server.start().wait_until_ready()
+    with contextlib.ExitStack() as open_ones:
+        for _ in range(100):
+            stream = open_ones.enter_context(http2.connect(server.grpc))
+            assert stream.recv(1), "the server speaks"
+        assert probe(server).serving("liveness") == "SERVING"
+
+
 def settings_of(server) -> dict[int, int]:
     """What the server says of its limits as soon as somebody connects."""
     with contextlib.closing(http2.connect(server.grpc)) as stream, stream.makefile("rb") as file:
