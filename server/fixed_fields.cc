@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <system_error>
 #include <vector>
 
@@ -12,6 +13,19 @@
 
 namespace gatehouse {
 namespace {
+
+// Empty without.
+std::string FilesOf(const std::optional<config::Tls>& tls) {
+  if (!tls.has_value()) return "";
+  return absl::StrCat(tls->cert_file, ", ", tls->key_file, tls->client_ca_file.empty() ? "" : ", ",
+                      tls->client_ca_file);
+}
+
+std::string PeersOf(const std::optional<config::ForwardedClientCert>& forwarded) {
+  if (!forwarded.has_value()) return "";
+  return forwarded->peers.empty() ? "of whoever reaches the port"
+                                  : absl::StrCat("of ", absl::StrJoin(forwarded->peers, ", "));
+}
 
 std::string HealthOf(const config::Config& config) {
   return config.health.has_value() ? config.health->ToString() : "";
@@ -51,6 +65,9 @@ absl::Status CheckFixed(const config::Config& fixed, const config::Config& next)
   };
   check("listen.grpc", fixed.grpc.ToString(), next.grpc.ToString());
   check("listen.http", fixed.http.ToString(), next.http.ToString());
+  check("listen.tls", FilesOf(fixed.tls), FilesOf(next.tls));
+  check("listen.forwarded_client_cert", PeersOf(fixed.forwarded_client_cert),
+        PeersOf(next.forwarded_client_cert));
   check("listen.oauth", fixed.oauth ? "on" : "off", next.oauth ? "on" : "off");
   check("listen.health", HealthOf(fixed), HealthOf(next));
   check("listen.connections", TextOf(fixed.connections), TextOf(next.connections));

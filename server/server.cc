@@ -12,10 +12,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "server/base/clock.h"
 #include "server/base/cpus.h"
 #include "server/base/log.h"
 #include "server/base/mutex.h"
 #include "server/base/status_macros.h"
+#include "server/certificates.h"
 #include "server/config/listen.h"
 #include "server/fixed_fields.h"
 #include "server/frontend/authorization_service.h"
@@ -25,8 +27,10 @@
 #include "server/frontend/health_server.h"
 #include "server/frontend/key_departures.h"
 #include "server/frontend/metrics.h"
+#include "server/frontend/peer.h"
 #include "server/frontend/readiness.h"
 #include "server/frontend/ruleset.h"
+#include "server/frontend/tls_credentials.h"
 #include "server/http_ports.h"
 #include "server/issuer_keys.h"
 #include "server/revocation/change_feed.h"
@@ -80,10 +84,13 @@ class RunningServer final : public Server {
   absl::Status Start(const config::Config& config, const ServerOptions& options) GH_EXCLUDES(mu_) {
     MutexLock lock(mu_);
     TellNewWarnings(config);
+    if (config.tls.has_value()) {
+      GH_ASSIGN_OR_RETURN(certificates_, Certificates::Load(*config.tls, clock_));
+    }
     GH_ASSIGN_OR_RETURN(RulesBuilder::Built built, builder_.Build(config));
     fixed_ = config;
     rulesets_.emplace(std::move(built.rules));
-    metrics_.emplace(*rulesets_, index_, store_counters_, numbers_, decisions_, clock_.Now());
+    metrics_.emplace(*rulesets_, index_, store_counters_, numbers_, decisions_, clock_);
     readiness_.emplace(*rulesets_);
     GH_ASSIGN_OR_RETURN(
         store_, revocation::OpenSqliteStore(
@@ -95,7 +102,8 @@ class RunningServer final : public Server {
                      .counters = &store_counters_},
                     clock_, listener_));
     service_ = std::make_unique<frontend::AuthorizationService>(
-        *rulesets_, *store_, feed_, *metrics_, clock_, BackupsOf(config));
+        *rulesets_, *store_, feed_, *metrics_, clock_, BackupsOf(config),
+        frontend::PeerTrust(config));
     http_ = std::make_unique<HttpPorts>(
         HttpPorts::Parts{*rulesets_, *service_, *store_, *readiness_, *metrics_, clock_});
     GH_RETURN_IF_ERROR(http_->Listen(config));
@@ -105,6 +113,7 @@ class RunningServer final : public Server {
     }
     GH_ASSIGN_OR_RETURN(grpc_, frontend::GrpcServer::Start({.address = config.grpc.ToString(),
                                                             .threads = threads,
+                                                            .credentials = CredentialsOf(config),
                                                             .connections = config.connections},
                                                            *service_, *metrics_, clock_));
 
@@ -114,6 +123,7 @@ class RunningServer final : public Server {
                {"health", health_ == nullptr ? "" : AddressOf(*config.health, health_->port())},
                {"oauth", http_->has_oauth() ? "yes" : "no"},
                {"forward_auth", ForwardAuthAddresses(config)},
+               {"tls", KindOfTls(config)},
                {"threads", threads},
                {"revocations", index_.size()},
                {"store", store_->store_id()}});
@@ -138,6 +148,10 @@ class RunningServer final : public Server {
   }
 
   size_t FreeReplaced() override { return rulesets_->FreeRetired(); }
+
+  void LookAtCertificates() override {
+    if (certificates_ != nullptr) certificates_->Look(metrics_->tls());
+  }
 
   void Shutdown(absl::Duration grace) override {
     const absl::Duration for_rest = std::min(grace / kRestShare, kRestGrace);
@@ -174,6 +188,20 @@ class RunningServer final : public Server {
     }
     grpc_->SetServing(name, *serving);
     if (health_ != nullptr) health_->SetServing(name, *serving);
+  }
+
+  std::shared_ptr<grpc::ServerCredentials> CredentialsOf(const config::Config& config) {
+    if (certificates_ == nullptr) return grpc::InsecureServerCredentials();
+    const auto first = certificates_->Current();
+    metrics_->tls().SetInForce(first->certificate_until, first->client_ca_until);
+    return frontend::MakeTlsCredentials(
+        [certificates = certificates_.get()] { return certificates->Current(); },
+        !config.tls->client_ca_file.empty(), clock_);
+  }
+
+  static absl::string_view KindOfTls(const config::Config& config) {
+    if (!config.tls.has_value()) return "no";
+    return config.tls->client_ca_file.empty() ? "yes" : "with client certificates";
   }
 
   // "127.0.0.1:7072 nginx, ..."; empty without any.
@@ -234,6 +262,7 @@ class RunningServer final : public Server {
   frontend::CallerNumbers numbers_;
   frontend::DecisionLogCounters decisions_;
   RulesBuilder builder_ GH_GUARDED_BY(mu_);
+  std::unique_ptr<Certificates> certificates_;  // null: the gRPC port is plaintext
   // Set by Start, as all that follows.
   std::optional<frontend::Rulesets> rulesets_;
   std::optional<frontend::Metrics> metrics_;
@@ -290,6 +319,10 @@ absl::Status CheckKeys(const config::Config& config) {
   lines.reserve(faults.size());
   for (const absl::Status& fault : faults) lines.emplace_back(fault.message());
   return absl::Status(faults[0].code(), absl::StrJoin(lines, "\n"));
+}
+
+absl::Status CheckCertificates(const config::Config& config) {
+  return CheckCertificates(config.tls, SystemClock());
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const config::Config& config,

@@ -89,7 +89,9 @@ class CompletionQueueServer final : public GrpcServer {
     grpc::EnableDefaultHealthCheckService(false);
     GH_ASSIGN_OR_RETURN(address_, GrpcAddress::Take(options.address));
     grpc::ServerBuilder builder;
-    address_->AddTo(builder, grpc::InsecureServerCredentials());
+    credentials_ = options.credentials;
+    if (credentials_ == nullptr) return absl::InternalError("no credentials for the gRPC port");
+    address_->AddTo(builder, credentials_);
     builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
     builder.SetResourceQuota(grpc::ResourceQuota("gatehouse").Resize(kMaxBufferBytes));
     SetConnectionLimits(builder, options.connections);
@@ -268,6 +270,7 @@ class CompletionQueueServer final : public GrpcServer {
                             envoy::service::auth::v3::CheckRequest::descriptor()->file()},
                            in_flight_};
   // Constant after Listen. Pools go before the queues and the server they use.
+  std::shared_ptr<grpc::ServerCredentials> credentials_;  // the server does not hold them
   std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues_;
   std::unique_ptr<grpc::Server> server_;
   std::deque<Worker> workers_;
