@@ -189,22 +189,20 @@ def test_server_without_keys_is_alive_and_not_ready(make_server, probe):
     assert client.serving("liveness") == "SERVING"
 
 
-def watch_until_refused(stub, name: str = "") -> list:
-    """Streams of health that are open, as many as may be."""
-    streams = []
-    while True:
-        stream = stub.Watch(health_pb2.HealthCheckRequest(service=name), timeout=DEADLINE)
-        try:
-            next(stream)
-        except grpc.RpcError as error:
-            assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
-            return streams
-        streams.append(stream)
+def watches(stub):
+    """A stream of health that is open; None if there are too many."""
+    stream = stub.Watch(health_pb2.HealthCheckRequest(), timeout=DEADLINE)
+    try:
+        assert next(stream).status == health_pb2.HealthCheckResponse.SERVING
+    except grpc.RpcError as error:
+        assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        return None
+    return stream
 
 
 def test_neither_port_takes_the_others_places(serve, probe):
     server = serve(health=LOOPBACK, connections={"max_streams": 1000}).wait_until_ready()
-    taken = watch_until_refused(server.client.health)
+    taken = list(iter(lambda: watches(server.client.health), None))
     assert len(taken) > 100
     client = probe(server)
     stream = client.health.Watch(health_pb2.HealthCheckRequest(), timeout=DEADLINE)
@@ -218,8 +216,7 @@ def test_neither_port_takes_the_others_places(serve, probe):
     for call in taken:
         assert next(call).status == health_pb2.HealthCheckResponse.SERVING
     assert probe(server).serving("liveness") == "SERVING"
-    main = server.client.health.Watch(request, timeout=DEADLINE)
-    assert next(main).status == health_pb2.HealthCheckResponse.SERVING
+    wait_until(lambda: watches(server.client.health), "the cancelled ones to have left")
 
 
 def test_what_was_started_with_needs_a_restart(serve, sockets):
@@ -228,7 +225,7 @@ def test_what_was_started_with_needs_a_restart(serve, sockets):
     changed = text.replace("/g.sock", "/h.sock").replace("health:", "drain: 3s\n  health:")
     server.config.write_text(changed.replace("drain:", "connections: {max_streams: 7}\n  drain:"))
     server.send(signal.SIGHUP)
-    wait_until(lambda: server.log.count("needs a restart") == 3, "the refusal")
+    wait_until(lambda: server.log.count("needs a restart") >= 3, "the refusal")
     for field in ("listen.grpc", "listen.connections", "listen.drain"):
         assert f"{field}: is " in server.log
     assert os.listdir(sockets) == ["g.sock"]
