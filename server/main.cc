@@ -1,4 +1,5 @@
 #include <pthread.h>
+#include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
 #include <csignal>
@@ -49,7 +50,16 @@ int Restore(const std::string& backup, const config::Config& config) {
   return 0;
 }
 
+// Each connection is an open file, and what a shell allows is less than a cluster needs.
+void AllowOpenFiles() {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+}
+
 int Run(const std::string& path) {
+  AllowOpenFiles();
   // Blocked before any thread is started, so that only the sigwait below takes them.
   sigset_t signals;
   sigemptyset(&signals);

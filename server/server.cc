@@ -5,7 +5,6 @@
 #include <optional>
 #include <set>
 #include <system_error>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -20,21 +19,19 @@
 #include "server/base/status_macros.h"
 #include "server/certificates.h"
 #include "server/config/listen.h"
+#include "server/fixed_fields.h"
 #include "server/frontend/authorization_service.h"
 #include "server/frontend/callers.h"
 #include "server/frontend/decision_log.h"
-#include "server/frontend/forward_auth.h"
 #include "server/frontend/grpc_server.h"
 #include "server/frontend/health_server.h"
-#include "server/frontend/http_later.h"
-#include "server/frontend/http_server.h"
 #include "server/frontend/key_departures.h"
 #include "server/frontend/metrics.h"
-#include "server/frontend/oauth.h"
 #include "server/frontend/peer.h"
 #include "server/frontend/readiness.h"
 #include "server/frontend/ruleset.h"
 #include "server/frontend/tls_credentials.h"
+#include "server/http_ports.h"
 #include "server/issuer_keys.h"
 #include "server/revocation/change_feed.h"
 #include "server/revocation/index.h"
@@ -80,8 +77,7 @@ class RunningServer final : public Server {
 
   // As after Shutdown: what the store has to do still may end in what comes before it.
   ~RunningServer() override {
-    http_.reset();
-    ports_.clear();
+    if (http_ != nullptr) http_->Close();
     store_.reset();
   }
 
@@ -108,7 +104,9 @@ class RunningServer final : public Server {
     service_ = std::make_unique<frontend::AuthorizationService>(
         *rulesets_, *store_, feed_, *metrics_, clock_, BackupsOf(config),
         frontend::PeerTrust(config));
-    GH_RETURN_IF_ERROR(ListenHttp(config));
+    http_ = std::make_unique<HttpPorts>(
+        HttpPorts::Parts{*rulesets_, *service_, *store_, *readiness_, *metrics_, clock_});
+    GH_RETURN_IF_ERROR(http_->Listen(config));
     const int threads = options.threads > 0 ? options.threads : UsableCpus();
     if (config.health.has_value()) {
       GH_ASSIGN_OR_RETURN(health_, frontend::HealthServer::Start(config.health->ToString()));
@@ -116,6 +114,7 @@ class RunningServer final : public Server {
     GH_ASSIGN_OR_RETURN(grpc_, frontend::GrpcServer::Start({.address = config.grpc.ToString(),
                                                             .threads = threads,
                                                             .credentials = CredentialsOf(config),
+                                                            .encrypted = config.tls.has_value(),
                                                             .connections = config.connections},
                                                            *service_, *metrics_, clock_));
 
@@ -123,7 +122,7 @@ class RunningServer final : public Server {
               {{"grpc", AddressOf(config.grpc, grpc_->port())},
                {"http", AddressOf(config.http, http_->port())},
                {"health", health_ == nullptr ? "" : AddressOf(*config.health, health_->port())},
-               {"oauth", oauth_ != nullptr ? "yes" : "no"},
+               {"oauth", http_->has_oauth() ? "yes" : "no"},
                {"forward_auth", ForwardAuthAddresses(config)},
                {"tls", KindOfTls(config)},
                {"threads", threads},
@@ -160,27 +159,16 @@ class RunningServer final : public Server {
     readiness_->Stop();
     if (health_ != nullptr) health_->Drain();
     grpc_->Shutdown(grace - for_rest);
-    EndHttp(for_rest / 2);
+    http_->Shutdown(for_rest / 2);
     store_.reset();
     if (health_ != nullptr) health_->Shutdown(for_rest / 2);
   }
 
   int grpc_port() const override { return grpc_->port(); }
   int http_port() const override { return http_->port(); }
-  std::vector<int> forward_auth_ports() const override {
-    std::vector<int> ports;
-    ports.reserve(ports_.size());
-    for (const Port& port : ports_) ports.push_back(port.server->port());
-    return ports;
-  }
+  std::vector<int> forward_auth_ports() const override { return http_->forward_auth_ports(); }
 
  private:
-  // What proxies of one kind ask.
-  struct Port {
-    std::unique_ptr<frontend::ForwardAuth> handler;
-    std::unique_ptr<frontend::HttpServer> server;
-  };
-
   // How long a stop leaves to the HTTP ports and then to health, together: nothing waits
   // longer than a second for the store. Of a short one, a part.
   static constexpr absl::Duration kRestGrace = absl::Seconds(2);
@@ -203,19 +191,6 @@ class RunningServer final : public Server {
     if (health_ != nullptr) health_->SetServing(name, *serving);
   }
 
-  // All ports at once.
-  void EndHttp(absl::Duration grace) {
-    std::vector<std::thread> ends;
-    ends.reserve(ports_.size());
-    for (Port& port : ports_) {
-      ends.emplace_back([&port, grace] { port.server->Shutdown(grace); });
-    }
-    http_->Shutdown(grace);
-    for (std::thread& end : ends) end.join();
-    ports_.clear();
-    http_.reset();
-  }
-
   std::shared_ptr<grpc::ServerCredentials> CredentialsOf(const config::Config& config) {
     if (certificates_ == nullptr) return grpc::InsecureServerCredentials();
     const auto first = certificates_->Current();
@@ -230,119 +205,21 @@ class RunningServer final : public Server {
     return config.tls->client_ca_file.empty() ? "yes" : "with client certificates";
   }
 
-  absl::Status ListenHttp(const config::Config& config) {
-    frontend::HttpOptions options;
-    if (config.oauth) {
-      oauth_ = std::make_unique<frontend::OAuth>(*rulesets_, *service_, *store_, waits_, *metrics_,
-                                                 clock_);
-      options.takes_body = [](absl::string_view method, absl::string_view path) {
-        return method == "POST" && frontend::OAuth::Has(path);
-      };
-    }
-    options.not_found = [this](absl::string_view path) { return WhyNotFound(path); };
-    GH_ASSIGN_OR_RETURN(http_,
-                        frontend::HttpServer::Start(
-                            config.http.host, config.http.port, options,
-                            [this](const frontend::HttpRequest& request, frontend::HttpCall call) {
-                              AnswerHttp(request, std::move(call));
-                            }));
-    for (const config::ForwardAuth& one : config.forward_auth) {
-      auto handler =
-          std::make_unique<frontend::ForwardAuth>(one, *rulesets_, waits_, *metrics_, clock_);
-      GH_ASSIGN_OR_RETURN(auto server, frontend::HttpServer::Start(
-                                           one.address.host, one.address.port,
-                                           {.max_head_bytes = frontend::ForwardAuth::kMaxHeadBytes},
-                                           [handler = handler.get()](frontend::HttpRequest request,
-                                                                     frontend::HttpCall call) {
-                                             handler->Answer(std::move(request), std::move(call));
-                                           }));
-      ports_.push_back({.handler = std::move(handler), .server = std::move(server)});
-    }
-    return absl::OkStatus();
-  }
-
   // "127.0.0.1:7072 nginx, ..."; empty without any.
   std::string ForwardAuthAddresses(const config::Config& config) const {
     std::vector<std::string> addresses;
-    addresses.reserve(ports_.size());
-    for (size_t i = 0; i < ports_.size(); ++i) {
+    const std::vector<int> ports = http_->forward_auth_ports();
+    addresses.reserve(ports.size());
+    for (size_t i = 0; i < ports.size(); ++i) {
       const config::ForwardAuth& one = config.forward_auth[i];
-      addresses.push_back(absl::StrCat(AddressOf(one.address, ports_[i].server->port()), " ",
-                                       config::NameOf(one.dialect)));
+      addresses.push_back(
+          absl::StrCat(AddressOf(one.address, ports[i]), " ", config::NameOf(one.dialect)));
     }
     return absl::StrJoin(addresses, ", ");
   }
 
-  // The folder, whoever asks from wherever; empty without one.
-  static std::string BackupsOf(const config::Config& config) {
-    if (!config.backups.has_value()) return "";
-    std::error_code error;
-    const auto absolute = std::filesystem::absolute(config.backups->path, error);
-    return error ? config.backups->path : absolute.lexically_normal().string();
-  }
-
-  static std::string HealthOf(const config::Config& config) {
-    return config.health.has_value() ? config.health->ToString() : "";
-  }
-
-  static std::string TextOf(const config::Connections& connections) {
-    return absl::StrCat("max_age ", absl::FormatDuration(connections.max_age), ", max_age_grace ",
-                        absl::FormatDuration(connections.max_age_grace), ", max_streams ",
-                        connections.max_streams);
-  }
-
-  // Empty for one that there is not.
-  static std::string ForwardAuthOf(const config::Config& config, size_t place) {
-    if (place >= config.forward_auth.size()) return "";
-    const config::ForwardAuth& one = config.forward_auth[place];
-    return absl::StrCat(one.address.ToString(), " for ", config::NameOf(one.dialect),
-                        one.caller.empty() ? "" : " as ", one.caller);
-  }
-
-  // Empty without.
-  static std::string FilesOf(const std::optional<config::Tls>& tls) {
-    if (!tls.has_value()) return "";
-    return absl::StrCat(tls->cert_file, ", ", tls->key_file,
-                        tls->client_ca_file.empty() ? "" : ", ", tls->client_ca_file);
-  }
-  static std::string PeersOf(const std::optional<config::ForwardedClientCert>& forwarded) {
-    if (!forwarded.has_value()) return "";
-    return forwarded->peers.empty() ? "from whoever reaches the port"
-                                    : absl::StrCat("from ", absl::StrJoin(forwarded->peers, ", "));
-  }
-
-  absl::Status CheckFixed(const config::Config& config) const GH_REQUIRES(mu_) {
-    std::vector<std::string> faults;
-    const auto check = [&faults](absl::string_view field, const std::string& before,
-                                 const std::string& after) {
-      if (before == after) return;
-      faults.push_back(absl::StrCat(field, ": is ", before.empty() ? "none" : before,
-                                    " since the start; to change it to ",
-                                    after.empty() ? "none" : after, " needs a restart"));
-    };
-    check("listen.grpc", fixed_.grpc.ToString(), config.grpc.ToString());
-    check("listen.http", fixed_.http.ToString(), config.http.ToString());
-    check("listen.tls", FilesOf(fixed_.tls), FilesOf(config.tls));
-    check("listen.forwarded_client_cert", PeersOf(fixed_.forwarded_client_cert),
-          PeersOf(config.forwarded_client_cert));
-    check("listen.oauth", fixed_.oauth ? "on" : "off", config.oauth ? "on" : "off");
-    check("listen.health", HealthOf(fixed_), HealthOf(config));
-    check("listen.connections", TextOf(fixed_.connections), TextOf(config.connections));
-    check("listen.drain", absl::FormatDuration(fixed_.drain), absl::FormatDuration(config.drain));
-    for (size_t i = 0; i < std::max(fixed_.forward_auth.size(), config.forward_auth.size()); ++i) {
-      check(absl::StrCat("listen.forward_auth[", i, "]"), ForwardAuthOf(fixed_, i),
-            ForwardAuthOf(config, i));
-    }
-    check("revocations.sqlite.path", fixed_.sqlite_path, config.sqlite_path);
-    check("revocations.audit", absl::FormatDuration(fixed_.audit),
-          absl::FormatDuration(config.audit));
-    check("revocations.backups", BackupsOf(fixed_), BackupsOf(config));
-    if (faults.empty()) return absl::OkStatus();
-    return absl::FailedPreconditionError(absl::StrJoin(faults, "\n"));
-  }
-
   absl::Status PutInForce(const config::Config& config) GH_REQUIRES(mu_) {
-    GH_RETURN_IF_ERROR(CheckFixed(config));
+    GH_RETURN_IF_ERROR(CheckFixed(fixed_, config));
     GH_ASSIGN_OR_RETURN(RulesBuilder::Built built, builder_.Build(config));
     rulesets_->Replace(std::move(built.rules));
     grpc_->Refresh();
@@ -373,36 +250,6 @@ class RunningServer final : public Server {
     log::Error("the configuration from before stays in force");
   }
 
-  // On the HTTP port's thread.
-  void AnswerHttp(const frontend::HttpRequest& request, frontend::HttpCall call) {
-    if (oauth_ != nullptr && frontend::OAuth::Has(request.path())) {
-      return oauth_->Answer(request, std::move(call));
-    }
-    if (const std::string why = WhyNotFound(request.path()); !why.empty()) {
-      return call.reply({.status = 404, .body = why});
-    }
-    if (request.method != "GET" && request.method != "HEAD") {
-      return call.reply({.status = 405, .body = "GET only\n", .headers = {{"Allow", "GET, HEAD"}}});
-    }
-    call.reply(StateReply(request.path()));
-  }
-
-  frontend::HttpReply StateReply(absl::string_view path) const {
-    if (path == "/livez") return {.body = "alive\n"};
-    if (path == "/readyz") {
-      return {.status = readiness_->ready() ? 200 : 503, .body = readiness_->Text()};
-    }
-    return {.content_type = "text/plain; version=0.0.4; charset=utf-8", .body = metrics_->Text()};
-  }
-
-  // Empty if there is such a path.
-  std::string WhyNotFound(absl::string_view path) const {
-    if (path == "/livez" || path == "/readyz" || path == "/metrics") return "";
-    if (oauth_ == nullptr) return "there is /livez, /readyz and /metrics\n";
-    if (frontend::OAuth::Has(path)) return "";
-    return "there is /livez, /readyz, /metrics, /oauth/introspect and /oauth/revoke\n";
-  }
-
   const Clock& clock_;
   Mutex mu_;  // of starting and reloading
   // What it was started with: some of it cannot change without a restart.
@@ -425,10 +272,7 @@ class RunningServer final : public Server {
   std::optional<frontend::Readiness> readiness_;
   std::unique_ptr<frontend::HealthServer> health_;  // null: not served
   std::unique_ptr<frontend::GrpcServer> grpc_;
-  frontend::HttpWaits waits_;
-  std::unique_ptr<frontend::OAuth> oauth_;  // null: not served
-  std::unique_ptr<frontend::HttpServer> http_;
-  std::vector<Port> ports_;
+  std::unique_ptr<HttpPorts> http_;
 };
 
 }  // namespace

@@ -11,6 +11,9 @@ namespace {
 // How long a connection may take to say what it is: one that never speaks would
 // keep the server from ending.
 constexpr int kHandshakeMillis = 5'000;
+// TLS costs some ms of a core each: when all clients come back at once, after a restart, the
+// last of some thousand must not be sent away, or they come again and again.
+constexpr int kTlsHandshakeMillis = 10'000;
 
 // A peer that has vanished is noticed.
 constexpr int kPingMillis = 60'000;
@@ -30,7 +33,8 @@ int Millis(absl::Duration duration) {
 
 }  // namespace
 
-void SetConnectionLimits(grpc::ServerBuilder& builder, const config::Connections& connections) {
+void SetConnectionLimits(grpc::ServerBuilder& builder, const config::Connections& connections,
+                         bool encrypted) {
   // Otherwise a second server on the same port would take half of the calls.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   // One connection cannot take all places.
@@ -41,7 +45,8 @@ void SetConnectionLimits(grpc::ServerBuilder& builder, const config::Connections
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                              kLeastBetweenPingsMillis);
-  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMillis);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
+                             encrypted ? kTlsHandshakeMillis : kHandshakeMillis);
   if (connections.max_age == absl::ZeroDuration()) return;
   // gRPC itself takes a tenth more or less, by chance.
   builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, Millis(connections.max_age));

@@ -7,6 +7,8 @@
 namespace gatehouse::frontend {
 
 // What one connection may take and how long it lives, for a server that is about to be built.
-void SetConnectionLimits(grpc::ServerBuilder& builder, const config::Connections& connections);
+// `encrypted`: its connections begin with a TLS handshake.
+void SetConnectionLimits(grpc::ServerBuilder& builder, const config::Connections& connections,
+                         bool encrypted);
 
 }  // namespace gatehouse::frontend

@@ -94,7 +94,7 @@ class CompletionQueueServer final : public GrpcServer {
     address_->AddTo(builder, credentials_);
     builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
     builder.SetResourceQuota(grpc::ResourceQuota("gatehouse").Resize(kMaxBufferBytes));
-    SetConnectionLimits(builder, options.connections);
+    SetConnectionLimits(builder, options.connections, options.encrypted);
     builder.RegisterService(&raw_);
     builder.RegisterService(&raw_envoy_);
     builder.RegisterAsyncGenericService(&builtin_.generic());

@@ -17,7 +17,8 @@ struct GrpcOptions {
   std::string address;  // as GrpcAddress takes it
   int threads = 1;
   std::shared_ptr<grpc::ServerCredentials> credentials =
-      {};  // required: nothing is plaintext by mistake
+      {};                  // required: nothing is plaintext by mistake
+  bool encrypted = false;  // whether these are TLS's
   config::Connections connections = {};
 };
 

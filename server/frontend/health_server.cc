@@ -36,7 +36,8 @@ class OneThreadServer final : public HealthServer {
     address_->AddTo(builder, grpc::InsecureServerCredentials());
     builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
     builder.SetResourceQuota(grpc::ResourceQuota("gatehouse-health").Resize(kMaxBufferBytes));
-    SetConnectionLimits(builder, {.max_age = absl::ZeroDuration(), .max_streams = kMaxStreams});
+    SetConnectionLimits(builder, {.max_age = absl::ZeroDuration(), .max_streams = kMaxStreams},
+                        /*encrypted=*/false);
     builder.RegisterAsyncGenericService(&builtin_.generic());
     queue_ = builder.AddCompletionQueue();
     server_ = builder.BuildAndStart();

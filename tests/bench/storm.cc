@@ -1,12 +1,14 @@
 #include <grpcpp/grpcpp.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <iostream>
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -50,14 +52,33 @@ std::vector<Client> Connect() {
   for (Client& client : clients) {
     grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-    // As impatient as gRPC lets a client be.
+    // Impatient; but one handshake may take its time (GRPC_ARG_MIN_RECONNECT_BACKOFF_MS).
     arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-    arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
     arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
     client.stub = v1::AuthorizationService::NewStub(
         grpc::CreateCustomChannel(absl::GetFlag(FLAGS_target), credentials, arguments));
   }
   return clients;
+}
+
+// Whether there is another line. Meanwhile connections are looked after, as a client at work
+// does: one that nobody looks after does not hear that its server ends.
+bool NextLine() {
+  std::atomic<int> has_line = -1;
+  std::thread reader([&has_line] {
+    std::string line;
+    has_line = std::getline(std::cin, line) ? 1 : 0;
+  });
+  grpc::CompletionQueue queue;
+  void* tag = nullptr;
+  bool ok = false;
+  while (has_line < 0) {
+    queue.AsyncNext(&tag, &ok, std::chrono::system_clock::now() + std::chrono::milliseconds(5));
+  }
+  reader.join();
+  queue.Shutdown();
+  queue.Next(&tag, &ok);
+  return has_line == 1;
 }
 
 // One call of each, all at once; how long each took to be answered, rising. Empty if one of
@@ -103,14 +124,13 @@ int Run() {
   request.set_token(tokens->front().token);
 
   std::vector<Client> clients = Connect();
-  std::string line;
   do {
     const std::vector<double> seconds = AskAll(clients, request);
     if (seconds.empty()) return 1;
     std::printf("{\"connections\": %zu, \"half_seconds\": %.4f, \"all_seconds\": %.4f}\n",
                 seconds.size(), seconds[seconds.size() / 2], seconds.back());
     std::fflush(stdout);
-  } while (std::getline(std::cin, line));
+  } while (NextLine());
   return 0;
 }
 

@@ -1,5 +1,6 @@
 """What all end-to-end tests start from. See support/ for how it works."""
 
+import contextlib
 import itertools
 
 import pytest
@@ -9,9 +10,10 @@ from support import leaks, machine, stubs
 stubs.generate()
 
 from support.better_auth import BetterAuth  # noqa: E402  (needs the stubs, as the next does)
+from support.client import Client  # noqa: E402
 from support.issuers import Issuer, JwksServer  # noqa: E402
 from support.proxies import NAMES, Stage  # noqa: E402
-from support.server import Server  # noqa: E402
+from support.server import Server, listen  # noqa: E402
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -113,3 +115,21 @@ def hmac_issuer() -> Issuer:
 def server(make_server, hmac_issuer, tmp_path) -> Server:
     """A running one that trusts `hmac_issuer`."""
     return make_server([hmac_issuer.config_with_file(tmp_path)]).wait_until_ready()
+
+
+@pytest.fixture
+def serve(make_server, hmac_issuer, tmp_path):
+    """serve(start=..., **fields of listen) -> a Server that trusts `hmac_issuer`."""
+    section = hmac_issuer.config_with_file(tmp_path)
+    return lambda start=True, **fields: make_server(
+        [section], start=start, listen=listen(**fields)
+    )
+
+
+@pytest.fixture
+def probe():
+    """probe(server) -> a Client of its health port."""
+    with contextlib.ExitStack() as made:
+        yield lambda server: made.enter_context(
+            contextlib.closing(Client(server.address("health")))
+        )

@@ -112,6 +112,8 @@ TEST_F(ServerReloadTest, WhatNeedsARestartIsNamedAndNothingElseIsTaken) {
   next.http.host = "::1";
   next.health = config::Endpoint{.unix_path = "/run/gatehouse.health"};
   next.connections.max_streams = 7;
+  next.tls = config::Tls{.cert_file = "/c.crt", .key_file = "/c.key"};
+  next.forwarded_client_cert = config::ForwardedClientCert{};
   next.drain = absl::Seconds(11);
   next.sqlite_path += "2";
   next.audit = absl::Hours(1);
@@ -122,6 +124,9 @@ TEST_F(ServerReloadTest, WhatNeedsARestartIsNamedAndNothingElseIsTaken) {
               AllOf(HasSubstr("listen.grpc: "), HasSubstr("listen.http: "),
                     HasSubstr("listen.health: is none since the start; to change it to "
                               "unix:/run/gatehouse.health needs a restart"),
+                    HasSubstr("listen.tls: is none since the start; to change it to /c.crt, "
+                              "/c.key needs a restart"),
+                    HasSubstr("listen.forwarded_client_cert: is none since the start"),
                     HasSubstr("listen.connections: is max_age 10m, max_age_grace 30s, "
                               "max_streams 256 since the start"),
                     HasSubstr("listen.drain: is 10s since the start; to change it to 11s"),

@@ -15,6 +15,15 @@ from support.processes import Process
 from support.waiting import wait_until
 
 
+# Any free port.
+LOOPBACK = "127.0.0.1:0"
+
+
+def listen(**fields) -> dict:
+    """That section, but for the fields on ports of its own."""
+    return {"grpc": LOOPBACK, "http": LOOPBACK, **fields}
+
+
 def run(*args, env: dict | None = None, seconds: float = 60) -> subprocess.CompletedProcess:
     """Runs gatehouse-server to its end."""
     return subprocess.run(
@@ -51,7 +60,7 @@ class Server:
             names = ("roles", "scopes", "tenants")
             issuers = [{"may_assert": dict.fromkeys(names, "any"), **one} for one in issuers]
         settings = {
-            "listen": {"grpc": "127.0.0.1:0", "http": "127.0.0.1:0"},
+            "listen": listen(),
             "issuers": issuers,
             "revocations": {"sqlite": {"path": self.database.name}},
             **sections,
