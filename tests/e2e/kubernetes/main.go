@@ -1,5 +1,6 @@
 // Reads manifests as JSON, one a line, and decodes each strictly into the type that its project
-// publishes: what these types do not have is an error. Exit code 1 if any is wrong.
+// publishes: what these types do not have is an error. For the expressions of alerts it also
+// prints which metrics they use, with which labels. Exit code 1 if any is wrong.
 package main
 
 import (
@@ -10,7 +11,9 @@ import (
 	"strings"
 
 	monitoring "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
+	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/rulefmt"
+	"github.com/prometheus/prometheus/promql/parser"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	mesh "istio.io/api/mesh/v1alpha1"
@@ -53,9 +56,41 @@ func checkRules(line []byte) error {
 	if err != nil {
 		return err
 	}
-	if _, errs := rulefmt.Parse(groups); len(errs) > 0 {
+	parsed, errs := rulefmt.Parse(groups)
+	if len(errs) > 0 {
 		return errs[0]
 	}
+	for _, group := range parsed.Groups {
+		for _, each := range group.Rules {
+			if err := printMetrics(each.Expr.Value); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// A line "metric NAME LABEL..." for each that the expression uses; of labels those that it
+// selects by, and not how it groups.
+func printMetrics(expression string) error {
+	parsed, err := parser.ParseExpr(expression)
+	if err != nil {
+		return err
+	}
+	parser.Inspect(parsed, func(node parser.Node, _ []parser.Node) error {
+		selector, ok := node.(*parser.VectorSelector)
+		if !ok {
+			return nil
+		}
+		words := []string{"metric", selector.Name}
+		for _, matcher := range selector.LabelMatchers {
+			if matcher.Name != labels.MetricName {
+				words = append(words, matcher.Name)
+			}
+		}
+		fmt.Println(strings.Join(words, " "))
+		return nil
+	})
 	return nil
 }
 
