@@ -27,7 +27,11 @@ int Fail(const absl::Status& status) {
 }
 
 int Check(const config::Config& config, const std::string& path) {
-  if (const absl::Status status = CheckKeys(config); !status.ok()) return Fail(status);
+  const absl::Status keys = CheckKeys(config);
+  const absl::Status certificates = CheckCertificates(config);
+  if (!keys.ok()) Fail(keys);
+  if (!certificates.ok()) Fail(certificates);
+  if (!keys.ok() || !certificates.ok()) return 1;
   for (const std::string& warning : Warnings(config)) std::cout << "warning: " << warning << "\n";
   std::cout << path << ": OK\n";
   return 0;

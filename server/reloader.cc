@@ -28,7 +28,9 @@ void AddKeyFiles(const config::Keys& keys, std::vector<std::string>& paths) {
 std::vector<std::string> PathsOf(const std::string& path, const config::Config& config) {
   std::vector<std::string> paths = config.policy_paths;
   paths.push_back(path);
-  for (const config::Caller& caller : config.callers) paths.push_back(caller.token_file);
+  for (const config::Caller& caller : config.callers) {
+    if (!caller.token_file.empty()) paths.push_back(caller.token_file);
+  }
   for (const config::Issuer& issuer : config.issuers) AddKeyFiles(issuer.keys, paths);
   return paths;
 }
@@ -79,6 +81,7 @@ void Reloader::Run() {
         Look();
         break;
     }
+    server_.LookAtCertificates();
     server_.FreeReplaced();
   }
 }

@@ -23,6 +23,7 @@ absl::StatusOr<config::Config> LoadWatched(const std::string& path, FileWatch& w
 // missing is a change like any other, and the server's to refuse. A configuration
 // that was refused is tried again every few seconds, since a file that it names may
 // have come meanwhile; it is told again only when there is something else to tell.
+// The server's certificates are looked at as often, whatever comes of the configuration.
 class Reloader {
  public:
   // `server` and `clock` outlive it. `watch` was made by LoadWatched when the

@@ -12,10 +12,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "server/base/clock.h"
 #include "server/base/cpus.h"
 #include "server/base/log.h"
 #include "server/base/mutex.h"
 #include "server/base/status_macros.h"
+#include "server/certificates.h"
 #include "server/config/listen.h"
 #include "server/frontend/authorization_service.h"
 #include "server/frontend/callers.h"
@@ -27,8 +29,10 @@
 #include "server/frontend/key_departures.h"
 #include "server/frontend/metrics.h"
 #include "server/frontend/oauth.h"
+#include "server/frontend/peer.h"
 #include "server/frontend/readiness.h"
 #include "server/frontend/ruleset.h"
+#include "server/frontend/tls_credentials.h"
 #include "server/issuer_keys.h"
 #include "server/revocation/change_feed.h"
 #include "server/revocation/index.h"
@@ -82,10 +86,13 @@ class RunningServer final : public Server {
   absl::Status Start(const config::Config& config, const ServerOptions& options) GH_EXCLUDES(mu_) {
     MutexLock lock(mu_);
     TellNewWarnings(config);
+    if (config.tls.has_value()) {
+      GH_ASSIGN_OR_RETURN(certificates_, Certificates::Load(*config.tls, clock_));
+    }
     GH_ASSIGN_OR_RETURN(RulesBuilder::Built built, builder_.Build(config));
     fixed_ = config;
     rulesets_.emplace(std::move(built.rules));
-    metrics_.emplace(*rulesets_, index_, store_counters_, numbers_, decisions_, clock_.Now());
+    metrics_.emplace(*rulesets_, index_, store_counters_, numbers_, decisions_, clock_);
     readiness_.emplace(*rulesets_);
     GH_ASSIGN_OR_RETURN(
         store_, revocation::OpenSqliteStore(
@@ -97,11 +104,13 @@ class RunningServer final : public Server {
                      .counters = &store_counters_},
                     clock_, listener_));
     service_ = std::make_unique<frontend::AuthorizationService>(
-        *rulesets_, *store_, feed_, *metrics_, clock_, BackupsOf(config));
+        *rulesets_, *store_, feed_, *metrics_, clock_, BackupsOf(config),
+        frontend::PeerTrust(config));
     GH_RETURN_IF_ERROR(ListenHttp(config));
     const int threads = options.threads > 0 ? options.threads : UsableCpus();
-    GH_ASSIGN_OR_RETURN(grpc_, frontend::GrpcServer::Start({config.grpc.ToString(), threads},
-                                                           *service_, *metrics_, clock_));
+    GH_ASSIGN_OR_RETURN(
+        grpc_, frontend::GrpcServer::Start({config.grpc.ToString(), threads, CredentialsOf(config)},
+                                           *service_, *metrics_, clock_));
 
     config::Endpoint grpc = config.grpc;
     config::Endpoint http = config.http;
@@ -111,6 +120,7 @@ class RunningServer final : public Server {
                             {"http", http.ToString()},
                             {"oauth", oauth_ != nullptr ? "yes" : "no"},
                             {"forward_auth", ForwardAuthAddresses(config)},
+                            {"tls", KindOfTls(config)},
                             {"threads", threads},
                             {"revocations", index_.size()},
                             {"store", store_->store_id()}});
@@ -138,6 +148,10 @@ class RunningServer final : public Server {
   }
 
   size_t FreeReplaced() override { return rulesets_->FreeRetired(); }
+
+  void LookAtCertificates() override {
+    if (certificates_ != nullptr) certificates_->Look(metrics_->tls());
+  }
 
   void Shutdown(absl::Duration grace) override {
     readiness_->Stop();
@@ -169,6 +183,21 @@ class RunningServer final : public Server {
   // How long what waits behind an HTTP port has to be answered: nothing waits longer for
   // the store.
   static constexpr absl::Duration kHttpGrace = absl::Seconds(1);
+
+  // Null for plaintext.
+  std::shared_ptr<grpc::ServerCredentials> CredentialsOf(const config::Config& config) {
+    if (certificates_ == nullptr) return nullptr;
+    const auto first = certificates_->Current();
+    metrics_->tls().SetInForce(first->certificate_until, first->client_ca_until);
+    return frontend::MakeTlsCredentials(
+        [certificates = certificates_.get()] { return certificates->Current(); },
+        !config.tls->client_ca_file.empty(), clock_);
+  }
+
+  static absl::string_view KindOfTls(const config::Config& config) {
+    if (!config.tls.has_value()) return "no";
+    return config.tls->client_ca_file.empty() ? "yes" : "with client certificates";
+  }
 
   absl::Status ListenHttp(const config::Config& config) {
     frontend::HttpOptions options;
@@ -229,6 +258,18 @@ class RunningServer final : public Server {
                         one.caller.empty() ? "" : " as ", one.caller);
   }
 
+  // Empty without.
+  static std::string FilesOf(const std::optional<config::Tls>& tls) {
+    if (!tls.has_value()) return "";
+    return absl::StrCat(tls->cert_file, ", ", tls->key_file,
+                        tls->client_ca_file.empty() ? "" : ", ", tls->client_ca_file);
+  }
+  static std::string PeersOf(const std::optional<config::ForwardedClientCert>& forwarded) {
+    if (!forwarded.has_value()) return "";
+    return forwarded->peers.empty() ? "of whoever reaches the port"
+                                    : absl::StrCat("of ", absl::StrJoin(forwarded->peers, ", "));
+  }
+
   absl::Status CheckFixed(const config::Config& config) const GH_REQUIRES(mu_) {
     std::vector<std::string> faults;
     const auto check = [&faults](absl::string_view field, const std::string& before,
@@ -240,6 +281,9 @@ class RunningServer final : public Server {
     };
     check("listen.grpc", fixed_.grpc.ToString(), config.grpc.ToString());
     check("listen.http", fixed_.http.ToString(), config.http.ToString());
+    check("listen.tls", FilesOf(fixed_.tls), FilesOf(config.tls));
+    check("listen.forwarded_client_cert", PeersOf(fixed_.forwarded_client_cert),
+          PeersOf(config.forwarded_client_cert));
     check("listen.oauth", fixed_.oauth ? "on" : "off", config.oauth ? "on" : "off");
     for (size_t i = 0; i < std::max(fixed_.forward_auth.size(), config.forward_auth.size()); ++i) {
       check(absl::StrCat("listen.forward_auth[", i, "]"), ForwardAuthOf(fixed_, i),
@@ -328,6 +372,7 @@ class RunningServer final : public Server {
   frontend::CallerNumbers numbers_;
   frontend::DecisionLogCounters decisions_;
   RulesBuilder builder_ GH_GUARDED_BY(mu_);
+  std::unique_ptr<Certificates> certificates_;  // null: the gRPC port is plaintext
   // Set by Start, as all that follows.
   std::optional<frontend::Rulesets> rulesets_;
   std::optional<frontend::Metrics> metrics_;
@@ -386,6 +431,10 @@ absl::Status CheckKeys(const config::Config& config) {
   lines.reserve(faults.size());
   for (const absl::Status& fault : faults) lines.emplace_back(fault.message());
   return absl::Status(faults[0].code(), absl::StrJoin(lines, "\n"));
+}
+
+absl::Status CheckCertificates(const config::Config& config) {
+  return CheckCertificates(config.tls, SystemClock());
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const config::Config& config,

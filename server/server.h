@@ -53,6 +53,10 @@ class Server {
   // Thread-safe. Not after Shutdown.
   virtual size_t FreeReplaced() = 0;
 
+  // Looks at the files of listen.tls, and puts in force what has changed there: about once a
+  // second, apart from any reload. For one thread at a time. Not after Shutdown.
+  virtual void LookAtCertificates() {}
+
   // Not ready; what is in flight ends within `grace`; then the store closes. Must be
   // called once, before destruction.
   virtual void Shutdown(absl::Duration grace) = 0;
@@ -69,6 +73,9 @@ class Server {
 // of callers included, without touching the network or the database. An error has a
 // line for each fault, "file:line: field: what is wrong", and the first one's code.
 absl::Status CheckKeys(const config::Config& config);
+
+// The same of the files of listen.tls.
+absl::Status CheckCertificates(const config::Config& config);
 
 // Makes the new, empty store that the configuration names. As CreateSqliteDatabase.
 absl::Status CreateStore(const config::Config& config);

@@ -25,15 +25,15 @@ std::vector<std::string> CallerWarnings(const config::Config& config) {
   }
   std::vector<std::string> warnings;
   const auto warn_of = [&](absl::string_view port, const config::Endpoint& endpoint) {
-    if (keys::IsLoopbackHost(endpoint.host)) return;
+    if (endpoint.IsLocal()) return;
     warnings.push_back(absl::StrCat("the ", port, " port ", endpoint.ToString(),
                                     " takes tokens in plaintext: only a mesh keeps them secret"));
   };
-  warn_of("gRPC", config.grpc);
+  if (!config.tls.has_value()) warn_of("gRPC", config.grpc);
   if (config.oauth) warn_of("HTTP", config.http);
   for (const config::ForwardAuth& one : config.forward_auth) warn_of("forward-auth", one.address);
   for (const config::Caller& caller : config.callers) {
-    if (!keys::OthersMayRead(caller.token_file)) continue;
+    if (caller.token_file.empty() || !keys::OthersMayRead(caller.token_file)) continue;
     warnings.push_back(absl::StrCat(caller.token_file, ": the token of caller ", caller.name,
                                     " can be read by others than the file's owner; chmod 600"));
   }

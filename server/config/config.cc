@@ -157,7 +157,7 @@ absl::StatusOr<Config> ParseConfig(absl::string_view yaml, const std::string& na
       ReadIssuers(message, {.folder = folder, .keep = keep}, findings, config.warnings);
   Audiences audiences(message, findings);
   config.callers = ReadCallers(message, folder, audiences, findings);
-  ReadListen(message, config, findings);
+  ReadListen(message, folder, config, findings);
   if (message.has_policy()) {
     config.policy = ReadPolicy(message.policy(), "policy", folder, findings, config);
   }

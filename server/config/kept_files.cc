@@ -106,7 +106,13 @@ std::vector<KeptFile> KeptFilesOf(const Config& config, const std::string& confi
   out.push_back({config_file, "the configuration"});
   for (const std::string& path : config.policy_paths) out.push_back({path, "a policy"});
   for (const Caller& caller : config.callers) {
-    out.push_back({caller.token_file, "a caller's token_file"});
+    if (!caller.token_file.empty()) out.push_back({caller.token_file, "a caller's token_file"});
+  }
+  if (config.tls.has_value()) {
+    out.push_back({config.tls->cert_file, "listen.tls.cert_file"});
+    out.push_back({config.tls->key_file, "listen.tls.key_file"});
+    const std::string& roots = config.tls->client_ca_file;
+    if (!roots.empty()) out.push_back({roots, "listen.tls.client_ca_file"});
   }
   const std::string folder = fs::path(config.sqlite_path).parent_path().string();
   for (const Issuer& issuer : config.issuers) {

@@ -14,6 +14,7 @@
 #include "server/base/suggestion.h"
 #include "server/config/endpoint.h"
 #include "server/config/issuer.h"
+#include "server/config/tls.h"
 #include "server/keys/url.h"
 
 namespace gatehouse::config {
@@ -45,8 +46,8 @@ std::string DidYouMean(const std::string& name, const std::vector<std::string>& 
 
 class ListenReader {
  public:
-  ListenReader(const v1::Config& in, Config& out, Findings& findings)
-      : in_(in), out_(out), findings_(findings) {}
+  ListenReader(const v1::Config& in, const std::string& folder, Config& out, Findings& findings)
+      : in_(in), folder_(folder), out_(out), findings_(findings) {}
 
   void Read() {
     const v1::Listen& listen = in_.listen();
@@ -57,7 +58,8 @@ class ListenReader {
           findings_.Given("listen.http") ? "listen.http" : "listen.grpc",
           absl::StrCat("listen.grpc and listen.http must not share port ", out_.grpc.port));
     }
-    CheckReach(out_.grpc, "listen.grpc");
+    ReadTls(in_, folder_, out_, findings_);
+    CheckReach(out_.grpc, "listen.grpc", /*encrypted=*/listen.has_tls());
     CheckDevelopment();
     ReadOAuth();
     for (int i = 0; i < listen.forward_auth_size(); ++i) {
@@ -72,19 +74,20 @@ class ListenReader {
   }
 
   // Of a port that takes tokens.
-  void CheckReach(const Endpoint& endpoint, const std::string& path) {
-    if (keys::IsLoopbackHost(endpoint.host)) return;
+  void CheckReach(const Endpoint& endpoint, const std::string& path, bool encrypted = false) {
+    if (endpoint.IsLocal()) return;
     if (in_.callers().empty()) {
       findings_.Wrong(path, absl::StrCat(Reachable(endpoint),
                                          ", and without callers everybody there has all rights: "
                                          "name who may call under callers, or listen on "
                                          "127.0.0.1"));
     }
-    if (!in_.listen().plaintext_behind_mesh()) {
+    if (!encrypted && !in_.listen().plaintext_behind_mesh()) {
       findings_.Wrong(path, absl::StrCat(Reachable(endpoint),
                                          ", and nothing encrypts the tokens on their way: where a "
-                                         "mesh does, say listen.plaintext_behind_mesh: true; "
-                                         "else listen on 127.0.0.1"));
+                                         "mesh does, say listen.plaintext_behind_mesh: true; else ",
+                                         path == "listen.grpc" ? "give listen.tls, or " : "",
+                                         "listen on 127.0.0.1"));
     }
   }
 
@@ -107,6 +110,7 @@ class ListenReader {
                       "needs callers, who are the clients of these endpoints: name them under "
                       "callers");
     } else {
+      CheckTokens("listen.oauth", "the clients of these endpoints are known by their tokens");
       CheckReach(out_.http, findings_.Given("listen.http") ? "listen.http" : "listen.oauth");
     }
   }
@@ -125,8 +129,19 @@ class ListenReader {
         RequireText(in.caller(), path + ".caller", findings_)) {
       CheckCaller(in.caller(), out.address, path + ".caller");
       out.caller = in.caller();
+    } else if (!out_.callers.empty()) {
+      CheckTokens(path, "whoever asks here is known by a caller's token");
     }
     out_.forward_auth.push_back(std::move(out));
+  }
+
+  // Certificates are looked at on the gRPC port alone.
+  void CheckTokens(const std::string& path, absl::string_view why) {
+    if (std::any_of(out_.callers.begin(), out_.callers.end(),
+                    [](const Caller& caller) { return !caller.token_file.empty(); })) {
+      return;
+    }
+    findings_.Wrong(path, absl::StrCat(why, ", and no caller has a token_file"));
   }
 
   Dialect ReadDialect(const std::string& name, const std::string& path) {
@@ -171,6 +186,10 @@ class ListenReader {
     } else if (std::find(found->may.begin(), found->may.end(), Right::kCheck) == found->may.end()) {
       findings_.Wrong(path, absl::StrCat("caller ", log::Escape(name, 64),
                                          " has no right \"check\"; list it under its may"));
+    } else if (found->token_file.empty()) {
+      findings_.Wrong(path, absl::StrCat("caller ", log::Escape(name, 64),
+                                         " is known by certificates alone, which are not looked "
+                                         "at here: name a caller with a token_file"));
     }
   }
 
@@ -185,6 +204,7 @@ class ListenReader {
   }
 
   const v1::Config& in_;
+  const std::string& folder_;
   Config& out_;
   Findings& findings_;
 };
@@ -198,8 +218,8 @@ absl::string_view NameOf(ForwardAuth::Dialect dialect) {
   return "";
 }
 
-void ReadListen(const v1::Config& in, Config& out, Findings& findings) {
-  ListenReader(in, out, findings).Read();
+void ReadListen(const v1::Config& in, const std::string& folder, Config& out, Findings& findings) {
+  ListenReader(in, folder, out, findings).Read();
 }
 
 }  // namespace gatehouse::config

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "gatehouse/config/v1/config.pb.h"
 #include "server/config/config.h"
 #include "server/config/findings.h"
@@ -12,7 +14,7 @@ absl::string_view NameOf(ForwardAuth::Dialect dialect);
 // `listen`. Only `http` without `oauth` may lie off loopback without more: it shows health
 // and figures. What takes tokens needs callers and a mesh that encrypts there, `grpc` also no
 // issuer for development; each that is amiss is a mistake of its own. `out.callers` has been
-// read.
-void ReadListen(const v1::Config& in, Config& out, Findings& findings);
+// read. `folder`: relative paths begin there.
+void ReadListen(const v1::Config& in, const std::string& folder, Config& out, Findings& findings);
 
 }  // namespace gatehouse::config

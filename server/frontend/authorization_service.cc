@@ -31,12 +31,13 @@ constexpr int kMaxWaitsOfACaller = 256;
 constexpr int kMaxImportsOfACaller = 4;
 constexpr int kMaxBackupsOfACaller = 1;
 constexpr int kMaxChecks = 1000;
+constexpr size_t kMaxLoggedId = 256;
 
 // One text for everything that can be wrong: whoever guesses learns nothing.
 grpc::Status UnknownCaller() {
   return {grpc::StatusCode::UNAUTHENTICATED,
           "the calling service is unknown: it must send its own token, once, in the metadata "
-          "\"authorization: Bearer <token>\""};
+          "\"authorization: Bearer <token>\", or show a certificate that is known here"};
 }
 
 // The claims set of a token that was verified, as it stands in it.
@@ -50,13 +51,14 @@ std::string ClaimsOf(absl::string_view token) {
 AuthorizationService::AuthorizationService(const Rulesets& rulesets,
                                            revocation::RevocationStore& store,
                                            revocation::ChangeFeed& feed, Metrics& metrics,
-                                           const Clock& clock, std::string backups)
+                                           const Clock& clock, std::string backups, PeerTrust trust)
     : rulesets_(rulesets),
       store_(store),
       feed_(feed),
       metrics_(metrics),
       clock_(clock),
       backups_(std::move(backups)),
+      trust_(std::move(trust)),
       denials_(clock),
       appends_(CallerNumbers::kCapacity, kMaxAppendsOfACaller),
       lists_(CallerNumbers::kCapacity, kMaxListsOfACaller),
@@ -64,16 +66,32 @@ AuthorizationService::AuthorizationService(const Rulesets& rulesets,
       imports_(CallerNumbers::kCapacity, kMaxImportsOfACaller),
       copies_(CallerNumbers::kCapacity, kMaxBackupsOfACaller) {}
 
+KnownPeer AuthorizationService::Who(const grpc::ServerContext& context, const CallerTable& callers,
+                                    CallerTable::Memory& memory) const {
+  if (callers.open()) return {.caller = callers.callers().data(), .id = {}};
+  const auto& metadata = context.client_metadata();
+  // Which decides alone.
+  if (metadata.find("authorization") != metadata.end()) {
+    return {.caller = callers.Identify(metadata, memory), .id = {}};
+  }
+  if (!trust_.certificates()) return IdentifyPeer(callers, trust_, metadata, PeerNames());
+  const std::shared_ptr<const grpc::AuthContext> shown = context.auth_context();
+  if (shown == nullptr) return {};
+  return IdentifyPeer(callers, trust_, metadata, PeerNames(*shown));
+}
+
 grpc::Status AuthorizationService::Identify(const grpc::ServerContext& context,
                                             const Ruleset& rules, CallerTable::Memory& memory,
                                             std::optional<Right> right, const Caller*& caller) {
-  caller = rules.callers.open() ? rules.callers.callers().data()
-                                : rules.callers.Identify(context.client_metadata(), memory);
+  const KnownPeer peer = Who(context, rules.callers, memory);
+  caller = peer.caller;
   if (caller == nullptr) {
     int64_t left_out = 0;
     if (denials_.Admit("unknown caller", left_out)) {
-      log::Info("refused",
-                {{"reason", "unknown caller"}, {"peer", context.peer()}, {"left_out", left_out}});
+      log::Info("refused", {{"reason", "unknown caller"},
+                            {"peer", context.peer()},
+                            {"spiffe_id", peer.id.substr(0, kMaxLoggedId)},
+                            {"left_out", left_out}});
     }
     return UnknownCaller();
   }

@@ -8,6 +8,7 @@
 #include "server/engine/authorizer.h"
 #include "server/frontend/denial_log.h"
 #include "server/frontend/metrics.h"
+#include "server/frontend/peer.h"
 #include "server/frontend/reply.h"
 #include "server/frontend/ruleset.h"
 #include "server/frontend/shares.h"
@@ -29,10 +30,10 @@ struct BatchDenials {
 class AuthorizationService {
  public:
   // All outlive the service. `backups`: the folder that backups are made in; empty: none
-  // are.
+  // are. `trust`: whom callers are known by beside their tokens.
   AuthorizationService(const Rulesets& rulesets, revocation::RevocationStore& store,
                        revocation::ChangeFeed& feed, Metrics& metrics, const Clock& clock,
-                       std::string backups);
+                       std::string backups, PeerTrust trust = {});
 
   // Finds out who calls, once, before the method: the caller is known, it has `right`
   // (unless that is left to the method), and the call's deadline has not passed. False:
@@ -69,6 +70,9 @@ class AuthorizationService {
   void EndAppend(const Caller& caller, const absl::StatusOr<revocation::AppendResult>& result);
 
  private:
+  // Whose call it is; null for nobody that is known.
+  KnownPeer Who(const grpc::ServerContext& context, const CallerTable& callers,
+                CallerTable::Memory& memory) const;
   // How an answer is to be given.
   struct Form {
     Method method = Method::kVerify;
@@ -118,6 +122,7 @@ class AuthorizationService {
   Metrics& metrics_;
   const Clock& clock_;
   const std::string backups_;
+  const PeerTrust trust_;
   DenialLog denials_;
   // On the store's thread. More than a store takes in while a client waits, so that
   // others' still get in.

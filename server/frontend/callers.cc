@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <optional>
 #include <utility>
 
 #include "absl/hash/hash.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -48,12 +50,17 @@ absl::StatusOr<CallerTable> CallerTable::Load(const std::vector<config::Caller>&
       caller.rights[static_cast<size_t>(right)] = true;
     }
     caller.audiences = MaskOf(configured.audiences, table.audiences_);
+    for (const std::string& id : configured.spiffe_ids) table.spiffe_ids_.Add(id, caller.number);
+    for (const std::string& name : configured.dns_names) {
+      table.dns_names_.emplace(name, caller.number);
+    }
   }
   if (table.audiences_.size() > engine::kMaxAudiences) {
     return absl::InvalidArgumentError("the callers name too many different audiences");
   }
   GH_RETURN_IF_ERROR(table.AddTokens(callers));
-  if (callers.empty()) {
+  table.open_ = callers.empty();
+  if (table.open_) {
     Caller& anybody = table.callers_.emplace_back();
     anybody.name = "anonymous";
     anybody.rights.fill(true);
@@ -76,6 +83,7 @@ absl::Status CallerTable::AddTokens(const std::vector<config::Caller>& callers) 
       faults.push_back(absl::StrCat(caller.place, caller.place.empty() ? "" : ": ",
                                     "the token of caller ", caller.name, ": ", what));
     };
+    if (caller.token_file.empty()) continue;  // it has certificates alone
     const auto tokens = ReadCallerTokens(caller.token_file);
     if (!tokens.ok()) {
       wrong(tokens.status().code(), tokens.status().message());
@@ -107,7 +115,9 @@ absl::Status CallerTable::NumberBy(CallerNumbers& numbers) {
 }
 
 bool CallerTable::SameAs(const CallerTable& other) const {
-  return callers_ == other.callers_ && tokens_ == other.tokens_ && audiences_ == other.audiences_;
+  return callers_ == other.callers_ && tokens_ == other.tokens_ &&
+         spiffe_ids_ == other.spiffe_ids_ && dns_names_ == other.dns_names_ &&
+         audiences_ == other.audiences_;
 }
 
 const Caller* CallerTable::Identify(const Metadata& metadata, Memory& memory) const {
@@ -123,6 +133,20 @@ const Caller* CallerTable::FindByName(absl::string_view name) const {
   const auto found = std::find_if(callers_.begin(), callers_.end(),
                                   [name](const Caller& caller) { return caller.name == name; });
   return found == callers_.end() ? nullptr : &*found;
+}
+
+const Caller* CallerTable::FindBySpiffeId(absl::string_view id) const {
+  const std::optional<size_t> found = spiffe_ids_.Find(id);
+  return found.has_value() ? &callers_[*found] : nullptr;
+}
+
+const Caller* CallerTable::FindByDnsName(absl::string_view name) const {
+  if (dns_names_.empty() || name.size() > kMaxDnsName) return nullptr;
+  std::array<char, kMaxDnsName> lower{};
+  std::transform(name.begin(), name.end(), lower.begin(),
+                 [](char c) { return absl::ascii_tolower(static_cast<unsigned char>(c)); });
+  const auto found = dns_names_.find(absl::string_view(lower.data(), name.size()));
+  return found == dns_names_.end() ? nullptr : &callers_[found->second];
 }
 
 const Caller* CallerTable::FindByToken(absl::string_view token, Memory& memory) const {

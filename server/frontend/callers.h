@@ -8,11 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "server/config/config.h"
 #include "server/engine/authorizer.h"
 #include "server/frontend/caller_numbers.h"
+#include "server/frontend/spiffe_table.h"
 
 namespace gatehouse::frontend {
 
@@ -28,8 +30,8 @@ struct Caller {
   bool operator==(const Caller& other) const = default;
 };
 
-// Who may call, known by the SHA-256 of their tokens. Constant once made, so
-// thread-safe. Holds no token itself. Callers live as long as the table.
+// Who may call, known by the SHA-256 of their tokens, by SPIFFE ids and by DNS names. Constant
+// once made, so thread-safe. Holds no token itself. Callers live as long as the table.
 class CallerTable {
   using Hash = std::array<uint8_t, 32>;
 
@@ -56,7 +58,7 @@ class CallerTable {
 
   // Reads the token files (ReadCallerTokens), and refuses a token that two callers
   // share, naming both: INVALID_ARGUMENT or NOT_FOUND with all that is wrong, one a
-  // line. Without callers there is one, "anonymous", who needs no token and has all
+  // line. Without any callers there is one, "anonymous", who needs no token and has all
   // rights.
   static absl::StatusOr<CallerTable> Load(const std::vector<config::Caller>& callers);
 
@@ -74,10 +76,16 @@ class CallerTable {
   // Null for none.
   const Caller* FindByName(absl::string_view name) const;
 
+  // The caller who has this SPIFFE id, or else the longest pattern that it is below; null for
+  // none.
+  const Caller* FindBySpiffeId(absl::string_view id) const;
+  // The caller who has this DNS name, in any letter case; null for none.
+  const Caller* FindByDnsName(absl::string_view name) const;
+
   const std::vector<Caller>& callers() const { return callers_; }
   // Whether whoever reaches the port may call.
-  bool open() const { return tokens_.empty(); }
-  // Whether the same callers are known by the same tokens and may do the same.
+  bool open() const { return open_; }
+  // Whether the same callers are known by the same and may do the same.
   bool SameAs(const CallerTable& other) const;
   // What the bits of Caller::audiences stand for.
   const std::vector<std::string>& audiences() const { return audiences_; }
@@ -93,10 +101,17 @@ class CallerTable {
   const Caller* Find(const Hash& hash) const;
   absl::Status AddTokens(const std::vector<config::Caller>& callers);
 
+  // A DNS name has no more.
+  static constexpr size_t kMaxDnsName = 253;
+
   // No other table's, even if that lay in the same place: what a Memory knows is of it.
   uint64_t id_ = 0;
+  bool open_ = false;
   std::vector<Caller> callers_;
   std::vector<Token> tokens_;
+  // By their places in callers_.
+  SpiffeTable spiffe_ids_;
+  absl::flat_hash_map<std::string, size_t> dns_names_;  // in lower case
   std::vector<std::string> audiences_;
 };
 

@@ -90,7 +90,10 @@ class CompletionQueueServer final : public GrpcServer {
   absl::Status Listen(const GrpcOptions& options) {
     grpc::EnableDefaultHealthCheckService(false);
     grpc::ServerBuilder builder;
-    builder.AddListeningPort(options.address, grpc::InsecureServerCredentials(), &port_);
+    credentials_ = options.credentials;
+    builder.AddListeningPort(
+        options.address, credentials_ == nullptr ? grpc::InsecureServerCredentials() : credentials_,
+        &port_);
     builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
     builder.SetResourceQuota(grpc::ResourceQuota("gatehouse").Resize(kMaxBufferBytes));
     // Otherwise a second server on the same port would take half of the calls.
@@ -284,6 +287,7 @@ class CompletionQueueServer final : public GrpcServer {
                             envoy::service::auth::v3::CheckRequest::descriptor()->file()},
                            in_flight_};
   // Constant after Listen. Pools go before the queues and the server they use.
+  std::shared_ptr<grpc::ServerCredentials> credentials_;  // the server does not hold them
   std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues_;
   std::unique_ptr<grpc::Server> server_;
   std::deque<Worker> workers_;

@@ -15,6 +15,7 @@ namespace gatehouse::frontend {
 struct GrpcOptions {
   std::string address;  // "127.0.0.1:7070"; port 0: any free one
   int threads = 1;
+  std::shared_ptr<grpc::ServerCredentials> credentials = {};  // null: plaintext
 };
 
 // The gRPC port: AuthorizationService and Envoy's Authorization on completion queues, one

@@ -209,6 +209,28 @@ void Metrics::AddReloads(std::vector<MetricFamily>& out) const {
                        static_cast<double>(reloaded_)));
 }
 
+void Metrics::AddTls(std::vector<MetricFamily>& out) const {
+  MetricFamily reloads = Family("gatehouse_tls_reloads_total",
+                                "Attempts to put changed files of listen.tls in force, by result.",
+                                MetricType::Counter);
+  AddValue(reloads, static_cast<double>(tls_.reloads), {{"result", "ok"}});
+  AddValue(reloads, static_cast<double>(tls_.refused_reloads), {{"result", "refused"}});
+  out.push_back(std::move(reloads));
+  MetricFamily left = Family("gatehouse_tls_certificate_days_left",
+                             "Until the first certificate of a file of listen.tls that is in force "
+                             "expires; negative when it has.",
+                             MetricType::Gauge);
+  const absl::Time now = clock_.Now();
+  const auto add = [&](const char* file, int64_t until) {
+    if (until == TlsMetrics::kNone) return;
+    const absl::Duration rest = absl::FromUnixSeconds(until) - now;
+    AddValue(left, absl::FDivDuration(rest, absl::Hours(24)), {{"file", file}});
+  };
+  add("certificate", tls_.certificate_until);
+  add("client_ca", tls_.client_ca_until);
+  if (!left.metric.empty()) out.push_back(std::move(left));
+}
+
 std::vector<MetricFamily> Metrics::Collect() const {
   const std::shared_ptr<const Ruleset> rules = rulesets_.Current();
   const engine::Authorizer& authorizer = *rules->authorizer;
@@ -362,6 +384,7 @@ std::vector<MetricFamily> Metrics::Collect() const {
   AddWatch(watch_, out);
   AddKeySets(authorizer, out);
   AddReloads(out);
+  AddTls(out);
   MetricFamily build = Family("gatehouse_build_info", "Which build this is.", MetricType::Gauge);
   AddValue(build, 1, {{"version", kVersion}});
   out.push_back(std::move(build));

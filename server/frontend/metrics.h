@@ -7,12 +7,14 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "server/base/clock.h"
 #include "server/base/mutex.h"
 #include "server/frontend/caller_numbers.h"
 #include "server/frontend/decision_log.h"
@@ -114,19 +116,37 @@ struct WatchMetrics {
   std::atomic<uint64_t> too_many = 0;
 };
 
+// Of the files of listen.tls. Thread-safe.
+struct TlsMetrics {
+  // There are such files, in force until these times; none: that file is not there.
+  void SetInForce(absl::Time certificate, std::optional<absl::Time> client_ca) {
+    certificate_until.store(absl::ToUnixSeconds(certificate), std::memory_order_relaxed);
+    client_ca_until.store(client_ca.has_value() ? absl::ToUnixSeconds(*client_ca) : kNone,
+                          std::memory_order_relaxed);
+  }
+
+  static constexpr int64_t kNone = std::numeric_limits<int64_t>::min();
+  // Unix seconds.
+  std::atomic<int64_t> certificate_until = kNone;
+  std::atomic<int64_t> client_ca_until = kNone;
+  std::atomic<uint64_t> reloads = 0;
+  std::atomic<uint64_t> refused_reloads = 0;
+};
+
 // What /metrics shows. Thread-safe.
 class Metrics final : public prometheus::Collectable {
  public:
   // All outlive this. `numbers` are those of all callers in `rulesets`.
   Metrics(const Rulesets& rulesets, const revocation::RevocationIndex& index,
           const revocation::StoreCounters& store, const CallerNumbers& numbers,
-          const DecisionLogCounters& decision_log, absl::Time now)
+          const DecisionLogCounters& decision_log, const Clock& clock)
       : rulesets_(rulesets),
         index_(index),
         store_(store),
         numbers_(numbers),
         decision_log_(decision_log),
-        reloaded_(absl::ToUnixSeconds(now)) {}
+        clock_(clock),
+        reloaded_(absl::ToUnixSeconds(clock.Now())) {}
 
   // A serving thread's own counters; they live as long as this.
   ThreadMetrics* AddThread();
@@ -145,6 +165,7 @@ class Metrics final : public prometheus::Collectable {
   void CountReload(bool ok, absl::Time now);
 
   WatchMetrics& watch() { return watch_; }
+  TlsMetrics& tls() { return tls_; }
 
   std::vector<prometheus::MetricFamily> Collect() const override;
   // All of it in the Prometheus text format.
@@ -152,12 +173,14 @@ class Metrics final : public prometheus::Collectable {
 
  private:
   void AddReloads(std::vector<prometheus::MetricFamily>& out) const;
+  void AddTls(std::vector<prometheus::MetricFamily>& out) const;
 
   const Rulesets& rulesets_;
   const revocation::RevocationIndex& index_;
   const revocation::StoreCounters& store_;
   const CallerNumbers& numbers_;
   const DecisionLogCounters& decision_log_;
+  const Clock& clock_;
   std::atomic<uint64_t> revocations_ = 0;
   std::atomic<uint64_t> repeated_revocations_ = 0;
   std::atomic<uint64_t> failed_revocations_ = 0;
@@ -168,6 +191,7 @@ class Metrics final : public prometheus::Collectable {
   std::atomic<bool> last_reload_ok_ = true;
   std::atomic<int64_t> reloaded_;  // Unix seconds
   WatchMetrics watch_;
+  TlsMetrics tls_;
   mutable Mutex mu_;
   std::vector<std::unique_ptr<ThreadMetrics>> threads_ GH_GUARDED_BY(mu_);
 };

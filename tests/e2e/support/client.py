@@ -31,12 +31,13 @@ class Client:
 
     def __init__(self, target: str, metadata: list[tuple[str, str]] | None = None):
         self.metadata = metadata or []
-        # Of its own, so that nothing outlives the server it was made for.
-        self.channel = grpc.insecure_channel(
-            target, options=[("grpc.use_local_subchannel_pool", 1)]
-        )
+        self.channel = self.connect(target)
         self.stub = services.AuthorizationServiceStub(self.channel)
         self.health = health_pb2_grpc.HealthStub(self.channel)
+
+    def connect(self, target: str) -> grpc.Channel:
+        # Of its own, so that nothing outlives the server it was made for.
+        return grpc.insecure_channel(target, options=[("grpc.use_local_subchannel_pool", 1)])
 
     def close(self):
         self.channel.close()

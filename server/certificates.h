@@ -1,0 +1,55 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "server/base/clock.h"
+#include "server/base/file_watch.h"
+#include "server/base/mutex.h"
+#include "server/config/config.h"
+#include "server/frontend/metrics.h"
+#include "server/tls/material.h"
+
+namespace gatehouse {
+
+// Whether the files of `listen.tls` can be used now. As tls::Load. OK without them.
+absl::Status CheckCertificates(const std::optional<config::Tls>& tls, const Clock& clock);
+
+// What `listen.tls` has in force, and how that is renewed: apart from the configuration, by
+// looking at the files.
+class Certificates {
+ public:
+  // The first ones. Errors as of tls::Load. `clock` outlives it.
+  static absl::StatusOr<std::unique_ptr<Certificates>> Load(const config::Tls& tls,
+                                                            const Clock& clock);
+
+  // Thread-safe.
+  std::shared_ptr<const tls::Material> Current() const GH_EXCLUDES(mu_);
+
+  // Looks at the files, and puts what has changed in force when two looks agree, if it is all
+  // good. What is refused is told in the log once for each different reason, and tried again
+  // after a few looks. `metrics` is what was counted and when it ends. To be called
+  // about once a second. For one thread.
+  void Look(frontend::TlsMetrics& metrics) GH_EXCLUDES(mu_);
+
+ private:
+  Certificates(const config::Tls& tls, const Clock& clock);
+
+  void Renew(frontend::TlsMetrics& metrics) GH_EXCLUDES(mu_);
+  void Tell(const absl::Status& refused);
+
+  const tls::Files files_;
+  const Clock& clock_;
+  // For the thread that looks.
+  FileWatch watch_;
+  absl::Status status_;  // of the last time
+  int looks_since_ = 0;
+
+  mutable Mutex mu_;
+  std::shared_ptr<const tls::Material> current_ GH_GUARDED_BY(mu_);
+};
+
+}  // namespace gatehouse
