@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <initializer_list>
 #include <string>
 
 #include "absl/strings/match.h"
@@ -114,18 +115,34 @@ void IdentityHeadersLost(const LintModel& model, const LintReport& report) {
   }
 }
 
-void PathRewritten(const LintModel& model, const LintReport& report) {
+// Each of `fields` in the action of a route that Gatehouse is asked about.
+void AtActions(const LintModel& model, const LintReport& report,
+               std::initializer_list<absl::string_view> fields) {
   for (const LintNode* const routes : model.route_configs) {
     VisitAll(*routes, [&](const LintNode& node) {
       if (Get(&node, "match") == nullptr) return;
       if (TurnsAuthzOff(model, Get(&node, "typed_per_filter_config"))) return;
-      for (const absl::string_view field :
-           {"prefix_rewrite", "regex_rewrite", "path_rewrite", "path_rewrite_policy"}) {
-        const LintNode* const rewrite = Get(&node, {"route", field});
-        if (rewrite != nullptr) report.At(*rewrite);
+      for (const absl::string_view field : fields) {
+        const LintNode* const found = Get(&node, {"route", field});
+        if (found != nullptr) report.At(*found, field);
       }
     });
   }
+}
+
+void PathRewritten(const LintModel& model, const LintReport& report) {
+  AtActions(model, report,
+            {"prefix_rewrite", "regex_rewrite", "path_rewrite", "path_rewrite_policy"});
+}
+
+void HostRewritten(const LintModel& model, const LintReport& report) {
+  AtActions(
+      model, report,
+      {"host_rewrite_literal", "auto_host_rewrite", "host_rewrite_path_regex", "host_rewrite"});
+}
+
+void UpstreamByHeader(const LintModel& model, const LintReport& report) {
+  AtActions(model, report, {"host_rewrite_header", "auto_host_rewrite_header", "cluster_header"});
 }
 
 }  // namespace
@@ -156,6 +173,17 @@ const std::vector<LintRule>& RouteRules() {
        "let the upstream take the path as it is, or write Gatehouse's routes so that no two paths "
        "become one",
        PathRewritten},
+      {"host-rewritten", Severity::kWarning,
+       "the upstream gets another host ($0) than the one that Gatehouse decided on",
+       "see that Gatehouse's routes hold for the host that the upstream answers for, or leave it "
+       "out",
+       HostRewritten},
+      {"upstream-by-header", Severity::kDanger,
+       "$0: a header chooses the host or the upstream after Gatehouse has decided on the request's "
+       "own; where a client can write it, it chooses",
+       "name the cluster and the host in the route, or remove the client's header in "
+       "early_header_mutation_extensions",
+       UpstreamByHeader},
   };
   return *kRules;
 }

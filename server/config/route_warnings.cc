@@ -153,6 +153,23 @@ std::string ProxiesOf(const Config& config) {
 // What a request must bring: more is larger.
 int Strictness(const Route& route) { return static_cast<int>(route.needs); }
 
+// Of what a request to `path` finds under one of the hosts and methods of `route`, one that
+// asks for less than that; null for none.
+const Route* LooserFor(const Config& config, const Route& route, const policy::RouteTable& table,
+                       const policy::Path& path) {
+  const std::vector<std::string> any_host = {""};
+  const std::vector<std::string> any_method = {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
+  for (const std::string& host : route.hosts.empty() ? any_host : route.hosts) {
+    for (const std::string& method : route.methods.empty() ? any_method : route.methods) {
+      const auto match = table.Find(method, host, path);
+      if (match.outcome != policy::RouteTable::Outcome::kFound) continue;
+      const Route& taken = config.routes[match.route];
+      if (Strictness(taken) < Strictness(route)) return &taken;
+    }
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 void CheckAgainstPolicy(Config& config, Findings& findings) {
@@ -167,22 +184,17 @@ void WarnOfSlashes(Config& config, const Findings& findings) {
   const auto table = policy::RouteTable::Compile(config.routes);
   if (!table.ok()) return;
   for (size_t i = 0; i < config.routes.size(); ++i) {
-    const Route& route = config.routes[i];
-    const std::string other = OtherwiseEnded(route);
+    const std::string other = OtherwiseEnded(config.routes[i]);
     const std::string target = Escaped(other);
     policy::Path path;
     if (other.empty() || !path.Read(target).ok()) continue;
-    const std::string host = route.hosts.empty() ? "" : route.hosts.front();
-    const std::string method = route.methods.empty() ? "GET" : route.methods.front();
-    const auto match = table->Find(method, host, path);
-    if (match.outcome != policy::RouteTable::Outcome::kFound) continue;
-    const Route& taken = config.routes[match.route];
-    if (Strictness(taken) >= Strictness(route)) continue;
+    const Route* const taken = LooserFor(config, config.routes[i], *table, path);
+    if (taken == nullptr) continue;
     config.warnings.push_back(findings.Sentence(
         absl::StrCat("routes[", i, "].path"),
-        absl::StrCat("\"", log::Escape(other, 128), "\" takes ", log::Escape(taken.path, 128), " (",
-                     taken.place, "), which asks for less: where the service answers it as it ",
-                     "does this path, add a route for it")));
+        absl::StrCat("\"", log::Escape(other, 128), "\" takes ", log::Escape(taken->path, 128),
+                     " (", taken->place, "), which asks for less: where the service answers it ",
+                     "as it does this path, add a route for it")));
   }
 }
 

@@ -24,7 +24,9 @@ void ForEachCookie(const Headers& headers, const Each& each) {
   for (const Header& header : headers.all) {
     if (!absl::EqualsIgnoreCase(header.name, "cookie")) continue;
     absl::string_view left = header.value;
-    while (!left.empty()) {
+    while (true) {
+      left.remove_prefix(std::min(left.find_first_not_of(';'), left.size()));
+      if (left.empty()) break;
       const absl::string_view pair = left.substr(0, left.find(';'));
       left.remove_prefix(std::min(pair.size() + 1, left.size()));
       const size_t equals = pair.find('=');

@@ -72,9 +72,9 @@ void Readiness::Watch(const Report& report, const std::function<void()>& each_lo
     if (each_look) each_look();
     if (any && !said_ready) {
       said_ready = true;
+      log::Info("ready");
       ready_.store(true, std::memory_order_release);
       report("", true);
-      log::Info("ready");
     }
     stop_changed_.WaitFor(mu_, std::chrono::milliseconds(100));
   }

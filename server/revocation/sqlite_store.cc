@@ -1,5 +1,8 @@
 #include "server/revocation/sqlite_store.h"
 
+#include <algorithm>
+#include <array>
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -26,6 +29,21 @@ namespace {
 absl::Status Copy(const absl::Status& status) {
   return absl::Status(status.code(), status.message());
 }
+
+// How long a write waits for others to share its commit, where several did lately. Real
+// time whatever the clock: nothing but how many share it follows from it.
+constexpr std::chrono::microseconds kCompanyWait{1000};
+
+// How many writes the last commits held.
+class LatestGroups {
+ public:
+  void Add(size_t size) { sizes_[next_++ % sizes_.size()] = size; }
+  size_t Largest() const { return *std::max_element(sizes_.begin(), sizes_.end()); }
+
+ private:
+  std::array<size_t, 8> sizes_{};
+  size_t next_ = 0;
+};
 
 class SqliteStore final : public RevocationStore {
  public:
@@ -76,7 +94,7 @@ class SqliteStore final : public RevocationStore {
   // Runs one slice of something; whether it is finished.
   using Task = std::function<bool()>;
 
-  // OK, and the thread woken, when one more may be queued behind `queued`.
+  // OK when one more may be queued behind `queued`.
   absl::Status Admit(size_t queued) GH_REQUIRES(mu_);
   void AskToWrite(PendingWrite write) GH_EXCLUDES(mu_);
   // OK, or what the caller is to be told.
@@ -85,6 +103,10 @@ class SqliteStore final : public RevocationStore {
   void Run() GH_EXCLUDES(mu_);
   // Whether there is nothing to do now.
   bool IsIdle() GH_REQUIRES(mu_);
+  // A commit costs the same for one as for many. Where several shared one lately more are
+  // likely on their way: commits of one or two that follow each other closely take most of a
+  // core. Whoever writes alone, time after time, never waits.
+  void AwaitCompany() GH_REQUIRES(mu_);
   void WriteAll(std::vector<PendingWrite> group);
   static void Answer(PendingWrite& write, absl::StatusOr<SqliteDatabase::Outcome> outcome,
                      int64_t revision);
@@ -99,6 +121,7 @@ class SqliteStore final : public RevocationStore {
   // Used by the thread alone.
   const std::unique_ptr<SqliteDatabase> database_;
   SqliteCleanup cleanup_;
+  LatestGroups groups_;
   std::unique_ptr<SqliteBackup> backup_;
   // Waits for the disk, so that the store's own thread need not.
   std::thread copying_thread_;
@@ -110,6 +133,8 @@ class SqliteStore final : public RevocationStore {
   CondVar work_;
   bool stopping_ GH_GUARDED_BY(mu_) = false;
   std::vector<PendingWrite> writes_ GH_GUARDED_BY(mu_);
+  // With how many of them the thread has enough.
+  size_t enough_ GH_GUARDED_BY(mu_) = 1;
   // Each runs for one slice in its turn, between commits.
   std::deque<Task> tasks_ GH_GUARDED_BY(mu_);
   // A backup is begun, or waits for the disk.
@@ -125,7 +150,6 @@ absl::Status SqliteStore::Admit(size_t queued) {
     return absl::UnavailableError(
         absl::StrCat("the revocation store is busy: ", queued, " requests wait already"));
   }
-  work_.NotifyOne();
   return absl::OkStatus();
 }
 
@@ -134,7 +158,11 @@ void SqliteStore::AskToWrite(PendingWrite write) {
   {
     MutexLock lock(mu_);
     refusal = Admit(writes_.size());
-    if (refusal.ok()) return writes_.push_back(std::move(write));
+    if (refusal.ok()) {
+      writes_.push_back(std::move(write));
+      if (writes_.size() >= enough_) work_.NotifyOne();
+      return;
+    }
   }
   Answer(write, std::move(refusal), 0);
 }
@@ -143,6 +171,7 @@ absl::Status SqliteStore::Ask(Task task) {
   MutexLock lock(mu_);
   GH_RETURN_IF_ERROR(Admit(tasks_.size()));
   tasks_.push_back(std::move(task));
+  work_.NotifyOne();
   return absl::OkStatus();
 }
 
@@ -187,6 +216,7 @@ void SqliteStore::Backup(std::string path, Done<BackupResult> done) {
     if (refusal.ok()) {
       copying_ = true;
       tasks_.emplace_back([this, path, done] { return BackUpSome(path, done); });
+      work_.NotifyOne();
       return;
     }
   }
@@ -242,6 +272,14 @@ bool SqliteStore::IsIdle() {
   return clock_.SteadyNanos() < cleanup_.due();
 }
 
+void SqliteStore::AwaitCompany() {
+  const size_t enough = groups_.Largest();
+  if (writes_.empty() || writes_.size() >= enough || !tasks_.empty() || stopping_) return;
+  enough_ = enough;
+  work_.WaitFor(mu_, kCompanyWait);
+  enough_ = 1;
+}
+
 void SqliteStore::Run() {
   while (true) {
     std::vector<PendingWrite> group;
@@ -250,6 +288,7 @@ void SqliteStore::Run() {
     {
       MutexLock lock(mu_);
       while (IsIdle()) clock_.WaitUntil(mu_, work_, stopping_ ? kAll : cleanup_.due());
+      AwaitCompany();
       if (writes_.empty() && tasks_.empty() && stopping_) return;
       // Due until its round is over; what is left of one waits for the next start.
       is_cleaning = !stopping_ && clock_.SteadyNanos() >= cleanup_.due();
@@ -259,7 +298,10 @@ void SqliteStore::Run() {
         tasks_.pop_front();
       }
     }
-    if (!group.empty()) WriteAll(std::move(group));
+    if (!group.empty()) {
+      groups_.Add(group.size());
+      WriteAll(std::move(group));
+    }
     // A slice of each, so that a revocation waits for no more.
     if (is_cleaning) cleanup_.Step();
     if (!task || task()) continue;

@@ -274,6 +274,12 @@ TEST(RoutesConfig, APathThatASlashLeadsPastIsWarnedOf) {
   EXPECT_THAT(Warnings("routes:\n" + all +
                        "  - {methods: any, path: '/{owner}/n', resource: note/1, action: read}\n"),
               ElementsAre(HasSubstr("\"/x/n/\" takes /**")));
+  // Whichever of its methods and hosts it is that leads past.
+  const std::string writes =
+      "  - {methods: POST, hosts: b.example.com, path: /**, public: true}\n"
+      "  - {methods: [GET, POST], hosts: [a.example.com, b.example.com], path: /admin, "
+      "authenticated: true}\n";
+  EXPECT_THAT(Warnings("routes:\n" + writes), ElementsAre(HasSubstr("\"/admin/\" takes /**")));
 }
 
 TEST(RoutesConfig, WhatSurprisesThoseWhoseProxyAsksIsWarnedOf) {

@@ -5,12 +5,15 @@ A yaml block that begins with `policy:` is a policy, one that begins with `tests
 the policy before it. In policy.md, all others are fragments that continue the first policy:
 one that is indented its `resources:`, the rest the whole file. In migration.md, others are
 other programs' files.
+
+Each test that threat-model.md names exists.
 """
 
 import asyncio
 import dataclasses
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -25,6 +28,8 @@ from support.readme import Fence, fences_of
 README = REPOSITORY / "README.md"
 DOCS = [REPOSITORY / "docs" / name for name in ("migration.md", "policy.md")]
 MIGRATION, POLICY = DOCS
+THREATS = REPOSITORY / "docs" / "threat-model.md"
+TESTS = REPOSITORY / "tests"
 CONFIG = """\
 issuers:
   - issuer: https://demo.gatehouse.example
@@ -34,6 +39,8 @@ issuers:
     claims: {tenant: org}
 revocations: {sqlite: {path: gatehouse.db}}
 """
+CPP_TEST = re.compile(r"^(?:TYPED_)?TEST(?:_[FP])?\(\s*(\w+),\s*(\w+)\s*\)", re.MULTILINE)
+PYTHON_TEST = re.compile(r"^(?:async )?def (test_\w+)()\(", re.MULTILINE)
 STRIP = """\
 const strip = require("node:module").stripTypeScriptTypes;
 strip(require("node:fs").readFileSync(0, "utf8"));
@@ -172,6 +179,61 @@ def test_policy_of_the_readme_is_good_with_its_configuration(tmp_path):
 def test_each_policy_of_the_migration_notes_has_its_tests():
     without = [each.policy.line for each in documented(MIGRATION.read_text()) if not each.tests]
     assert not without, f"{MIGRATION.name}: policies without tests on lines {without}"
+
+
+def names_of_tests() -> set[str]:
+    """`Suite.Name` of each C++ test and the name of each Python one."""
+    names = set()
+    for files, pattern in [("*.cc", CPP_TEST), ("*.h", CPP_TEST), ("test_*.py", PYTHON_TEST)]:
+        for file in TESTS.rglob(files):
+            if "node_modules" not in file.parts:
+                found = pattern.findall(file.read_text())
+                names |= {".".join(filter(None, each)) for each in found}
+    return names
+
+
+def proofs_of(page: str) -> list[tuple[int, list[str]]]:
+    """What the last column of each row of each table that ends in `proven by` names."""
+    rows, inside = [], False
+    for number, line in enumerate(page.splitlines(), 1):
+        if not line.startswith("|"):
+            inside = False
+        elif line.endswith("| proven by |"):
+            inside = True
+        elif inside and not line.startswith("|-"):
+            rows.append((number, re.findall(r"`([^`]+)`", line.rstrip("| ").rsplit(" | ", 1)[1])))
+    return rows
+
+
+def unproven(page: str) -> list[str]:
+    there = names_of_tests()
+    missing = []
+    for number, names in proofs_of(page):
+        if not names:
+            missing.append(f"line {number}: names no test")
+        for name in names:
+            known = (REPOSITORY / name).exists() if name.startswith("tests/") else name in there
+            if not known:
+                missing.append(f"line {number}: {name}")
+    return missing
+
+
+def test_each_test_that_the_threat_model_names_exists():
+    page = THREATS.read_text()
+    assert len(proofs_of(page)) > 20, "the tables were not found"
+    assert not unproven(page)
+
+
+def test_claim_without_a_test_or_with_one_that_is_not_there_is_found():
+    head = "| attack | what holds it | proven by |\n|---|---|---|\n"
+    known = "| a | b | `CsrfTest.AnUpgradeIsNeverSafe`, `tests/fuzz`, `test_full_disk` |\n"
+    assert unproven(head + known) == []
+    wrong = "| a | b `c` | `CsrfTest.AnUpgradeIsAlwaysSafe`, `test_fuller_disk`, `tests/no` |\n"
+    found = unproven(head + known + wrong + "| a | `test_full_disk` | soon |\n")
+    assert found == [
+        "line 4: CsrfTest.AnUpgradeIsAlwaysSafe", "line 4: test_fuller_disk", "line 4: tests/no",
+        "line 5: names no test",
+    ]  # fmt: skip
 
 
 def test_wrong_policy_and_wrong_expectation_are_found(tmp_path):

@@ -143,6 +143,13 @@ def test_metrics_are_those_of_the_docs(server):
     assert not missing, "in docs/operations.md alone"
 
 
+def test_metrics_that_other_sections_name_are_in_the_table():
+    rows = documented_metrics()
+    for page in ("operations.md", "incidents.md", "mesh.md"):
+        named = set(re.findall(r"\bgatehouse_\w+", (REPOSITORY / "docs" / page).read_text()))
+        assert named and named <= set(rows), f"{page}: {named - set(rows)}"
+
+
 def test_docs_leave_it_to_the_refusal_how_a_mark_is_taken_away():
     for page in (REPOSITORY / "docs").glob("*.md"):
         assert "user_version" not in page.read_text(), f"{page}: which it is depends on the file"

@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "gatehouse/v1/authorization_service.grpc.pb.h"
+#include "grpc/health/v1/health.grpc.pb.h"
 #include "server/revocation/sqlite_store.h"
 #include "server/server.h"
 #include "tests/support/fake_clock.h"
@@ -56,6 +57,16 @@ class ServerTest : public ::testing::Test {
     channel_ = grpc::CreateChannel(absl::StrCat("127.0.0.1:", server_->grpc_port()),
                                    grpc::InsecureChannelCredentials());
     stub_ = v1::AuthorizationService::NewStub(channel_);
+  }
+
+  void AwaitServing() {
+    using Response = grpc::health::v1::HealthCheckResponse;
+    grpc::ClientContext context;
+    SetDeadline(context, std::chrono::seconds(60));
+    const auto stream = grpc::health::v1::Health::NewStub(channel_)->Watch(&context, {});
+    Response response;
+    while (response.status() != Response::SERVING) ASSERT_TRUE(stream->Read(&response));
+    context.TryCancel();
   }
 
   void Stop() {

@@ -223,6 +223,7 @@ TEST_F(ServerReloadTest, WhatWasReplacedIsLetGoByThreadsThatNoCallComesTo) {
 
 TEST_F(ServerReloadTest, ARetryTakesWhatHasComeAndTellsTheSameMistakeOnce) {
   Start();
+  AwaitServing();  // of which the log tells first
   config::Config next = config_;
   next.policy = Everybody();
   next.issuers[0].keys = config::KeysFile{.path = folder_ / "later.json"};

@@ -63,7 +63,7 @@ class PowerCutVfs final : public ShimVfs {
   bool Remember(const std::string& path, Change change) GH_EXCLUDES(mu_);
   bool Count() GH_REQUIRES(mu_) { return operations_++ < options_.operations; }
   // The one that the power fails in may have reached the disk too.
-  bool IsSeen() const GH_REQUIRES(mu_) { return operations_ <= options_.operations + 1; }
+  bool IsSeen() const GH_REQUIRES(mu_) { return operations_ - 1 <= options_.operations; }
   // Of what was not synced some reaches the disk.
   void Scatter(State& state) GH_REQUIRES(mu_);
   bool Chance() GH_REQUIRES(mu_) { return random_() % 2 == 0; }

@@ -376,6 +376,8 @@ TYPED_TEST_P(StoreConformance, TheSameFactAskedForTwiceInOneGroupIsWrittenOnce) 
   EXPECT_FALSE(a->existed);
   EXPECT_TRUE(b->existed);
   EXPECT_TRUE(SameFact(a->fact, b->fact));
+  // One that comes alone after them waits for no clock, and this one stands still.
+  EXPECT_TRUE(AppendAndWait(*store, SubjectFact("u2")).ok());
 }
 
 TYPED_TEST_P(StoreConformance, BeyondItsQueueAnAppendIsRefusedAtOnce) {
