@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from support import leaks, machine, stubs
+from support import image, leaks, machine, stubs
 
 stubs.generate()
 
@@ -113,3 +113,13 @@ def hmac_issuer() -> Issuer:
 def server(make_server, hmac_issuer, tmp_path) -> Server:
     """A running one that trusts `hmac_issuer`."""
     return make_server([hmac_issuer.config_with_file(tmp_path)]).wait_until_ready()
+
+
+@pytest.fixture(scope="session")
+def container_image(tmp_path_factory):
+    """The root folder that scripts/package makes."""
+    folder = tmp_path_factory.mktemp("image") / "root"
+    made = image.make(folder)
+    assert made.returncode == 0, made.stderr
+    print(made.stdout)
+    return folder

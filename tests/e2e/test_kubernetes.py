@@ -1,5 +1,4 @@
-"""The manifests of k8s/: as the API has them, closed down, and with configurations that
-gatehouse-server takes. Nothing here needs a cluster."""
+"""The manifests of k8s/: as the API has them, and closed down. Nothing here needs a cluster."""
 
 import re
 import subprocess
@@ -7,9 +6,8 @@ import subprocess
 import pytest
 import yaml
 
-from support import cluster_secrets, manifests
+from support import manifests
 from support.places import REPOSITORY, program
-from support.server import run
 
 OVERLAYS = manifests.overlays()
 # Those with a Gatehouse that runs.
@@ -286,20 +284,6 @@ def test_prometheus_finds_one_service():
     assert [one["metadata"]["name"] for one in found] == ["gatehouse"]
     (endpoint,) = monitor["endpoints"]
     assert endpoint["port"] in [port["name"] for port in found[0]["spec"]["ports"]]
-
-
-@pytest.mark.parametrize("overlay", [*SERVING, *CREATING])
-def test_the_server_takes_the_configuration(overlay, tmp_path):
-    text = manifests.configuration(overlay)
-    config = tmp_path / "config" / "gatehouse.yaml"
-    config.parent.mkdir()
-    config.write_text(text)
-    root = cluster_secrets.Root()
-    cluster_secrets.mount(tmp_path / "tls", root.secret(dns=("gatehouse.gatehouse.svc",)))
-    cluster_secrets.mount(tmp_path / "callers", cluster_secrets.caller_tokens("app", "ops"))
-    checked = run("--check", config)
-    assert checked.returncode == 0, checked.stderr
-    assert "warning:" not in checked.stdout, checked.stdout
 
 
 @pytest.mark.parametrize("overlay", ASKED)

@@ -64,11 +64,11 @@ class Container:
             self._writable.append(path)
         return made
 
-    def replace(self, path: str, content: bytes):
+    def replace(self, path: str, content: str):
         """A file of the image, or a new one, in this container alone."""
         file = self.root / path.lstrip("/")
         file.unlink(missing_ok=True)
-        file.write_bytes(content)
+        file.write_text(content)
         os.chmod(file, 0o644)
 
     def _command(self, *program) -> list:
