@@ -19,8 +19,6 @@
 namespace gatehouse {
 namespace {
 
-constexpr absl::Duration kGrace = absl::Seconds(10);
-
 int Fail(const absl::Status& status) {
   std::cerr << "gatehouse-server: " << status.message() << "\n";
   return 1;
@@ -74,7 +72,7 @@ int Run(const std::string& path) {
     for (sigwait(&signals, &signal); signal == SIGHUP; sigwait(&signals, &signal)) reloader.Ask();
   }
   log::Info("stopping", {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
-  (*server)->Shutdown(kGrace);
+  (*server)->Shutdown(config->drain);
   log::Info("stopped");
   return 0;
 }

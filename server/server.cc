@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 #include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -24,6 +25,7 @@
 #include "server/frontend/decision_log.h"
 #include "server/frontend/forward_auth.h"
 #include "server/frontend/grpc_server.h"
+#include "server/frontend/health_server.h"
 #include "server/frontend/http_later.h"
 #include "server/frontend/http_server.h"
 #include "server/frontend/key_departures.h"
@@ -108,27 +110,27 @@ class RunningServer final : public Server {
         frontend::PeerTrust(config));
     GH_RETURN_IF_ERROR(ListenHttp(config));
     const int threads = options.threads > 0 ? options.threads : UsableCpus();
-    GH_ASSIGN_OR_RETURN(
-        grpc_, frontend::GrpcServer::Start({config.grpc.ToString(), threads, CredentialsOf(config)},
-                                           *service_, *metrics_, clock_));
+    if (config.health.has_value()) {
+      GH_ASSIGN_OR_RETURN(health_, frontend::HealthServer::Start(config.health->ToString()));
+    }
+    GH_ASSIGN_OR_RETURN(grpc_, frontend::GrpcServer::Start({.address = config.grpc.ToString(),
+                                                            .threads = threads,
+                                                            .credentials = CredentialsOf(config),
+                                                            .connections = config.connections},
+                                                           *service_, *metrics_, clock_));
 
-    config::Endpoint grpc = config.grpc;
-    config::Endpoint http = config.http;
-    grpc.port = static_cast<uint16_t>(grpc_->port());
-    http.port = http_->port();
-    log::Info("listening", {{"grpc", grpc.ToString()},
-                            {"http", http.ToString()},
-                            {"oauth", oauth_ != nullptr ? "yes" : "no"},
-                            {"forward_auth", ForwardAuthAddresses(config)},
-                            {"tls", KindOfTls(config)},
-                            {"threads", threads},
-                            {"revocations", index_.size()},
-                            {"store", store_->store_id()}});
+    log::Info("listening",
+              {{"grpc", AddressOf(config.grpc, grpc_->port())},
+               {"http", AddressOf(config.http, http_->port())},
+               {"health", health_ == nullptr ? "" : AddressOf(*config.health, health_->port())},
+               {"oauth", oauth_ != nullptr ? "yes" : "no"},
+               {"forward_auth", ForwardAuthAddresses(config)},
+               {"tls", KindOfTls(config)},
+               {"threads", threads},
+               {"revocations", index_.size()},
+               {"store", store_->store_id()}});
     readiness_->Start(
-        [this](const std::string& name, std::optional<bool> serving) {
-          if (serving.has_value()) return grpc_->SetServing(name, *serving);
-          grpc_->Forget(name);
-        },
+        [this](const std::string& name, std::optional<bool> serving) { Tell(name, serving); },
         [this] { feed_.KeysGone(departures_.Look(*rulesets_->Current())); });
     return absl::OkStatus();
   }
@@ -154,14 +156,13 @@ class RunningServer final : public Server {
   }
 
   void Shutdown(absl::Duration grace) override {
+    const absl::Duration for_rest = std::min(grace / kRestShare, kRestGrace);
     readiness_->Stop();
-    grpc_->Shutdown(grace);
-    const absl::Duration rest = std::min(grace, kHttpGrace);
-    for (Port& port : ports_) port.server->Shutdown(rest);
-    http_->Shutdown(rest);
-    ports_.clear();
-    http_.reset();
+    if (health_ != nullptr) health_->Drain();
+    grpc_->Shutdown(grace - for_rest);
+    EndHttp(for_rest / 2);
     store_.reset();
+    if (health_ != nullptr) health_->Shutdown(for_rest / 2);
   }
 
   int grpc_port() const override { return grpc_->port(); }
@@ -180,13 +181,43 @@ class RunningServer final : public Server {
     std::unique_ptr<frontend::HttpServer> server;
   };
 
-  // How long what waits behind an HTTP port has to be answered: nothing waits longer for
-  // the store.
-  static constexpr absl::Duration kHttpGrace = absl::Seconds(1);
+  // How long a stop leaves to the HTTP ports and then to health, together: nothing waits
+  // longer than a second for the store. Of a short one, a part.
+  static constexpr absl::Duration kRestGrace = absl::Seconds(2);
+  static constexpr int64_t kRestShare = 5;
 
-  // Null for plaintext.
+  // With the port that it has got.
+  static std::string AddressOf(config::Endpoint endpoint, int port) {
+    endpoint.port = static_cast<uint16_t>(port);
+    return endpoint.ToString();
+  }
+
+  // What Readiness reports.
+  void Tell(const std::string& name, std::optional<bool> serving) const {
+    if (!serving.has_value()) {
+      grpc_->Forget(name);
+      if (health_ != nullptr) health_->Forget(name);
+      return;
+    }
+    grpc_->SetServing(name, *serving);
+    if (health_ != nullptr) health_->SetServing(name, *serving);
+  }
+
+  // All ports at once.
+  void EndHttp(absl::Duration grace) {
+    std::vector<std::thread> ends;
+    ends.reserve(ports_.size());
+    for (Port& port : ports_) {
+      ends.emplace_back([&port, grace] { port.server->Shutdown(grace); });
+    }
+    http_->Shutdown(grace);
+    for (std::thread& end : ends) end.join();
+    ports_.clear();
+    http_.reset();
+  }
+
   std::shared_ptr<grpc::ServerCredentials> CredentialsOf(const config::Config& config) {
-    if (certificates_ == nullptr) return nullptr;
+    if (certificates_ == nullptr) return grpc::InsecureServerCredentials();
     const auto first = certificates_->Current();
     metrics_->tls().SetInForce(first->certificate_until, first->client_ca_until);
     return frontend::MakeTlsCredentials(
@@ -235,9 +266,9 @@ class RunningServer final : public Server {
     std::vector<std::string> addresses;
     addresses.reserve(ports_.size());
     for (size_t i = 0; i < ports_.size(); ++i) {
-      config::ForwardAuth one = config.forward_auth[i];
-      one.address.port = ports_[i].server->port();
-      addresses.push_back(absl::StrCat(one.address.ToString(), " ", config::NameOf(one.dialect)));
+      const config::ForwardAuth& one = config.forward_auth[i];
+      addresses.push_back(absl::StrCat(AddressOf(one.address, ports_[i].server->port()), " ",
+                                       config::NameOf(one.dialect)));
     }
     return absl::StrJoin(addresses, ", ");
   }
@@ -248,6 +279,16 @@ class RunningServer final : public Server {
     std::error_code error;
     const auto absolute = std::filesystem::absolute(config.backups->path, error);
     return error ? config.backups->path : absolute.lexically_normal().string();
+  }
+
+  static std::string HealthOf(const config::Config& config) {
+    return config.health.has_value() ? config.health->ToString() : "";
+  }
+
+  static std::string TextOf(const config::Connections& connections) {
+    return absl::StrCat("max_age ", absl::FormatDuration(connections.max_age), ", max_age_grace ",
+                        absl::FormatDuration(connections.max_age_grace), ", max_streams ",
+                        connections.max_streams);
   }
 
   // Empty for one that there is not.
@@ -285,6 +326,9 @@ class RunningServer final : public Server {
     check("listen.forwarded_client_cert", PeersOf(fixed_.forwarded_client_cert),
           PeersOf(config.forwarded_client_cert));
     check("listen.oauth", fixed_.oauth ? "on" : "off", config.oauth ? "on" : "off");
+    check("listen.health", HealthOf(fixed_), HealthOf(config));
+    check("listen.connections", TextOf(fixed_.connections), TextOf(config.connections));
+    check("listen.drain", absl::FormatDuration(fixed_.drain), absl::FormatDuration(config.drain));
     for (size_t i = 0; i < std::max(fixed_.forward_auth.size(), config.forward_auth.size()); ++i) {
       check(absl::StrCat("listen.forward_auth[", i, "]"), ForwardAuthOf(fixed_, i),
             ForwardAuthOf(config, i));
@@ -379,6 +423,7 @@ class RunningServer final : public Server {
   std::unique_ptr<revocation::RevocationStore> store_;
   std::unique_ptr<frontend::AuthorizationService> service_;
   std::optional<frontend::Readiness> readiness_;
+  std::unique_ptr<frontend::HealthServer> health_;  // null: not served
   std::unique_ptr<frontend::GrpcServer> grpc_;
   frontend::HttpWaits waits_;
   std::unique_ptr<frontend::OAuth> oauth_;  // null: not served

@@ -57,12 +57,13 @@ class Server {
   // second, apart from any reload. For one thread at a time. Not after Shutdown.
   virtual void LookAtCertificates() {}
 
-  // Not ready; what is in flight ends within `grace`; then the store closes. Must be
-  // called once, before destruction.
+  // Not ready; what is in flight ends within `grace`; then the store closes, and what tells of
+  // health last. Must be called once, before destruction.
   virtual void Shutdown(absl::Duration grace) = 0;
 
   virtual ~Server() = default;
 
+  // 0 for a Unix socket.
   virtual int grpc_port() const = 0;
   virtual int http_port() const = 0;
   // In the configuration's order.

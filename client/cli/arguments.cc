@@ -58,7 +58,7 @@ CLI::Option* AddTexts(CLI::App& app, const std::string& name, std::vector<std::s
 }
 
 void AddGlobalOptions(CLI::App& app, Options& options) {
-  app.add_option("--target", options.target, "The server's gRPC address, host:port")
+  app.add_option("--target", options.target, "The server's gRPC address, host:port or unix:/path")
       ->envname("GATEHOUSE_TARGET")
       ->capture_default_str()
       ->type_name("ADDRESS")

@@ -45,9 +45,9 @@ absl::StatusOr<Endpoint> ParseEndpoint(absl::string_view text) {
 
 absl::StatusOr<Endpoint> ParseSocketEndpoint(absl::string_view text) {
   if (!absl::ConsumePrefix(&text, "unix:")) return ParseEndpoint(text);
-  // What the kernel holds of a socket's path, with its end.
-  constexpr size_t kMaxPath = 107;
-  const bool is_path = absl::StartsWith(text, "/") && text.size() > 1 && text.back() != '/';
+  // The kernel holds 107 bytes, and a server binds its socket under a longer name first.
+  constexpr size_t kMaxPath = 98;
+  const bool is_path = absl::StartsWith(text, "/") && text.back() != '/';
   if (!is_path || text.size() > kMaxPath || text.find('\0') != absl::string_view::npos) {
     return absl::InvalidArgumentError(absl::StrCat(
         "must be \"unix:\" and the absolute path of a socket, ", kMaxPath, " bytes at most"));

@@ -10,7 +10,7 @@ namespace gatehouse::config {
 // is wrong, without the text.
 absl::StatusOr<Endpoint> ParseEndpoint(absl::string_view text);
 
-// The same, or "unix:/path/to/socket" with an absolute path.
+// The same, or "unix:/path/to/socket" with an absolute path of 98 bytes at most.
 absl::StatusOr<Endpoint> ParseSocketEndpoint(absl::string_view text);
 
 }  // namespace gatehouse::config

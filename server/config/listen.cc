@@ -12,10 +12,10 @@
 #include "absl/strings/string_view.h"
 #include "server/base/log.h"
 #include "server/base/suggestion.h"
+#include "server/config/connections.h"
 #include "server/config/endpoint.h"
 #include "server/config/issuer.h"
 #include "server/config/tls.h"
-#include "server/keys/url.h"
 
 namespace gatehouse::config {
 namespace {
@@ -28,11 +28,13 @@ constexpr std::array<std::pair<Dialect, absl::string_view>, 3> kDialects = {{
     {Dialect::kCaddy, "caddy"},
 }};
 
+using Parse = absl::StatusOr<Endpoint> (*)(absl::string_view text);
+
 Endpoint ReadEndpoint(const std::string& text, const std::string& path, uint16_t standard_port,
-                      Findings& findings) {
+                      Findings& findings, Parse parse = &ParseEndpoint) {
   Endpoint standard{.host = "127.0.0.1", .port = standard_port};
   if (!findings.Given(path)) return standard;
-  auto endpoint = ParseEndpoint(text);
+  auto endpoint = parse(text);
   if (endpoint.ok()) return *std::move(endpoint);
   findings.Wrong(path, endpoint.status().message());
   return standard;
@@ -51,7 +53,7 @@ class ListenReader {
 
   void Read() {
     const v1::Listen& listen = in_.listen();
-    out_.grpc = ReadEndpoint(listen.grpc(), "listen.grpc", 7070, findings_);
+    out_.grpc = ReadEndpoint(listen.grpc(), "listen.grpc", 7070, findings_, &ParseSocketEndpoint);
     out_.http = ReadEndpoint(listen.http(), "listen.http", 7071, findings_);
     if (out_.grpc.port == out_.http.port && out_.grpc.port != 0) {
       findings_.Wrong(
@@ -61,6 +63,10 @@ class ListenReader {
     ReadTls(in_, folder_, out_, findings_);
     CheckReach(out_.grpc, "listen.grpc", /*encrypted=*/listen.has_tls());
     CheckDevelopment();
+    ReadHealth();
+    CheckIssuers();
+    out_.connections = ReadConnections(listen.connections(), findings_);
+    out_.drain = ReadDrain(listen, findings_);
     ReadOAuth();
     for (int i = 0; i < listen.forward_auth_size(); ++i) {
       ReadForwardAuth(listen.forward_auth(i), absl::StrCat("listen.forward_auth[", i, "]"));
@@ -92,13 +98,34 @@ class ListenReader {
   }
 
   void CheckDevelopment() {
-    if (keys::IsLoopbackHost(out_.grpc.host)) return;
+    if (out_.grpc.IsLocal()) return;
     for (int i = 0; i < in_.issuers_size(); ++i) {
       if (!in_.issuers(i).has_development()) continue;
       findings_.Wrong(
           absl::StrCat("issuers[", i, "].development"),
           absl::StrCat("an issuer for development does not go with listen.grpc where ",
                        Reachable(out_.grpc), ": take the issuer out, or listen on 127.0.0.1"));
+    }
+  }
+
+  // Whoever reaches it may ask how the server is: no reach is too far.
+  void ReadHealth() {
+    const std::string path = "listen.health";
+    if (!findings_.Given(path)) return;
+    const Endpoint health =
+        ReadEndpoint(in_.listen().health(), path, 0, findings_, &ParseSocketEndpoint);
+    CheckTaken(health, path);
+    out_.health = health;
+  }
+
+  // They would say of a probe's name what is meant of an issuer.
+  void CheckIssuers() {
+    for (int i = 0; i < in_.issuers_size(); ++i) {
+      const std::string& name = in_.issuers(i).issuer();
+      if (name != "liveness" && name != "readiness") continue;
+      findings_.Wrong(
+          absl::StrCat("issuers[", i, "].issuer"),
+          absl::StrCat("\"", name, "\" is what grpc.health.v1 calls the server itself"));
     }
   }
 
@@ -158,13 +185,16 @@ class ListenReader {
 
   // Two ports of one number on different addresses are more often a mistake than meant.
   void CheckTaken(const Endpoint& address, const std::string& path) {
-    if (address.port == 0) return;
+    if (address.port == 0 && address.unix_path.empty()) return;
     const auto taken = [&](const Endpoint& other, absl::string_view name) {
-      if (other.port != address.port) return false;
-      findings_.Wrong(path, absl::StrCat("must not share port ", address.port, " with ", name));
+      if (other.port != address.port || other.unix_path != address.unix_path) return false;
+      const std::string what =
+          address.port == 0 ? "the socket" : absl::StrCat("port ", address.port);
+      findings_.Wrong(path, absl::StrCat("must not share ", what, " with ", name));
       return true;
     };
     if (taken(out_.grpc, "listen.grpc") || taken(out_.http, "listen.http")) return;
+    if (out_.health.has_value() && taken(*out_.health, "listen.health")) return;
     for (size_t i = 0; i < out_.forward_auth.size(); ++i) {
       const std::string name = absl::StrCat("listen.forward_auth[", i, "].address");
       if (taken(out_.forward_auth[i].address, name)) return;
@@ -172,7 +202,7 @@ class ListenReader {
   }
 
   void CheckCaller(const std::string& name, const Endpoint& address, const std::string& path) {
-    if (!keys::IsLoopbackHost(address.host)) {
+    if (!address.IsLocal()) {
       findings_.Wrong(path, absl::StrCat(Reachable(address),
                                          ", and whoever reaches it would be taken for this caller: "
                                          "leave caller out, and have the proxy send its token in "

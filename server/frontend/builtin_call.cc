@@ -74,6 +74,7 @@ void BuiltinCall::OnAccepted(bool ok) {
   Begin(done_);
   services_.AcceptOn(queue_);
   method_ = MethodOf(context_.method());
+  if (method_ == Method::kReflect && services_.reflection() == nullptr) method_ = Method::kNone;
   if (method_ == Method::kNone) {
     return Finish({grpc::StatusCode::UNIMPLEMENTED,
                    absl::StrCat("there is no method ", log::Escape(context_.method(), 200))});
@@ -153,7 +154,8 @@ void BuiltinCall::Report() {
   if (writing_ || finishing_) return;
   const BuiltinServices::Health health = services_.Look(*watched_);
   HealthCheckResponse response;
-  response.set_status(health.closing ? HealthCheckResponse::NOT_SERVING : health.status);
+  const bool unknown = health.status == HealthCheckResponse::SERVICE_UNKNOWN;
+  response.set_status(health.closing && unknown ? HealthCheckResponse::NOT_SERVING : health.status);
   if (said_ != response.status()) {
     said_ = response.status();
     Write(response);
@@ -165,7 +167,7 @@ void BuiltinCall::Report() {
 void BuiltinCall::Reflect() {
   Reflection::Request request;
   if (absl::Status status = Parse(bytes_, request); !status.ok()) return Finish(ToGrpc(status));
-  Write(services_.reflection().Answer(request));
+  Write(services_.reflection()->Answer(request));
 }
 
 void BuiltinCall::OnWrote(bool ok) {

@@ -13,6 +13,9 @@ namespace {
 // Calls that a queue holds ready.
 constexpr int kReady = 2;
 
+// As "", for probes that must name something.
+constexpr char kReadiness[] = "readiness";
+
 using Files = std::vector<const google::protobuf::FileDescriptor*>;
 
 Files WithBuiltin(Files files) {
@@ -26,6 +29,8 @@ Files WithBuiltin(Files files) {
 
 BuiltinServices::BuiltinServices(const Files& served, std::atomic<int64_t>& in_flight)
     : reflection_(WithBuiltin(served)), in_flight_(in_flight) {}
+
+BuiltinServices::BuiltinServices(std::atomic<int64_t>& in_flight) : in_flight_(in_flight) {}
 
 BuiltinServices::~BuiltinServices() = default;
 
@@ -58,22 +63,37 @@ void BuiltinServices::Ended(const BuiltinCall& call) {
 
 void BuiltinServices::SetServing(const std::string& name, bool serving) {
   MutexLock lock(mu_);
-  if (closing()) return;
+  if (draining_ || name == kLiveness) return;
+  const bool news = Say(name, serving);
+  const bool more = name.empty() && Say(kReadiness, serving);
+  if (news || more) WakeAll();
+}
+
+bool BuiltinServices::Say(const std::string& name, bool serving) {
   const auto [place, is_new] = serving_.try_emplace(name, serving);
-  if (!is_new && place->second == serving) return;
-  place->second = serving;
-  WakeAll();
+  return is_new || std::exchange(place->second, serving) != serving;
 }
 
 void BuiltinServices::Forget(const std::string& name) {
   MutexLock lock(mu_);
-  if (!closing() && serving_.erase(name) > 0) WakeAll();
+  if (!draining_ && name != kLiveness && serving_.erase(name) > 0) WakeAll();
+}
+
+void BuiltinServices::StopServing() {
+  draining_ = true;
+  for (auto& [name, serving] : serving_) serving = name == kLiveness;
+}
+
+void BuiltinServices::Drain() {
+  MutexLock lock(mu_);
+  StopServing();
+  WakeAll();
 }
 
 void BuiltinServices::Shutdown() {
   MutexLock lock(mu_);
   closing_.store(true, std::memory_order_release);
-  for (auto& [name, serving] : serving_) serving = false;
+  StopServing();
   WakeAll();
 }
 

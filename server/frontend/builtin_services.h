@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,8 @@ class BuiltinServices {
   // be shut down before.
   BuiltinServices(const std::vector<const google::protobuf::FileDescriptor*>& served,
                   std::atomic<int64_t>& in_flight);
+  // The same without reflection.
+  explicit BuiltinServices(std::atomic<int64_t>& in_flight);
   // Every call must have ended.
   ~BuiltinServices();
 
@@ -47,13 +50,19 @@ class BuiltinServices {
   // thread. Once for each queue, when the server has started.
   void Start(grpc::ServerCompletionQueue& queue);
 
-  // What health says of `name`, and tells those who watch it. Thread-safe. Not heard
-  // after Shutdown.
+  // SERVING from the beginning to the end, whatever is said of it.
+  static constexpr char kLiveness[] = "liveness";
+
+  // What health says of `name`, and tells those who watch it. "" stands for `readiness` too.
+  // Thread-safe. Not heard after Drain or Shutdown.
   void SetServing(const std::string& name, bool serving);
   // Nothing is known by `name` any more. As SetServing.
   void Forget(const std::string& name);
 
-  // Says NOT_SERVING for good, and ends every stream: those who watch are told first.
+  // Says NOT_SERVING of all but `liveness` for good. Thread-safe.
+  void Drain();
+
+  // As Drain, and ends every stream: those who watch are told first.
   // One whose client does not read is cancelled after a second. Before the server's
   // own Shutdown, which waits for them.
   void Shutdown();
@@ -71,13 +80,17 @@ class BuiltinServices {
   void AcceptOn(grpc::ServerCompletionQueue& queue);
   Health Look(const std::string& name) const;
   bool closing() const { return closing_.load(std::memory_order_acquire); }
-  const Reflection& reflection() const { return reflection_; }
+  // Null without.
+  const Reflection* reflection() const { return reflection_.has_value() ? &*reflection_ : nullptr; }
   // Destroys the call.
   void Ended(const BuiltinCall& call);
 
+  // Whether that was news.
+  bool Say(const std::string& name, bool serving) GH_REQUIRES(mu_);
+  void StopServing() GH_REQUIRES(mu_);
   void WakeAll() GH_REQUIRES(mu_);
 
-  const Reflection reflection_;
+  const std::optional<Reflection> reflection_;
   std::atomic<int64_t>& in_flight_;
   grpc::AsyncGenericService generic_;
   std::atomic<int> streams_ = 0;
@@ -86,7 +99,8 @@ class BuiltinServices {
   mutable Mutex mu_;
   // Written under mu_, read by calls that hold a lock which is taken under mu_.
   std::atomic<bool> closing_ = false;
-  std::map<std::string, bool> serving_ GH_GUARDED_BY(mu_);
+  bool draining_ GH_GUARDED_BY(mu_) = false;
+  std::map<std::string, bool> serving_ GH_GUARDED_BY(mu_) = {{kLiveness, true}};
   std::map<const BuiltinCall*, std::unique_ptr<BuiltinCall>> calls_ GH_GUARDED_BY(mu_);
 };
 

@@ -13,11 +13,13 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "envoy/service/auth/v3/external_auth.grpc.pb.h"
 #include "gatehouse/v1/authorization_service.grpc.pb.h"
+#include "server/base/status_macros.h"
 #include "server/frontend/builtin_services.h"
+#include "server/frontend/connection_limits.h"
 #include "server/frontend/ext_authz_service.h"
+#include "server/frontend/grpc_address.h"
 #include "server/frontend/queue_event.h"
 #include "server/frontend/unary_call.h"
 #include "server/frontend/watch_hub.h"
@@ -44,10 +46,6 @@ constexpr int kMaxRequestBytes = 128 * 1024;
 // knows who sends it. Beyond, it takes less from each connection and ends calls and
 // idle connections; what it has already let one connection send still comes.
 constexpr size_t kMaxBufferBytes = size_t{256} * 1024 * 1024;
-
-// How long a connection may take to say what it is: one that never speaks would
-// keep the server from ending.
-constexpr int kHandshakeMillis = 5'000;
 
 // Calls of one method that a queue holds ready. More than come between two looks at
 // the queue are of no use, and each event costs a search among them.
@@ -89,40 +87,31 @@ class CompletionQueueServer final : public GrpcServer {
 
   absl::Status Listen(const GrpcOptions& options) {
     grpc::EnableDefaultHealthCheckService(false);
+    GH_ASSIGN_OR_RETURN(address_, GrpcAddress::Take(options.address));
     grpc::ServerBuilder builder;
     credentials_ = options.credentials;
-    builder.AddListeningPort(
-        options.address, credentials_ == nullptr ? grpc::InsecureServerCredentials() : credentials_,
-        &port_);
+    if (credentials_ == nullptr) return absl::InternalError("no credentials for the gRPC port");
+    address_->AddTo(builder, credentials_);
     builder.SetMaxReceiveMessageSize(kMaxRequestBytes);
     builder.SetResourceQuota(grpc::ResourceQuota("gatehouse").Resize(kMaxBufferBytes));
-    // Otherwise a second server on the same port would take half of the calls.
-    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-    // One connection cannot take all places, and a peer that has vanished is noticed.
-    builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 256);
-    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
-    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
-    builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeMillis);
+    SetConnectionLimits(builder, options.connections);
     builder.RegisterService(&raw_);
     builder.RegisterService(&raw_envoy_);
     builder.RegisterAsyncGenericService(&builtin_.generic());
     for (int i = 0; i < options.threads; ++i) queues_.push_back(builder.AddCompletionQueue());
     server_ = builder.BuildAndStart();
-    if (server_ == nullptr || port_ == 0) {
-      server_ = nullptr;
-      for (auto& queue : queues_) {
-        queue->Shutdown();
-        Drain(*queue);
-      }
-      return absl::UnavailableError(absl::StrCat("cannot listen for gRPC on ", options.address,
-                                                 ": is the port in use by another program?"));
+    if (absl::Status status = address_->Open(server_.get()); !status.ok()) {
+      if (server_ != nullptr) server_->Shutdown();
+      for (auto& queue : queues_) EndQueue(*queue);
+      server_.reset();
+      return status;
     }
     SetServing("", false);
     StartThreads();
     return absl::OkStatus();
   }
 
-  int port() const override { return port_; }
+  int port() const override { return address_->port(); }
 
   void SetServing(const std::string& name, bool serving) override {
     builtin_.SetServing(name, serving);
@@ -138,6 +127,7 @@ class CompletionQueueServer final : public GrpcServer {
   }
 
   void Shutdown(absl::Duration grace) override {
+    address_->Close();
     // For good: whatever is said later is not heard.
     builtin_.Shutdown();
     for (const auto& hub : hubs_) hub->Shutdown();
@@ -153,13 +143,6 @@ class CompletionQueueServer final : public GrpcServer {
   }
 
  private:
-  static void Drain(grpc::ServerCompletionQueue& queue) {
-    void* tag = nullptr;
-    bool ok = false;
-    while (queue.Next(&tag, &ok)) {
-    }
-  }
-
   // Looks for an event without waiting. One look may be in vain: a queue that took in
   // the end of a call on this very thread comes back from the next look without having
   // read from any connection.
@@ -281,7 +264,7 @@ class CompletionQueueServer final : public GrpcServer {
   Watchers watchers_;
   RawService raw_;
   RawEnvoyService raw_envoy_;
-  int port_ = 0;
+  std::unique_ptr<GrpcAddress> address_;
   std::atomic<int64_t> in_flight_ = 0;
   BuiltinServices builtin_{{v1::VerifyRequest::descriptor()->file(),
                             envoy::service::auth::v3::CheckRequest::descriptor()->file()},

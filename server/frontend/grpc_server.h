@@ -7,15 +7,18 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/config/config.h"
 #include "server/frontend/authorization_service.h"
 #include "server/frontend/metrics.h"
 
 namespace gatehouse::frontend {
 
 struct GrpcOptions {
-  std::string address;  // "127.0.0.1:7070"; port 0: any free one
+  std::string address;  // as GrpcAddress takes it
   int threads = 1;
-  std::shared_ptr<grpc::ServerCredentials> credentials = {};  // null: plaintext
+  std::shared_ptr<grpc::ServerCredentials> credentials =
+      {};  // required: nothing is plaintext by mistake
+  config::Connections connections = {};
 };
 
 // The gRPC port: AuthorizationService and Envoy's Authorization on completion queues, one
@@ -31,9 +34,10 @@ class GrpcServer {
 
   virtual ~GrpcServer() = default;
 
+  // 0 for a Unix socket.
   virtual int port() const = 0;
 
-  // What grpc.health.v1 says of a name. "" stands for the whole, as do
+  // What grpc.health.v1 says of a name. "" stands for the whole, as do `readiness`,
   // gatehouse.v1.AuthorizationService and envoy.service.auth.v3.Authorization; an issuer's name for
   // that issuer. Thread-safe.
   virtual void SetServing(const std::string& name, bool serving) = 0;

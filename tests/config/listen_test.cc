@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 
 namespace gatehouse::config {
@@ -116,6 +117,71 @@ TEST(Listeners, OAuthNeedsCallersAndOffLoopbackAMesh) {
                                 HasSubstr("plaintext_behind_mesh: true"))));
   EXPECT_THAT(Mistakes("oauth: true, http: \"0.0.0.0:7071\", plaintext_behind_mesh: true"),
               IsEmpty());
+}
+
+TEST(Listeners, UnixSocketIsLocalAndNeedsNeitherCallersNorAMesh) {
+  const auto config = Read("grpc: \"unix:/run/gate.sock\", health: \"unix:/run/health\"", "");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->grpc, Endpoint{.unix_path = "/run/gate.sock"});
+  EXPECT_EQ(config->grpc.ToString(), "unix:/run/gate.sock");
+  EXPECT_EQ(config->health, Endpoint{.unix_path = "/run/health"});
+}
+
+TEST(Listeners, UnixSocketsPathIsAbsoluteAndShort) {
+  const auto grpc = [](const std::string& path) {
+    return Mistakes(absl::StrCat("grpc: \"unix:", path, "\""));
+  };
+  EXPECT_THAT(grpc("/" + std::string(97, 'a')), IsEmpty());
+  for (const std::string& bad :
+       {std::string(), std::string("gate.sock"), std::string("./gate.sock"), std::string("/"),
+        std::string("/run/"), "/" + std::string(98, 'a')}) {
+    EXPECT_THAT(grpc(bad),
+                ElementsAre(AllOf(StartsWith("g.yaml:1: listen.grpc: must be \"unix:\" and the"),
+                                  HasSubstr("absolute path"), HasSubstr("98 bytes at most"))))
+        << bad;
+    EXPECT_THAT(Mistakes(absl::StrCat("health: \"unix:", bad, "\"")),
+                ElementsAre(StartsWith("g.yaml:1: listen.health: must be \"unix:\" and the")))
+        << bad;
+  }
+}
+
+TEST(Listeners, HttpTakesNoUnixSocket) {
+  EXPECT_THAT(Mistakes("http: \"unix:/run/http\""),
+              ElementsAre(StartsWith("g.yaml:1: listen.http: must be \"host:port\"")));
+  EXPECT_THAT(Mistakes(Port("address: \"unix:/run/http\", dialect: nginx")),
+              ElementsAre(HasSubstr("forward_auth[0].address: must be \"host:port\"")));
+}
+
+TEST(Listeners, HealthIsOffUnlessGivenAndMayLieAnywhere) {
+  EXPECT_FALSE(Read("")->health.has_value());
+  const auto config = Read("health: \"0.0.0.0:7072\"", "");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->health, (Endpoint{.host = "0.0.0.0", .port = 7072}));
+  EXPECT_THAT(Mistakes("health: \"7072\""),
+              ElementsAre(StartsWith("g.yaml:1: listen.health: must be \"host:port\"")));
+}
+
+TEST(Listeners, HealthSharesNoPortAndNoSocket) {
+  EXPECT_THAT(Mistakes("health: \"127.0.0.1:0\", grpc: \"127.0.0.1:0\""), IsEmpty());
+  EXPECT_THAT(Mistakes("health: \"0.0.0.0:7070\""),
+              ElementsAre(HasSubstr("listen.health: must not share port 7070 with listen.grpc")));
+  EXPECT_THAT(Mistakes("health: \"0.0.0.0:7071\""),
+              ElementsAre(HasSubstr("listen.health: must not share port 7071 with listen.http")));
+  EXPECT_THAT(
+      Mistakes("health: \"127.0.0.1:1\", " + Port("address: \"127.0.0.1:1\", dialect: nginx")),
+      ElementsAre(HasSubstr("must not share port 1 with listen.health")));
+  EXPECT_THAT(Mistakes("health: \"unix:/run/a\", grpc: \"unix:/run/a\""),
+              ElementsAre(HasSubstr("listen.health: must not share the socket with listen.grpc")));
+  EXPECT_THAT(Mistakes("health: \"unix:/run/a\", grpc: \"unix:/run/b\""), IsEmpty());
+}
+
+TEST(Listeners, NoIssuerIsCalledAsAProbe) {
+  for (const char* const name : {"liveness", "readiness"}) {
+    const auto config = ParseConfig(
+        absl::StrReplaceAll(kRest, {{"issuer: i", absl::StrCat("issuer: ", name)}}), "g.yaml");
+    EXPECT_THAT(std::string(config.status().message()),
+                HasSubstr("issuers[0].issuer: \"" + std::string(name) + "\" is what"));
+  }
 }
 
 }  // namespace

@@ -112,6 +112,53 @@ TEST_F(HealthTest, AfterShutdownItIsNotServingForGood) {
   EXPECT_EQ(watcher.Next(), -1);
 }
 
+TEST_F(HealthTest, TheWholeIsReadinessToo) {
+  EXPECT_EQ(Check("readiness"), -grpc::StatusCode::NOT_FOUND);
+  services_.SetServing("", false);
+  EXPECT_EQ(Check("readiness"), Response::NOT_SERVING);
+  Watcher watcher;
+  Watch(watcher, "readiness");
+  EXPECT_EQ(watcher.Next(), Response::NOT_SERVING);
+  services_.SetServing("", true);
+  EXPECT_EQ(watcher.Next(), Response::SERVING);
+  EXPECT_EQ(Check("readiness"), Response::SERVING);
+}
+
+TEST_F(HealthTest, LivenessIsServingWhateverIsSaid) {
+  EXPECT_EQ(Check("liveness"), Response::SERVING);
+  services_.SetServing("liveness", false);
+  services_.SetServing("", false);
+  EXPECT_EQ(Check("liveness"), Response::SERVING);
+  services_.Forget("liveness");
+  EXPECT_EQ(Check("liveness"), Response::SERVING);
+}
+
+TEST_F(HealthTest, ADrainIsForGoodAndEndsNothing) {
+  services_.SetServing("", true);
+  services_.SetServing("a", true);
+  Watcher ready;
+  Watcher alive;
+  Watch(ready, "readiness");
+  Watch(alive, "liveness");
+  EXPECT_EQ(ready.Next(), Response::SERVING);
+  EXPECT_EQ(alive.Next(), Response::SERVING);
+  services_.Drain();
+  EXPECT_EQ(ready.Next(), Response::NOT_SERVING);
+  services_.SetServing("", true);
+  services_.SetServing("new", true);
+  services_.Forget("a");
+  for (const char* const name : {"", "readiness", "a"}) {
+    EXPECT_EQ(Check(name), Response::NOT_SERVING) << name;
+  }
+  EXPECT_EQ(Check("new"), -grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(Check("liveness"), Response::SERVING);
+  Stop();
+  EXPECT_EQ(ready.Next(), -1);
+  // Not told of any end before it ends.
+  EXPECT_EQ(alive.Next(), -1);
+  EXPECT_EQ(alive.stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
 TEST_F(HealthTest, ACallWhoseRequestNeverComesDoesNotHoldTheShutdown) {
   grpc::GenericStub stub(channel_);
   grpc::CompletionQueue queue;

@@ -33,7 +33,7 @@ class ServerHealthTest : public ServerTest {
 TEST_F(ServerHealthTest, TheServerTheServiceAndTheIssuerServeUntilShutdown) {
   Start();
   const auto health = Health::NewStub(channel_);
-  const std::vector<std::string> names = {"", kService, kIssuer};
+  const std::vector<std::string> names = {"", kService, kIssuer, "readiness"};
   std::vector<grpc::ClientContext> contexts(names.size());
   std::vector<std::unique_ptr<grpc::ClientReader<HealthCheckResponse>>> streams;
   HealthCheckRequest request;

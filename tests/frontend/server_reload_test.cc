@@ -110,6 +110,9 @@ TEST_F(ServerReloadTest, WhatNeedsARestartIsNamedAndNothingElseIsTaken) {
   next.policy = Everybody();
   next.grpc.port = 7080;
   next.http.host = "::1";
+  next.health = config::Endpoint{.unix_path = "/run/gatehouse.health"};
+  next.connections.max_streams = 7;
+  next.drain = absl::Seconds(11);
   next.sqlite_path += "2";
   next.audit = absl::Hours(1);
   next.backups = config::BackupFolder{.path = folder_, .place = ""};
@@ -117,10 +120,20 @@ TEST_F(ServerReloadTest, WhatNeedsARestartIsNamedAndNothingElseIsTaken) {
   EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(refused.message()),
               AllOf(HasSubstr("listen.grpc: "), HasSubstr("listen.http: "),
+                    HasSubstr("listen.health: is none since the start; to change it to "
+                              "unix:/run/gatehouse.health needs a restart"),
+                    HasSubstr("listen.connections: is max_age 10m, max_age_grace 30s, "
+                              "max_streams 256 since the start"),
+                    HasSubstr("listen.drain: is 10s since the start; to change it to 11s"),
                     HasSubstr("revocations.sqlite.path: "), HasSubstr("revocations.audit: "),
                     HasSubstr("revocations.backups: is none since the start"),
                     HasSubstr("needs a restart")));
   EXPECT_EQ(Authorize("bob").decision().code(), before);
+  next = config_;
+  next.grpc = {.unix_path = "/run/gatehouse.sock"};
+  EXPECT_THAT(std::string(server_->Reload(next).message()),
+              HasSubstr("listen.grpc: is 127.0.0.1:0 since the start; to change it to "
+                        "unix:/run/gatehouse.sock needs a restart"));
   next = config_;
   next.keep = absl::Hours(800);
   EXPECT_TRUE(server_->Reload(next).ok());

@@ -45,6 +45,7 @@ class Server:
         self.wrapper: list[str] = []
         self._process: Process | None = None
         self._client: Client | None = None
+        self._listening = ""
         folder.mkdir(parents=True)
         if len(issuers) > 1:  # nothing is said of them unless a test does
             names = ("roles", "scopes", "tenants")
@@ -70,10 +71,15 @@ class Server:
 
     def start(self):
         line = self.launch().wait_for_line(lambda text: " listening " in text, "`listening`")
-        self.grpc = re.search(r'grpc="([^"]+)"', line)[1]
-        self.http = re.search(r'http="([^"]+)"', line)[1]
+        self._listening = line
+        self.grpc = self.address("grpc")
+        self.http = self.address("http")
         self._client = Client(self.grpc)
         return self
+
+    def address(self, listener: str) -> str:
+        """Where it listens, by its log: `grpc`, `http`, `health`."""
+        return re.search(rf' {listener}="([^"]+)"', self._listening)[1]
 
     def wait_until_ready(self):
         wait_until(lambda: self.get("/readyz")[0] == 200, "ready")
@@ -103,6 +109,9 @@ class Server:
 
     def get(self, path: str) -> tuple[int, str]:
         return http_get(f"http://{self.http}{path}")
+
+    def send(self, number: int):
+        self._process.popen.send_signal(number)
 
     def stop(self, how: int = signal.SIGTERM):
         """Ends it as an operator does. It must end well."""
