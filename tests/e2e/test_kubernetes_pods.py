@@ -114,7 +114,9 @@ def test_the_server_takes_its_configuration(cluster, overlay):
     server = cluster.pod(overlay, "StatefulSet")
     checked = server.run("--check", server.config_path)
     assert checked.returncode == 0, checked.stderr
-    assert "warning:" not in checked.stdout, checked.stdout
+    warnings = [line for line in checked.stdout.splitlines() if line.startswith("warning:")]
+    # The group is that of the pod alone: fsGroup, by which another user than root can read a Secret.
+    assert all("can be read by others than the file's owner" in line for line in warnings), warnings
     # Without a database it does not start, and makes none.
     started = server.run()
     assert started.returncode == 1 and "--create-database" in started.stderr
@@ -138,7 +140,7 @@ def test_with_mtls_callers_are_known_by_their_certificates(cluster):
     assert probe(ports["health"], "liveness") == "SERVING"
     known = cluster.client(ports["grpc"], TODO)
     assert_allowed(known.verify(cluster.token()))
-    assert status_of(lambda: known.revoke_token(cluster.token())) == DENIED
+    assert status_of(lambda: known.revoke_session(cluster.issuer.issuer, "s")) == DENIED
     known.close()
     stranger = cluster.client(ports["grpc"], "spiffe://cluster.local/ns/todo/sa/other")
     assert status_of(lambda: stranger.verify(cluster.token())) == UNAUTHENTICATED
@@ -152,7 +154,9 @@ def test_with_mtls_callers_are_known_by_their_certificates(cluster):
     token = cluster.token()
     ops.revoke_token(token)
     assert_denied(ops.verify(token), "TOKEN_REVOKED")
+    ops.backup("now.db")
     ops.close()
+    assert (server.claims["gatehouse-backups"] / "now.db").exists()
     assert server.stop() == 0
 
 
