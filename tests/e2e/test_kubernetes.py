@@ -1,5 +1,6 @@
 """The manifests of k8s/: as the API has them, and closed down. Nothing here needs a cluster."""
 
+import os
 import re
 import subprocess
 
@@ -8,13 +9,14 @@ import yaml
 
 from support import manifests
 from support.places import REPOSITORY, program
+from support.readme import fences_of
 
 OVERLAYS = manifests.overlays()
 # Those with a Gatehouse that runs.
 SERVING = [name for name in OVERLAYS if manifests.objects(name, "StatefulSet")]
 CREATING = [name for name in OVERLAYS if manifests.objects(name, "Job")]
 ASKED = ["overlays/istio", "overlays/envoy-sidecar"]
-OPERATIONS = REPOSITORY / "docs" / "operations.md"
+OPERATIONS, PAGE = (REPOSITORY / "docs" / name for name in ("operations.md", "kubernetes.md"))
 # Prometheus' own, and those of TLS files, which the table names as a pair.
 OTHER_METRICS = {"up": {"job"}}
 
@@ -298,3 +300,47 @@ def test_lint_envoy_finds_nothing(overlay):
         capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _documented_patches() -> list[dict]:
+    fences = [one for one in fences_of(PAGE.read_text()) if one.info[:1] == ["yaml"]]
+    return [yaml.safe_load(one.source) for one in fences]
+
+
+def _built_with(folder, patches: dict, overlay: str) -> list[dict]:
+    """What kustomize makes of a folder of an operator's own."""
+    own = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization",
+        "resources": [os.path.relpath(manifests.K8S / overlay, folder)], **patches,
+    }  # fmt: skip
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(own))
+    return manifests.built(folder)
+
+
+def test_what_the_page_says_of_a_cluster_without_the_operator_holds(tmp_path):
+    without, _ = _documented_patches()
+    left = _built_with(tmp_path, without, "overlays/mtls")
+    assert len(left) == len(manifests.objects("overlays/mtls")) - 2
+    assert not [one for one in left if manifests.is_of_others(one)]
+
+
+def test_what_the_page_says_of_a_restore_is_a_job_with_both_volumes(tmp_path):
+    _, restore = _documented_patches()
+    made = _built_with(tmp_path, restore, "create-database/mtls")
+    (job,) = [one for one in made if one["kind"] == "Job"]
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    assert container["args"][0] == "--restore"
+    folder = os.path.dirname(container["args"][1])
+    assert folder in [each["mountPath"] for each in container["volumeMounts"]]
+    text = yaml.safe_dump_all(made)
+    good, said, _ = manifests.judge_by_schemas(text, tmp_path)
+    assert good, said
+
+
+def test_an_operators_image_reaches_every_pod(tmp_path):
+    image = "registry.example.com/gatehouse"
+    images = {"images": [{"name": "gatehouse", "newName": image, "newTag": "0.1.0"}]}
+    for overlay, kind in (("overlays/mtls", "StatefulSet"), ("create-database/mtls", "Job")):
+        (one,) = [one for one in _built_with(tmp_path, images, overlay) if one["kind"] == kind]
+        (container,) = one["spec"]["template"]["spec"]["containers"]
+        assert container["image"] == f"{image}:0.1.0"

@@ -39,9 +39,18 @@ def overlays() -> list[str]:
 
 @functools.cache
 def rendered(overlay: str) -> str:
-    done = _run(KUSTOMIZE, "build", K8S / overlay)
+    return _build(K8S / overlay)
+
+
+def _build(folder: Path) -> str:
+    done = _run(KUSTOMIZE, "build", folder)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def built(folder: Path) -> list[dict]:
+    """What kustomize makes of any folder."""
+    return [one for one in yaml.safe_load_all(_build(folder)) if one]
 
 
 def objects(overlay: str, kind: str | None = None) -> list[dict]:
