@@ -96,6 +96,20 @@ def test_a_folder_of_others_is_left_alone(tmp_path):
     assert image.make("/").returncode == 1
 
 
+def test_a_run_that_is_ended_leaves_nothing_half_made(tmp_path):
+    folder = tmp_path / "made" / "image"
+    made = subprocess.Popen([image.PACKAGE, folder], stdout=subprocess.PIPE, text=True)
+    for line in made.stdout:
+        if "Packing" in line:
+            break
+    # Its own folder first, under a name of the moment.
+    wait_until(lambda: made.poll() is not None or list(folder.parent.glob("image.*")), "its begin")
+    made.terminate()
+    made.communicate(timeout=60)
+    assert made.returncode == 130
+    assert list(folder.parent.iterdir()) == []
+
+
 def instructions(text: str) -> list[tuple[str, str]]:
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     joined = "\n".join(lines).replace("\\\n", " ")

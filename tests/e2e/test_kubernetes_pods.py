@@ -178,10 +178,14 @@ def test_in_istios_mesh_the_sidecar_says_who_calls(cluster):
 
 
 class Beside(proxies.Proxy):
+    """`first`: what it answers where anybody may pass, as soon as it listens."""
+
+    first = 200
+
     def _answers(self) -> bool:
         assert self._process.running(), f"Envoy has ended:\n{self._process.text()}"
         try:
-            return self.ask("GET", "/").status == 200  # a public route
+            return self.ask("GET", "/").status == self.first
         except OSError:
             return False
 
@@ -207,11 +211,16 @@ class Envoy:
         moved = {name: pattern.sub(lambda found: places[found[0]], content)
                  for name, content in files.items()}  # fmt: skip
         cluster_secrets.mount(folder / "config", moved, 0o644)
-        pair = cluster_secrets.client_pair(cluster.authority, TODO)
-        secret = cluster_secrets.tls_secret(cluster.authority, pair)
-        cluster_secrets.mount(folder / "tls", secret, 0o600)
+        self._tls, self._roots = folder / "tls", cluster.authority
+        self.renew(cluster.authority)
         self.config = folder / "config" / "envoy.yaml"
         self.proxy = Beside("envoy", folder / "config", self.port)
+
+    def renew(self, authority: Authority):
+        """Its certificate is one of this authority from now on."""
+        pair = cluster_secrets.client_pair(authority, TODO)
+        secret = cluster_secrets.tls_secret(self._roots, pair)
+        cluster_secrets.mount_turning(self._tls, secret, 0o600)
 
     def validate(self) -> subprocess.CompletedProcess:
         return subprocess.run(
@@ -247,6 +256,23 @@ def test_envoy_beside_the_service_asks_gatehouse_by_its_certificate(cluster, ups
         assert server.stop() == 0
         assert proxy.ask("GET", "/users/ada/tasks/7", token=cluster.token()).status == 503
         assert len(upstream.seen) == 1
+    finally:
+        proxy.stop()
+
+
+def test_envoy_beside_the_service_takes_a_new_certificate_without_a_restart(
+    cluster, upstream, tmp_path
+):
+    _, ports = cluster.serve("overlays/envoy-sidecar/gatehouse")
+    envoy = Envoy(cluster, ports["grpc"], upstream, tmp_path / "envoy")
+    envoy.renew(Authority("nobody's"))
+    proxy = envoy.proxy
+    proxy.first = 503  # Gatehouse does not let it in
+    try:
+        proxy.start("envoy.yaml")
+        assert not upstream.seen
+        envoy.renew(cluster.authority)
+        wait_until(lambda: proxy.ask("GET", "/").status == 200, "the new certificate")
     finally:
         proxy.stop()
 

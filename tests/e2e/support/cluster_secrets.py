@@ -42,3 +42,16 @@ def mount(folder: Path, files: dict[str, str], mode: int = 0o440, group: int | N
         if group is not None:
             os.chown(path, 0, group)
         os.chmod(path, mode)
+
+
+def mount_turning(folder: Path, files: dict[str, str], mode: int = 0o440):
+    """A Secret as the kubelet mounts it, to be renewed in one step: each file is a link into
+    `..data`, which is a link to where they lie. Called again it renews them."""
+    data = folder / f"..{secrets.token_hex(4)}"
+    mount(data, files, mode)
+    link = folder / "..data_tmp"
+    link.symlink_to(data.name)
+    link.rename(folder / "..data")
+    for name in files:
+        if not (folder / name).is_symlink():
+            (folder / name).symlink_to(f"..data/{name}")
