@@ -82,6 +82,8 @@ int Main(int argc, char** argv) {
   // And Abseil's search for deadlocks is for them too: it costs each of gRPC's locks.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);  // NOLINT(concurrency-mt-unsafe)
+  // It writes what is received, tokens included.
+  unsetenv("GRPC_TRACE");  // NOLINT(concurrency-mt-unsafe)
   CLI::App app(
       "gatehouse-server decides for backends: who is this, may they do that, and is their token "
       "still good?\n\n"

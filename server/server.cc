@@ -307,8 +307,8 @@ class RunningServer final : public Server {
   }
   static std::string PeersOf(const std::optional<config::ForwardedClientCert>& forwarded) {
     if (!forwarded.has_value()) return "";
-    return forwarded->peers.empty() ? "of whoever reaches the port"
-                                    : absl::StrCat("of ", absl::StrJoin(forwarded->peers, ", "));
+    return forwarded->peers.empty() ? "from whoever reaches the port"
+                                    : absl::StrCat("from ", absl::StrJoin(forwarded->peers, ", "));
   }
 
   absl::Status CheckFixed(const config::Config& config) const GH_REQUIRES(mu_) {

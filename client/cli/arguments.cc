@@ -69,6 +69,25 @@ void AddGlobalOptions(CLI::App& app, Options& options) {
       ->envname("GATEHOUSE_CALLER_TOKEN_FILE")
       ->type_name("FILE")
       ->take_last();
+  const auto add_file = [&app](const char* name, std::string& value, const char* variable,
+                               const char* help) {
+    app.add_option(name, value, help)
+        ->envname(variable)
+        ->type_name("FILE")
+        ->take_last()
+        ->check(CLI::Validator(CheckText, ""));
+  };
+  add_file("--ca-file", options.tls.ca_file, "GATEHOUSE_CA_FILE",
+           "The certificates, in PEM, that vouch for the server; with them calls are encrypted");
+  add_file("--cert-file", options.tls.cert_file, "GATEHOUSE_CERT_FILE",
+           "The certificate by which the server knows who calls");
+  add_file("--key-file", options.tls.key_file, "GATEHOUSE_KEY_FILE", "Its private key");
+  app.add_option("--server-name", options.tls.server_name,
+                 "The name in the server's certificate, where --target has another")
+      ->envname("GATEHOUSE_SERVER_NAME")
+      ->type_name("NAME")
+      ->take_last()
+      ->check(CLI::Validator(CheckText, ""));
   AddDuration(app, "--timeout", options.timeout, "How long to wait for an answer")->take_last();
   app.add_option_function<std::string>(
          "--output",
@@ -86,9 +105,10 @@ void AddGlobalOptions(CLI::App& app, Options& options) {
 
 void AddExamples(CLI::App& subcommand, const std::string& examples, absl::string_view exit_codes) {
   subcommand.fallthrough();
-  subcommand.footer(absl::StrCat("Examples:\n", examples, "\nExit codes: ", exit_codes,
-                                 ".\nThe options of `gatehouse --help` (--target, --timeout, "
-                                 "--caller-token-file, --output) may stand here too.\n"));
+  subcommand.footer(
+      absl::StrCat("Examples:\n", examples, "\nExit codes: ", exit_codes,
+                   ".\nThe options of `gatehouse --help` (--target, --timeout, "
+                   "--caller-token-file, --ca-file, --output) may stand here too.\n"));
 }
 
 std::string ExplainExtras(const CLI::App& app) {

@@ -16,6 +16,14 @@ inline constexpr int kUnknown = 2;  // could not tell, failed, wrong usage
 
 enum class Output { kText, kJson };
 
+// PEM files; empty: none.
+struct TlsOptions {
+  std::string ca_file;
+  std::string cert_file;
+  std::string key_file;
+  std::string server_name;  // that the server's certificate must have instead of the target's
+};
+
 // What every subcommand takes.
 struct Options {
   std::string target = "127.0.0.1:7070";
@@ -23,6 +31,7 @@ struct Options {
   absl::Duration timeout = kTimeout;
   Output output = Output::kText;
   std::string caller_token_file;  // empty: no token is sent
+  TlsOptions tls;
 };
 
 // Runs a subcommand whose arguments were parsed. Returns the exit code.

@@ -17,7 +17,7 @@ namespace gatehouse::cli {
 // The way to the server. One thread at a time.
 class Connection {
  public:
-  // Warns on standard error if calls to the target leave this machine.
+  // Warns on standard error if calls to the target leave this machine in plaintext.
   explicit Connection(const Options& options);
 
   // Makes one call within the time that the options allow. nullopt when there was
@@ -40,9 +40,10 @@ class Connection {
                                                                           const Request&, Reply*),
                    const Request& request, Reply& reply) {
     if (!caller_token_.ok()) return caller_token_.status();
+    if (!stub_.ok()) return stub_.status();
     grpc::ClientContext context;
     Prepare(context);
-    const grpc::Status status = (*stub_.*method)(&context, request, &reply);
+    const grpc::Status status = (**stub_.*method)(&context, request, &reply);
     if (status.ok()) return absl::OkStatus();
     return {static_cast<absl::StatusCode>(status.error_code()), Explain(status)};
   }
@@ -54,7 +55,7 @@ class Connection {
 
   const Options options_;
   const absl::StatusOr<Secret> caller_token_;
-  const std::unique_ptr<v1::AuthorizationService::Stub> stub_;
+  const absl::StatusOr<std::unique_ptr<v1::AuthorizationService::Stub>> stub_;
 };
 
 }  // namespace gatehouse::cli

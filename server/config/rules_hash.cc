@@ -46,8 +46,10 @@ std::string CanonicalForm(const google::protobuf::MessageLite& message,
   std::vector<uint64_t> paths;
   paths.reserve(given.size());
   for (const std::string& one : given) {
-    // What a short form leaves out.
-    if (!absl::EndsWith(one, ".who") && !absl::EndsWith(one, ".name")) paths.push_back(Fnv1a(one));
+    // What a short form leaves out. The message itself tells of the members of lists.
+    const bool left_out =
+        absl::EndsWith(one, ".who") || absl::EndsWith(one, ".name") || absl::EndsWith(one, "]");
+    if (!left_out) paths.push_back(Fnv1a(one));
   }
   std::sort(paths.begin(), paths.end());
   paths.erase(std::unique(paths.begin(), paths.end()), paths.end());

@@ -11,6 +11,7 @@ import tempfile
 
 import checks
 import flood
+import mesh
 import profiling
 import proxied
 import report
@@ -33,6 +34,7 @@ examples:
   scripts/bench --policy           a large policy, and many questions in one call
   scripts/bench --check            Envoy's Check with many routes
   scripts/bench --envoy            through a real Envoy, beside its own JWT filter
+  scripts/bench --mesh             callers with certificates, and a thousand connections
   scripts/bench --revocation       how fast revocations are, and a million of them
   scripts/bench --in-process       first sight and memory of a token, beside OpenSSL alone
   scripts/bench --profile          where the time of a Verify goes; with --check, of a Check
@@ -72,6 +74,9 @@ def arguments():
     parser.add_argument("--envoy", action="store_true",
                         help="only requests through a real Envoy: plain, with its own JWT filter, "
                              "with one that always says yes, with Gatehouse")
+    parser.add_argument("--mesh", action="store_true",
+                        help="only Verify under mTLS, what a connection costs, and a restart under "
+                             "a tenth of --tokens of them")
     parser.add_argument("--revocation", action="store_true",
                         help="only how fast revocations are, beside SQLite alone, what they cost "
                              "others, and an index of 100 times --tokens entries")
@@ -256,6 +261,14 @@ def envoy(bench, options):
     return measured.figures()
 
 
+def in_the_mesh(bench, options):
+    measured = mesh.Mesh(bench, options.rounds, options.seconds, max(10, options.tokens // 10))
+    measured.run(lambda text: print(f"      {text}", flush=True))
+    print()
+    measured.print_tables()
+    return measured.figures()
+
+
 def revocation(bench, options):
     measured = revocations.Revocations(bench, options.rounds, options.seconds,
                                        100 * options.tokens)
@@ -280,7 +293,7 @@ def run(options, bench):
     measurement = Measurement(bench, options)
     flooded = None
     everything = not (options.flood or options.yardstick_only or options.policy or
-                      options.revocation or options.check or options.envoy)
+                      options.revocation or options.check or options.envoy or options.mesh)
     if everything or options.yardstick_only:
         measurement.full_and_half_load()
     if everything:
@@ -296,6 +309,7 @@ def run(options, bench):
     ruled = policy(bench, options) if everything or options.policy else None
     checked = check(bench, options) if everything or options.check else None
     through_envoy = envoy(bench, options) if everything or options.envoy else None
+    meshed = in_the_mesh(bench, options) if everything or options.mesh else None
     revoked = revocation(bench, options) if everything or options.revocation else None
     if everything:
         in_process(bench, options)
@@ -311,6 +325,8 @@ def run(options, bench):
         written["check"] = checked
     if through_envoy is not None:
         written["envoy"] = through_envoy
+    if meshed is not None:
+        written["mesh"] = meshed
     if revoked is not None:
         written["revocation"] = revoked
     path = pathlib.Path(options.json)

@@ -32,6 +32,9 @@ ABSL_FLAG(double, revocations_beside, 0,
           "With --rate: so many revocations a second in the same window, counted for themselves");
 ABSL_FLAG(int, server_pid, 0, "Process whose CPU time is measured");
 ABSL_FLAG(std::string, caller_token_file, "", "File whose first line is the caller's token");
+ABSL_FLAG(std::string, tls_ca, "", "CA file; without it plaintext");
+ABSL_FLAG(std::string, tls_cert, "", "The client's certificate");
+ABSL_FLAG(std::string, tls_key, "", "Its key");
 ABSL_FLAG(std::string, allow_codes, "",
           "Succeed though decisions had these codes, comma-separated (CODE_TOKEN_INVALID)");
 ABSL_FLAG(std::string, allow_errors, "",
@@ -135,6 +138,10 @@ int Main() {
     }
     options.authorization = "Bearer " + token;
   }
+
+  options.tls = {.ca = absl::GetFlag(FLAGS_tls_ca),
+                 .cert = absl::GetFlag(FLAGS_tls_cert),
+                 .key = absl::GetFlag(FLAGS_tls_key)};
 
   const std::string order = absl::GetFlag(FLAGS_order);
   if (order != "rotate" && order != "random") return Fail("--order must be rotate or random");

@@ -13,6 +13,7 @@
 #include "tests/bench/load_methods.h"
 #include "tests/bench/load_result.h"
 #include "tests/bench/process_cpu.h"
+#include "tests/bench/tls_files.h"
 
 namespace gatehouse::bench {
 
@@ -30,6 +31,7 @@ struct LoadOptions {
   double rate = 0;
   // The metadata value of each call; empty: none.
   std::string authorization;
+  TlsFiles tls;
   std::optional<ProcessCpu> server;
 };
 
@@ -48,7 +50,7 @@ class LoadRunner {
       // Else gRPC would share one connection between equal channels.
       arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
       const auto channel =
-          grpc::CreateCustomChannel(options_.target, grpc::InsecureChannelCredentials(), arguments);
+          grpc::CreateCustomChannel(options_.target, ClientCredentials(options_.tls), arguments);
       if (!channel->WaitForConnected(std::chrono::system_clock::now() + std::chrono::seconds(5))) {
         return false;
       }

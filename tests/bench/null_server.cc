@@ -12,12 +12,16 @@
 #include "absl/flags/usage.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "tests/bench/tls_files.h"
 
 ABSL_FLAG(std::string, api, "cq", "cq (completion queues) or callback");
 ABSL_FLAG(int, threads, 1, "Threads, each with its queue. Only with --api=cq");
 // Debian builds gRPC with assertions on, and each event of a queue walks through
 // the queue's outstanding tags: 3 x 200 of them cost a call 8,800 instructions.
 ABSL_FLAG(int, outstanding, 32, "Requests asked for on each queue for each method");
+ABSL_FLAG(std::string, tls_ca, "", "CA file of the clients' certificates; without it plaintext");
+ABSL_FLAG(std::string, tls_cert, "", "The server's certificate");
+ABSL_FLAG(std::string, tls_key, "", "Its key");
 ABSL_FLAG(uint16_t, port, 0, "Port on 127.0.0.1; 0: the kernel picks one");
 
 namespace gatehouse::bench {
@@ -50,7 +54,10 @@ int Run() {
   int port = 0;
   grpc::ServerBuilder builder;
   builder.AddListeningPort(absl::StrCat("127.0.0.1:", absl::GetFlag(FLAGS_port)),
-                           grpc::InsecureServerCredentials(), &port);
+                           ServerCredentials({.ca = absl::GetFlag(FLAGS_tls_ca),
+                                              .cert = absl::GetFlag(FLAGS_tls_cert),
+                                              .key = absl::GetFlag(FLAGS_tls_key)}),
+                           &port);
   builder.SetMaxReceiveMessageSize(1 << 20);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   null_server->Register(builder);

@@ -16,7 +16,7 @@ ISSUER = "http://localhost:3000"
 REVOCATIONS = 100_000
 
 CONFIG = """\
-listen: {grpc: "127.0.0.1:0", http: "127.0.0.1:0"}
+listen: {grpc: "127.0.0.1:%%d", http: "127.0.0.1:0"%%s}
 issuers:
   - issuer: %s
     audiences: [%s]
@@ -148,9 +148,9 @@ class Bench:
     def tokens(self, name):
         return str(self.work_dir / name)
 
-    def start_null(self, api, threads=1, wrapper=()):
+    def start_null(self, api, threads=1, wrapper=(), flags=()):
         command = [*wrapper, binary(self.build_dir, "gatehouse-null-server"), f"--api={api}",
-                   f"--threads={threads}"]
+                   f"--threads={threads}", *flags]
         return self._start(Server(f"yardstick ({api})", command, self.server_cpu))
 
     def caller_token(self, name):
@@ -166,16 +166,27 @@ class Bench:
                  "may: [verify, authorize, revoke]}\n" for name in CALLERS]
         return "callers:\n" + "".join(lines)
 
-    def write_config(self, name, more=""):
+    def write_config(self, name, more="", listen="", port=0):
         config = self.work_dir / f"{name}.yaml"
-        config.write_text(CONFIG % name + more)
+        config.write_text(CONFIG % (port, listen, name) + more)
         return config
 
-    def start_gatehouse(self, wrapper=(), callers=False, name="gatehouse", policy=""):
+    def start_gatehouse(self, wrapper=(), callers=False, name="gatehouse", policy="", listen=""):
         """With a fresh database that holds REVOCATIONS of others. Two that run at the
-        same time need different names."""
-        config = self.write_config(name, (self._callers() if callers else "") + policy)
-        program = self._make_database(name, config)
+        same time need different names. `listen`: what that section has besides ports."""
+        config = self.write_config(name, (self._callers() if callers else "") + policy, listen)
+        return self._launch(name, self._make_database(name, config), wrapper)
+
+    def restart_gatehouse(self, server, name, policy="", listen="", stopped=lambda: None):
+        """Stops it, calls `stopped`, and starts it again on the same port and database."""
+        port = int(server.target.rsplit(":", 1)[1])
+        self.stop(server)
+        stopped()
+        config = self.write_config(name, policy, listen, port)
+        return self._launch(name, [binary(self.build_dir, "gatehouse-server"), "--config",
+                                   str(config)])
+
+    def _launch(self, name, program, wrapper=()):
         return self._start(Server("gatehouse-server", [*wrapper, *program], self.server_cpu,
                                   self.work_dir / f"{name}.log"))
 

@@ -63,7 +63,7 @@ TEST(TargetTest, CallThatLeavesThisMachineIsWarnedOfOnce) {
   EXPECT_EQ(pages, 3);
   EXPECT_EQ(result.err, "gatehouse: warning: calls to " + target +
                             " are in plaintext: whoever is on the way can read the token and "
-                            "forge the answer\n");
+                            "forge the answer; --ca-file FILE encrypts them\n");
   EXPECT_EQ(result.out, "no revocations\n");
 }
 
