@@ -2,6 +2,7 @@
 database, the server takes its configuration and answers whom it should, and Envoy asks it."""
 
 import re
+import shlex
 import subprocess
 
 import grpc
@@ -13,8 +14,10 @@ from support.certificates import Authority, TlsClient
 from support.client import Client, assert_allowed, assert_denied, status_of
 from support.https_issuer import HttpsIssuer
 from support.issuers import Issuer
+from support.places import REPOSITORY
 from support.pods import Pod
 from support.proxies import Upstream, free_ports
+from support.readme import fences_of
 from support.waiting import wait_until
 
 HOST = "login.example.com"
@@ -135,6 +138,16 @@ def test_the_job_makes_a_database_once(cluster, overlay):
     assert database.read_bytes() == before
 
 
+def documented_backup(option: str = "") -> list[str]:
+    """What docs/kubernetes.md has behind `kubectl exec ... --`, with this option."""
+    page = (REPOSITORY / "docs" / "kubernetes.md").read_text()
+    shell = "".join(one.source for one in fences_of(page) if one.info == ["sh"])
+    commands = [shlex.split(line) for line in shell.replace("\\\n", " ").splitlines()]
+    found = [words[words.index("--") + 1 :] for words in commands
+             if "exec" in words and "backup" in words and (option in words or not option)]  # fmt: skip
+    return min(found, key=len)
+
+
 def test_with_mtls_callers_are_known_by_their_certificates(cluster):
     server, ports = cluster.serve("overlays/mtls")
     assert probe(ports["health"], "liveness") == "SERVING"
@@ -154,8 +167,12 @@ def test_with_mtls_callers_are_known_by_their_certificates(cluster):
     token = cluster.token()
     ops.revoke_token(token)
     assert_denied(ops.verify(token), "TOKEN_REVOKED")
-    ops.backup("now.db")
     ops.close()
+    # As docs/kubernetes.md has it by `kubectl exec`.
+    backup = server.container.run(
+        *documented_backup("--ca-file"), "--name", "now.db", "--target", ports["grpc"]
+    )
+    assert backup.returncode == 0, backup.stderr
     assert (server.claims["gatehouse-backups"] / "now.db").exists()
     assert server.stop() == 0
 
@@ -174,6 +191,9 @@ def test_in_istios_mesh_the_sidecar_says_who_calls(cluster):
     other = "spiffe://cluster.local/ns/other/sa/x"
     assert status(("x-forwarded-client-cert", f"{by};URI={TODO},{by};URI={other}")) == UNAUTHENTICATED
     assert status() == UNAUTHENTICATED
+    backup = server.container.run(*documented_backup(), "--target", ports["grpc"])
+    assert backup.returncode == 0, backup.stderr
+    assert len(list(server.claims["gatehouse-backups"].iterdir())) == 1
     assert server.stop() == 0
 
 
