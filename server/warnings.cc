@@ -14,8 +14,10 @@ namespace {
 
 void WarnOfSecretFile(const config::SecretPlace& secret, std::vector<std::string>& warnings) {
   if (secret.kind != config::SecretPlace::Kind::kFile || !keys::OthersMayRead(secret.name)) return;
-  warnings.push_back(absl::StrCat(secret.place, ": ", secret.name,
-                                  " may be read by its group or by others; chmod 600 it"));
+  warnings.push_back(
+      absl::StrCat(secret.place, ": ", secret.name,
+                   " may be read by others than its owner and group, or written by the group; "
+                   "chmod 600 it"));
 }
 
 std::vector<std::string> CallerWarnings(const config::Config& config) {
@@ -34,8 +36,9 @@ std::vector<std::string> CallerWarnings(const config::Config& config) {
   for (const config::ForwardAuth& one : config.forward_auth) warn_of("forward-auth", one.address);
   for (const config::Caller& caller : config.callers) {
     if (caller.token_file.empty() || !keys::OthersMayRead(caller.token_file)) continue;
-    warnings.push_back(absl::StrCat(caller.token_file, ": the token of caller ", caller.name,
-                                    " can be read by others than the file's owner; chmod 600"));
+    warnings.push_back(
+        absl::StrCat(caller.token_file, ": the token of caller ", caller.name,
+                     " can be read by others than the file's owner and group; chmod 600"));
   }
   return warnings;
 }

@@ -87,7 +87,7 @@ absl::StatusOr<std::string> ReadSmallFileOrPipe(const std::string& path, size_t 
 
 bool OthersMayRead(const std::string& path) {
   struct stat about{};
-  return ::stat(path.c_str(), &about) == 0 && (about.st_mode & (S_IRWXG | S_IRWXO)) != 0;
+  return ::stat(path.c_str(), &about) == 0 && (about.st_mode & (S_IWGRP | S_IRWXO)) != 0;
 }
 
 bool MayBeSecret(absl::string_view name) {

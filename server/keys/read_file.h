@@ -17,8 +17,9 @@ absl::StatusOr<std::string> ReadSmallFile(const std::string& path, size_t max_by
 // person runs, not for a server.
 absl::StatusOr<std::string> ReadSmallFileOrPipe(const std::string& path, size_t max_bytes);
 
-// Whether others than the file's owner may read, change or run it, links followed.
-// False if it cannot be looked at.
+// Whether others than the file's owner and group may read, change or run it, or the group may
+// change it, links followed: Kubernetes gives files of secrets to the pod's group. False if it
+// cannot be looked at.
 bool OthersMayRead(const std::string& path);
 
 // Whether what was given as a file's name may be the secret that the file should

@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 
-from support import leaks, machine, stubs
+from support import image, leaks, machine, stubs
 
 stubs.generate()
 
@@ -133,3 +133,13 @@ def probe():
         yield lambda server: made.enter_context(
             contextlib.closing(Client(server.address("health")))
         )
+
+
+@pytest.fixture(scope="session")
+def container_image(tmp_path_factory):
+    """The root folder that scripts/package makes."""
+    folder = tmp_path_factory.mktemp("image") / "root"
+    made = image.make(folder)
+    assert made.returncode == 0, made.stderr
+    print(made.stdout)
+    return folder

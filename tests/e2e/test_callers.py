@@ -309,7 +309,8 @@ def test_bad_token_file_is_named_with_its_line_by_the_check_and_the_start(tmp_pa
 
 def test_file_that_others_can_read_is_warned_of(tmp_path):
     caller = Caller(tmp_path, "a")
-    caller.token_file.chmod(0o640)
+    caller.token_file.chmod(0o604)
     assert "a.token" in check(tmp_path, REST + CALLERS).stdout
-    caller.token_file.chmod(0o600)
-    assert "a.token" not in check(tmp_path, REST + CALLERS).stdout
+    for mode in (0o600, 0o640):  # Kubernetes gives Secrets to the pod's group
+        caller.token_file.chmod(mode)
+        assert "a.token" not in check(tmp_path, REST + CALLERS).stdout

@@ -115,11 +115,11 @@ TEST_F(StaticKeysTest, AFileThatOthersMayReadIsFoundThroughALinkToo) {
   const std::string path = Write("s");
   std::filesystem::create_symlink(path, folder_ + "/link");
   using std::filesystem::perms;
-  for (const perms open : {perms::group_read, perms::others_read}) {
+  for (const perms open : {perms::group_write, perms::others_read}) {
     std::filesystem::permissions(path, perms::owner_read | open);
     EXPECT_TRUE(OthersMayRead(folder_ + "/link"));
   }
-  std::filesystem::permissions(path, perms::owner_read | perms::owner_write);
+  std::filesystem::permissions(path, perms::owner_read | perms::owner_write | perms::group_read);
   EXPECT_FALSE(OthersMayRead(folder_ + "/link"));
   EXPECT_FALSE(OthersMayRead(folder_ + "/missing"));
 }
