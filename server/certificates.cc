@@ -84,8 +84,9 @@ void Certificates::Renew(frontend::TlsMetrics& metrics) {
   const absl::Status told = std::exchange(status_, next.status());
   if (!next.ok()) {
     if (status_ == told) return;
+    Tell(status_);
     metrics.refused_reloads.fetch_add(1, std::memory_order_relaxed);
-    return Tell(status_);
+    return;
   }
   TellInForce("certificates reloaded", **next);
   metrics.SetInForce((*next)->certificate_until, (*next)->client_ca_until);
