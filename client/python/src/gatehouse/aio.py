@@ -45,6 +45,7 @@ class Gatehouse:
         # By question: how many changes were known when it was sent, and the call.
         self._shared: dict[Any, tuple[int, asyncio.Task[Any]]] = {}
         self._watch = True
+        self._subscriptions: set[Subscription] = set()
         # In tests: what decides instead of the server.
         self._stand_in: Transport | None = None
 
@@ -77,7 +78,9 @@ class Gatehouse:
         return self._transport
 
     async def close(self) -> None:
-        """Ends the stream and the connection. It may be started again."""
+        """Ends the stream, subscriptions and the connection. It may be started again."""
+        for one in list(self._subscriptions):
+            one.cancel()
         stream, transport = self._stream, self._transport
         self._stream = self._transport = self._loop = None
         if stream is not None:
@@ -217,6 +220,7 @@ class Gatehouse:
         request. `cancel()` the subscription when the stream or socket is closed."""
         self._begin()
         made = Subscription(self, self._memory, token_of(user), callback)
+        self._subscriptions.add(made)
         await made.begin()
         return made
 

@@ -41,7 +41,7 @@ class Subscription:
         try:
             decision, overtaken = await self._look()
         except BaseException:
-            self._memory.unlisten(self._listener)
+            self._end()
             raise
         if overtaken:
             self._touched.set()
@@ -49,9 +49,13 @@ class Subscription:
 
     def cancel(self) -> None:
         """Nothing is called back any more."""
-        self._memory.unlisten(self._listener)
+        self._end()
         if self._task is not None:
             self._task.cancel()
+
+    def _end(self) -> None:
+        self._memory.unlisten(self._listener)
+        self._gatehouse._subscriptions.discard(self)
 
     def _told(self, everything: bool) -> None:
         self._everything = self._everything or everything
@@ -85,7 +89,7 @@ class Subscription:
                     self._touched.set()
                     await asyncio.sleep(random.uniform(AGAIN / 2, AGAIN))
         finally:
-            self._memory.unlisten(self._listener)
+            self._end()
         done: Any = self._callback(decision)
         if inspect.isawaitable(done):
             await done

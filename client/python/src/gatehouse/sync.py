@@ -47,6 +47,7 @@ class Gatehouse:
         # By question: how many changes were known when it was sent, and what will be the answer.
         self._shared: dict[Any, tuple[int, Future[Any]]] = {}
         self._watch = True
+        self._subscriptions: set[Subscription] = set()
         # In tests: what decides instead of the server.
         self._stand_in: Transport | None = None
 
@@ -81,7 +82,9 @@ class Gatehouse:
         return transport
 
     def close(self) -> None:
-        """Ends the stream and the connection. It may be started again."""
+        """Ends the stream, subscriptions and the connection. It may be started again."""
+        for one in list(self._subscriptions):
+            one.cancel()
         with self._lock:
             stream, transport = self._stream, self._transport
             self._stream = self._transport = None

@@ -33,10 +33,11 @@ class Subscription:
         self._touched = threading.Event()
         self._everything = self._cancelled = False
         memory.listen(self._listener)
+        gatehouse._subscriptions.add(self)
         try:
             decision, overtaken = self._look()
         except BaseException:
-            memory.unlisten(self._listener)
+            self._end()
             raise
         if overtaken:
             self._touched.set()
@@ -46,9 +47,13 @@ class Subscription:
 
     def cancel(self) -> None:
         """Nothing is called back any more."""
-        self._memory.unlisten(self._listener)
+        self._end()
         self._cancelled = True
         self._touched.set()
+
+    def _end(self) -> None:
+        self._memory.unlisten(self._listener)
+        self._gatehouse._subscriptions.discard(self)
 
     def _told(self, everything: bool) -> None:
         self._everything = self._everything or everything
@@ -80,7 +85,7 @@ class Subscription:
                     self._touched.set()
                     threading.Event().wait(random.uniform(AGAIN / 2, AGAIN))
         finally:
-            self._memory.unlisten(self._listener)
+            self._end()
         if not self._cancelled:
             self._callback(decision)
 
