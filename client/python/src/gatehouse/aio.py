@@ -116,7 +116,7 @@ class Gatehouse:
         return cast(Decision, await self._ask(question, fresh, with_claims or explain, timeout))
 
     async def authorize(
-        self, token: Who, resource: str, action: str = "", *, owner: str = "", tenant: str = "",
+        self, token: Who, resource: str, action: str = "", *, owner: str | None = None, tenant: str | None = None,
         relations: Relations | None = None, attributes: Attributes | None = None,
         explain: bool = False, fresh: bool = False, timeout: float | None = None,
     ) -> Decision:  # fmt: skip
@@ -124,7 +124,7 @@ class Gatehouse:
         `relations` and `attributes` are what one's own database says of it."""
         text = token.token if isinstance(token, Principal) else token
         asked = (
-            (resource, action, owner, tenant, (), ())
+            (resource, action, "" if owner is None else owner, "" if tenant is None else tenant, (), ())
             if relations is None and attributes is None
             else facts(resource, action, owner, tenant, relations, attributes)
         )
@@ -136,8 +136,8 @@ class Gatehouse:
         return cast(Decision, await self._ask(question, fresh, explain, timeout))
 
     async def allows(
-        self, user: Who, action: str, type: str, *, id: str = NO_ID, owner: str = "",
-        tenant: str = "", relations: Relations | None = None,
+        self, user: Who, action: str, type: str, *, id: str = NO_ID, owner: str | None = None,
+        tenant: str | None = None, relations: Relations | None = None,
         attributes: Attributes | None = None, fresh: bool = False, timeout: float | None = None,
     ) -> Decision:  # fmt: skip
         """`authorize` in the words of `require`: true if it is allowed."""
@@ -147,8 +147,8 @@ class Gatehouse:
         )  # fmt: skip
 
     async def require(
-        self, user: Who, action: str, type: str, *, id: str = NO_ID, owner: str = "",
-        tenant: str = "", relations: Relations | None = None,
+        self, user: Who, action: str, type: str, *, id: str = NO_ID, owner: str | None = None,
+        tenant: str | None = None, relations: Relations | None = None,
         attributes: Attributes | None = None, fresh: bool = False, timeout: float | None = None,
     ) -> Decision:  # fmt: skip
         """Raises Denied unless the user may do this."""

@@ -37,8 +37,8 @@ class Check:
 
     resource: str
     action: str = ""
-    owner: str = ""
-    tenant: str = ""
+    owner: str | None = None
+    tenant: str | None = None
     relations: Relations | None = None
     attributes: Attributes | None = None
 
@@ -61,12 +61,12 @@ class Question:
 
 
 def facts(
-    resource: str, action: str, owner: str, tenant: str, relations: Relations | None,
+    resource: str, action: str, owner: str | None, tenant: str | None, relations: Relations | None,
     attributes: Attributes | None,
 ) -> wire.Facts:  # fmt: skip
     """The whole of a question but the token, as a tuple."""
     return (
-        resource, action, owner, tenant,
+        resource, action, "" if owner is None else owner, "" if tenant is None else tenant,
         _relations(relations) if relations else (),
         _attributes(attributes) if attributes else (),
     )  # fmt: skip
