@@ -96,6 +96,16 @@ def test_who_calls(client, values, status, code):
     assert reply.headers["www-authenticate"] == header
 
 
+def test_a_principal_that_is_returned_shows_no_token(app, authz, table):
+    @app.get("/whole")
+    async def whole(user: Annotated[Principal, Depends(authz.user())]) -> Principal:
+        return user
+
+    with TestClient(app) as client:
+        reply = get(client, "/whole", "Bearer ada")
+    assert reply.json()["subject"] == "ada" and "token" not in reply.json()
+
+
 def test_require_asks_with_what_it_is_given(client, table):
     assert get(client, "/notes/a/b", "Bearer ada").json() == "a/b"
     assert get(client, "/notes/1", "Bearer bob").status_code == 200
