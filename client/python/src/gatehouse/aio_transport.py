@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any, Protocol
 
 import grpc
@@ -10,7 +11,10 @@ import grpc
 from gatehouse import _wire as wire
 from gatehouse import connection
 from gatehouse.connection import CallFailed, Caller
+from gatehouse.errors import SettingsError
 from gatehouse.settings import Settings
+
+log = logging.getLogger("gatehouse")
 
 
 class Stream(Protocol):
@@ -63,6 +67,7 @@ class GrpcTransport:
     def __init__(self, settings: Settings, caller: Caller) -> None:
         self._settings = settings
         self._caller = caller
+        self._files = connection.TlsFiles(settings)
         self._closing: set[asyncio.Task[None]] = set()
         self._open()
 
@@ -75,6 +80,7 @@ class GrpcTransport:
         self._stubs = {one.name: connection.stub(self._channel, one) for one in methods}
 
     async def call(self, method: wire.Method, request: Any, timeout: float) -> Any:
+        self._reread()
         try:
             return await self._stubs[method.name](
                 request, timeout=timeout, metadata=self._caller.metadata()
@@ -83,6 +89,7 @@ class GrpcTransport:
             raise connection.failed(error) from None
 
     def watch(self) -> GrpcStream:
+        self._reread()
         return GrpcStream(self._stubs["Watch"](metadata=self._caller.metadata()))
 
     def renew(self) -> None:
@@ -91,6 +98,14 @@ class GrpcTransport:
         closing = asyncio.ensure_future(old.close(self._settings.deadline))
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
+
+    def _reread(self) -> None:
+        """Another certificate or CA: a connection of its own."""
+        if self._files.changed():
+            try:
+                self.renew()
+            except SettingsError as error:
+                log.warning("the connection before stays in use: %s", error)
 
     async def close(self) -> None:
         await self._channel.close()
