@@ -125,6 +125,16 @@ def test_undecided_is_503_everywhere(client, table):
     assert get(client, "/me").status_code == 401
 
 
+def test_a_malformed_question_is_503_and_said_in_the_log(app, authz, table, caplog):
+    @app.get("/wrong")
+    async def wrong(user: Annotated[Principal, Depends(authz.user())]):
+        await authz.require(user, "read", "note", id=42)
+
+    with TestClient(app) as client:
+        assert get(client, "/wrong", "Bearer ada").status_code == 503
+    assert "id: int is no str" in caplog.text
+
+
 def test_an_optional_user_is_none_only_without_a_token(client):
     assert get(client, "/maybe").json() is None
     assert get(client, "/maybe", "Bearer ada").json() == "ada"

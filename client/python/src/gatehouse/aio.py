@@ -83,9 +83,9 @@ class Gatehouse:
             one.cancel()
         stream, transport = self._stream, self._transport
         self._stream = self._transport = self._loop = None
-        if stream is not None:
+        while stream is not None and not stream.done():
             stream.cancel()
-            await asyncio.gather(stream, return_exceptions=True)
+            await asyncio.wait([stream], timeout=0.1)
         self._memory.lose_place()
         if transport is not None:
             await transport.close()

@@ -23,6 +23,9 @@ class Stream(Protocol):
     # The next message; raises CallFailed at the end.
     async def read(self) -> Any: ...
 
+    # Ends it from outside: read() raises CallFailed, for it is not its task that is cancelled.
+    def drop(self) -> None: ...
+
     def cancel(self) -> None: ...
 
 
@@ -40,6 +43,7 @@ class Transport(Protocol):
 class GrpcStream:
     def __init__(self, call: Any) -> None:
         self._call = call
+        self._dropped = False
 
     async def write(self, request: Any) -> None:
         try:
@@ -52,12 +56,20 @@ class GrpcStream:
             message = await self._call.read()
         except grpc.RpcError as error:
             raise connection.failed(error) from None
+        except asyncio.CancelledError:
+            if self._dropped:
+                raise CallFailed("UNAVAILABLE", "the stream was dropped") from None
+            raise
         if message is grpc.aio.EOF:
             await self._end()
         return message
 
     async def _end(self) -> None:
         raise CallFailed((await self._call.code()).name, await self._call.details())
+
+    def drop(self) -> None:
+        self._dropped = True
+        self._call.cancel()
 
     def cancel(self) -> None:
         self._call.cancel()
@@ -68,6 +80,7 @@ class GrpcTransport:
         self._settings = settings
         self._caller = caller
         self._files = connection.TlsFiles(settings)
+        self._stream: GrpcStream | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._open()
 
@@ -90,11 +103,14 @@ class GrpcTransport:
 
     def watch(self) -> GrpcStream:
         self._reread()
-        return GrpcStream(self._stubs["Watch"](metadata=self._caller.metadata()))
+        self._stream = GrpcStream(self._stubs["Watch"](metadata=self._caller.metadata()))
+        return self._stream
 
     def renew(self) -> None:
         old = self._channel
         self._open()
+        if self._stream is not None:
+            self._stream.drop()
         closing = asyncio.ensure_future(old.close(self._settings.deadline))
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
