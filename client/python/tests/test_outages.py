@@ -229,6 +229,23 @@ def test_other_rules_forget_everything(connect, own_stand):
     wait_until(lambda: outcome(client, token) == "INSUFFICIENT_PERMISSIONS", "the new rules")
 
 
+def test_where_everything_is_forgotten_each_question_is_asked_once(connect, own_stand):
+    client = connect(own_stand, deadline=30.0)
+    tokens = [own_stand.token() for _ in range(10)]
+    for token in tokens:
+        remembered(client, token)
+    resources = {"note": {"issuers": [ISSUER], "actions": {"read": {"allow": ["owner"]}}}}
+    dropped = client.figures().dropped
+    own_stand.do("reload", policy={"resources": resources})
+    wait_until(lambda: client.figures().dropped >= dropped + 10, "everything to be forgotten")
+    before, numbers = own_stand.rpcs(), iter(range(400))
+    answers = client.together(400, lambda one: authorize(one, tokens[next(numbers) % 10]))
+    assert all(answers)
+    asked = own_stand.rpcs() - before
+    print(f"400 questions after everything was forgotten: {asked:g} RPCs over 10")
+    assert asked <= 10
+
+
 def test_a_paused_server_is_no_allow_and_no_hang(stale, own_stand):
     client, session = stale(own_stand), next(sessions)
     token = own_stand.token(sid=session)

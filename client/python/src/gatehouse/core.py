@@ -164,7 +164,9 @@ class Core:
         self, key: tuple[Any, ...], reply: Any, mark: Mark, value: Decision, special: bool
     ) -> Decision:
         if not special and value.code is not Code.UNKNOWN:
-            self.memory.keep(key, value, wire.stamp(reply), mark, _size(key))
+            # The principal's texts are some of the token's.
+            size = _size(key) + len(key[0])
+            self.memory.keep(key, value, wire.stamp(reply), mark, size)
         return value
 
     def remembered(self, key: Any) -> Any:
