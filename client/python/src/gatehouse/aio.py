@@ -300,7 +300,7 @@ class Gatehouse:
                     continue
                 pause = call_pause(tries)
                 if (
-                    failed.status == RETRIED
+                    failed.status in RETRIED
                     and time.monotonic() + pause < end
                     and self._core.budget.take()
                 ):

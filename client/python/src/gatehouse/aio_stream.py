@@ -16,6 +16,11 @@ from gatehouse.retry import StreamPause
 log = logging.getLogger("gatehouse")
 
 
+# Seconds beyond max_staleness without an answer to a ping, after which the connection is given
+# up: it may be half dead.
+PATIENCE = 1.0
+
+
 def ping_every(max_staleness: float) -> float:
     return min(1.0, max_staleness / 3)
 
@@ -36,7 +41,8 @@ async def _one(core: Core, transport: Transport, pause: StreamPause) -> tuple[st
     revision, store_id = core.memory.begin()
     stream: Stream | None = None
     pings: asyncio.Task[None] | None = None
-    patience = max(2 * core.settings.max_staleness, 1.0)
+    patience = core.settings.max_staleness + PATIENCE
+    answered = 0
     deaf = False
 
     def give_up() -> None:
@@ -53,8 +59,10 @@ async def _one(core: Core, transport: Transport, pause: StreamPause) -> tuple[st
         pings = asyncio.create_task(_ping(core, stream, revision, store_id))
         while True:
             said = wire.heard(await stream.read())
-            timer.cancel()
-            timer = loop.call_later(patience, give_up)
+            if said.ping > answered:
+                answered = said.ping
+                timer.cancel()
+                timer = loop.call_later(patience, give_up)
             core.memory.apply(said)
             if said.ping:
                 pause.reset()

@@ -65,7 +65,7 @@ class Subscription:
     async def _look(self) -> tuple[Decision, bool]:
         """The answer of now, and whether it may have been overtaken already."""
         core = self._gatehouse._core
-        question = core.verifying(self._token, False, False)
+        question = core.verifying_anew(self._token)
         decision, reply, mark = await self._gatehouse._answer(question, core.settings.deadline)
         stamp = wire.stamp(reply)
         self._listener.tags = stamp.tags or self._listener.tags

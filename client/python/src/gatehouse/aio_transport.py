@@ -100,6 +100,8 @@ class GrpcTransport:
             )
         except grpc.RpcError as error:
             raise connection.failed(error) from None
+        except grpc.aio.UsageError:
+            raise CallFailed("ABORTED", "this Gatehouse was closed") from None
 
     def watch(self) -> GrpcStream:
         self._reread()

@@ -129,6 +129,13 @@ class Core:
 
         return Question((token,), wire.VERIFY, build, read)
 
+    def verifying_anew(self, token: str) -> Question:
+        """Verify because of what the stream has told: no replica may answer from before it."""
+        question = self.verifying(token, False, False)
+        build = question.build
+        question.build = lambda revision, store_id: build(*self.memory.at_least(revision, store_id))
+        return question
+
     def authorizing(self, token: str, asked: wire.Facts, explain: bool) -> Question:
         key = (token, *asked)
 

@@ -205,6 +205,13 @@ class Memory:
         """The min_revision and store_id of the next request."""
         return self._written or (0, "")
 
+    def at_least(self, revision: int, store_id: str) -> tuple[int, str]:
+        """The same, and no less than what the stream has told: for whoever asks because of it."""
+        with self._lock:
+            if self._revision is None or (revision and store_id != self._store_id):
+                return revision, store_id
+            return max(revision, self._revision), self._store_id
+
     def forget_written(self) -> None:
         with self._lock:
             self._written = None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 import threading
 
-RETRIED = "UNAVAILABLE"
+# CANCELLED is the server's here: it ended while the call arrived.
+RETRIED = ("UNAVAILABLE", "CANCELLED")
 _SHARE = 0.1
 _SAVED = 10.0
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from gatehouse import _wire as wire
-from gatehouse.aio_stream import ping_every
+from gatehouse.aio_stream import PATIENCE, ping_every
 from gatehouse.connection import CallFailed
 from gatehouse.core import Core
 from gatehouse.errors import SettingsError, Unavailable
@@ -60,8 +60,8 @@ class Follower:
             call = self._call = self._transport().watch(one.requests())
             one.call = call
             for message in call:
-                one.heard()
                 said = wire.heard(message)
+                one.answered(said.ping)
                 self._core.memory.apply(said)
                 if said.ping:
                     pause.reset()
@@ -89,13 +89,16 @@ class _One:
     def __init__(self, core: Core, stopped: threading.Event) -> None:
         self._core, self._stopped = core, stopped
         self._begun = core.memory.begin()
-        self._heard = time.monotonic()
+        self._answered = time.monotonic()
+        self._ping = 0
         self.over = threading.Event()
         self.call: Any = None
         self.deaf = False
 
-    def heard(self) -> None:
-        self._heard = time.monotonic()
+    def answered(self, ping: int) -> None:
+        if ping > self._ping:
+            self._ping = ping
+            self._answered = time.monotonic()
 
     def requests(self) -> Iterator[Any]:
         """What gRPC's own thread sends."""
@@ -103,7 +106,8 @@ class _One:
         staleness = self._core.settings.max_staleness
         yield wire.watch_request(memory.ping(), *self._begun)
         while not self.over.wait(ping_every(staleness)) and not self._stopped.is_set():
-            if time.monotonic() - self._heard > max(2 * staleness, 1.0) and self.call is not None:
+            silent = time.monotonic() - self._answered
+            if silent > staleness + PATIENCE and self.call is not None:
                 self.deaf = True
                 self.call.cancel()
                 return

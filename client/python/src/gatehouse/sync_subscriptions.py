@@ -61,7 +61,7 @@ class Subscription:
 
     def _look(self) -> tuple[Decision, bool]:
         core = self._gatehouse._core
-        question = core.verifying(self._token, False, False)
+        question = core.verifying_anew(self._token)
         decision, reply, mark = self._gatehouse._answer(question, core.settings.deadline)
         stamp = wire.stamp(reply)
         self._listener.tags = stamp.tags or self._listener.tags

@@ -11,7 +11,7 @@ import grpc
 
 from gatehouse import _wire as wire
 from gatehouse import connection
-from gatehouse.connection import Caller
+from gatehouse.connection import CallFailed, Caller
 from gatehouse.errors import SettingsError
 from gatehouse.settings import Settings
 
@@ -67,6 +67,10 @@ class GrpcTransport:
             )
         except grpc.RpcError as error:
             raise connection.failed(error) from None
+        except ValueError as error:
+            if "closed" not in str(error):
+                raise
+            raise CallFailed("ABORTED", "this Gatehouse was closed") from None
 
     def watch(self, requests: Iterator[Any]) -> GrpcStream:
         self._reread()
