@@ -6,6 +6,7 @@ import { CallError, type Method, type Request, type Response, type Transport } f
 
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 200;
+const MOST_TRIES_OF_ONE = 4;
 // Second tries that may be saved up, and what each call adds.
 const MOST_TRIES = 10;
 const TRIES_A_CALL = 0.1;
@@ -70,12 +71,18 @@ function hintOf(details: string): string {
   return "";
 }
 
+/** A revision of a store. */
+interface Place {
+  readonly revision: number;
+  readonly storeId: string;
+}
+
 /** Unary calls with a deadline, a second try where it helps, and the revision of one's own writes. */
 export class Calls {
   // Second tries that the calls so far have paid for.
   #tries = MOST_TRIES;
   // What a revocation of this client's own must be followed by.
-  #own: { revision: number; storeId: string } | undefined;
+  #own: Place | undefined;
 
   constructor(
     private readonly transport: Transport,
@@ -95,15 +102,16 @@ export class Calls {
     if (this.#own?.storeId === storeId && revision >= this.#own.revision) this.#own = undefined;
   }
 
-  /** A question. Rejects with an error of this package, or with the signal's reason. */
+  /** A question, of one's own writes and of `told` at least. Rejects with an error of this package, or with the signal's reason. */
   async ask<M extends "verify" | "authorize" | "batchAuthorize" | "filter">(
     method: M,
     request: Omit<Request<M>, "minRevision" | "storeId">,
     ms: number,
     signal?: AbortSignal,
+    told?: Place,
   ): Promise<Response<M>> {
     const end = this.clock.now() + ms;
-    const own = this.#own;
+    const own = this.#own ?? told;
     const full = { ...request, minRevision: own?.revision ?? 0, storeId: own?.storeId ?? "" } as Request<M>;
     try {
       return await this.#try(method, full, end, signal);
@@ -132,7 +140,8 @@ export class Calls {
   async #try<M extends Method>(method: M, request: Request<M>, end: number, signal?: AbortSignal): Promise<Response<M>> {
     this.#tries = Math.min(this.#tries + TRIES_A_CALL, MOST_TRIES);
     let pause = FIRST_PAUSE_MS;
-    while (true) {
+    let before: CallError | undefined;
+    for (let left = MOST_TRIES_OF_ONE - 1; ; left--) {
       try {
         const response = await this.transport.call(method, request, Math.max(end - this.clock.now(), 0), signal);
         countRpc(this.counters, wireName(method), "OK");
@@ -140,10 +149,13 @@ export class Calls {
       } catch (error) {
         if (!(error instanceof CallError)) throw error;
         countRpc(this.counters, wireName(method), error.status);
+        // What was said before the time ran out says more.
+        if (error.status === "DEADLINE_EXCEEDED" && before !== undefined) throw before;
+        before = error;
         // CANCELLED by the server: it ended while the call arrived.
         const again = error.status === "UNAVAILABLE" || error.status === "CANCELLED";
         const wait = jittered(this.clock, pause);
-        if (!again || this.#tries < 1 || this.clock.now() + wait >= end) throw error;
+        if (!again || left === 0 || this.#tries < 1 || this.clock.now() + wait >= end) throw error;
         this.#tries--;
         this.counters.retries++;
         await this.#sleep(wait, signal);

@@ -87,13 +87,13 @@ export function principalOf(wire: WirePrincipal | undefined): Principal | null {
 /** An allow only if effect and code both say so; what is unset or unknown denies. */
 export function decisionOf(wire: WireDecision | undefined, principal: Principal | null): Decision {
   const code = CODES[wire?.code ?? 0] ?? "UNSPECIFIED";
-  const allowed = wire?.effect === Effect.ALLOW && code === "OK" && principal !== null;
+  const allowed = wire?.effect === Effect.ALLOW && code === "OK";
   const denied = wire?.effect === Effect.DENY && code !== "OK" && code !== "UNSPECIFIED";
   const known = allowed || denied;
   return Object.freeze({
     allowed,
     code: known ? code : "UNSPECIFIED",
-    status: allowed ? 200 : known && code.startsWith("TOKEN_") ? 401 : 403,
+    status: allowed ? 200 : (known ? code.startsWith("TOKEN_") : wire?.httpStatus === 401) ? 401 : 403,
     detail: known ? (wire?.detail ?? "") : "The service gave no answer that this client knows.",
     id: wire?.id ?? "",
     principal,
@@ -115,3 +115,9 @@ export const TOKEN_MISSING: Decision = Object.freeze({
   principal: null,
   explanation: NONE,
 });
+
+/** One decision of a batch: none is an allow where the token itself is not good. */
+export function checkDecisionOf(wire: WireDecision | undefined, token: Decision): Decision {
+  const decision = decisionOf(wire, token.principal);
+  return decision.allowed && !token.allowed ? token : decision;
+}

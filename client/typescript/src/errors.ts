@@ -10,6 +10,8 @@ export class GatehouseError extends Error {
   override readonly name: string = "GatehouseError";
   /** What a web layer answers with. */
   readonly httpStatus: number = 503;
+  /** The gRPC status by its name, of the answer or as the service would have answered. */
+  readonly status: string = "UNKNOWN";
   /** @internal */
   static readonly kind: string = "GatehouseError";
 
@@ -47,6 +49,7 @@ export class SettingError extends GatehouseError {
  */
 export class InvalidRequest extends GatehouseError {
   override readonly name = "InvalidRequest";
+  override readonly status = "INVALID_ARGUMENT";
   /** @internal */
   static override readonly kind = "InvalidRequest";
 }
@@ -59,8 +62,8 @@ export class Unavailable extends GatehouseError {
 
   constructor(
     message: string,
-    /** The gRPC status by its name: UNAVAILABLE, DEADLINE_EXCEEDED, UNAUTHENTICATED, ... */
-    readonly status: string,
+    /** UNAVAILABLE, DEADLINE_EXCEEDED, UNAUTHENTICATED, ... */
+    override readonly status: string,
     options?: ErrorOptions,
   ) {
     super(message, options);
@@ -70,6 +73,7 @@ export class Unavailable extends GatehouseError {
 /** There is no revocation of this id, or it has ended. */
 export class NotFound extends GatehouseError {
   override readonly name = "NotFound";
+  override readonly status = "NOT_FOUND";
   /** @internal */
   static override readonly kind = "NotFound";
 }
@@ -78,6 +82,7 @@ export class NotFound extends GatehouseError {
 export class Denied extends GatehouseError {
   override readonly name = "Denied";
   override readonly httpStatus: number;
+  override readonly status = "OK";
   /** @internal */
   static override readonly kind = "Denied";
 

@@ -53,12 +53,17 @@ export interface FilterAnswer {
   readonly postgres: Sql | null;
 }
 
+const UNKNOWN: WireCondition = { operation: Operation.UNSPECIFIED, field: "", values: [], number: 0, inner: [] };
 const NOTHING: Sql = Object.freeze({ where: "FALSE", parameters: Object.freeze([]) });
 
+/** Whether all of it is known here. What is not makes the whole select nothing. */
+function isKnown(wire: WireCondition): boolean {
+  return wire.operation > 0 && Operation[wire.operation] !== undefined && wire.inner.every(isKnown);
+}
+
 function conditionOf(wire: WireCondition): Condition {
-  const operation = Operation[wire.operation] as ConditionOperation | undefined;
   return Object.freeze({
-    operation: operation ?? "UNSPECIFIED",
+    operation: Operation[wire.operation] as ConditionOperation,
     field: wire.field,
     values: Object.freeze(wire.values),
     number: wire.number,
@@ -76,13 +81,89 @@ function sqlOf(wire: WireSql | undefined, nothing: boolean): Sql | null {
 
 export function filterOf(wire: WireFilter | undefined, decision: Decision): FilterAnswer {
   const all = wire?.kind === Kind.ALL;
-  const some = wire?.kind === Kind.CONDITION && wire.condition !== undefined;
+  const some = wire?.kind === Kind.CONDITION;
+  const known = wire?.condition !== undefined && isKnown(wire.condition);
   const nothing = !decision.allowed || !(all || some);
+  const noSql = nothing || (some && !known);
   return Object.freeze({
     decision,
     kind: nothing ? "none" : all ? "all" : "condition",
-    condition: !nothing && some ? conditionOf(wire.condition as WireCondition) : null,
-    sqlite: sqlOf(wire?.sqlite, nothing),
-    postgres: sqlOf(wire?.postgres, nothing),
+    condition: !nothing && some ? conditionOf(known ? (wire.condition as WireCondition) : UNKNOWN) : null,
+    sqlite: sqlOf(wire?.sqlite, noSql),
+    postgres: sqlOf(wire?.postgres, noSql),
   });
+}
+
+/** What the policy looks at in a row; unset and null are SQL's NULL. */
+export interface Row {
+  readonly owner?: string | null | undefined;
+  readonly tenant?: string | null | undefined;
+  readonly attributes?: Readonly<Record<string, string | number | null>> | undefined;
+  readonly relations?: Readonly<Record<string, readonly string[]>> | undefined;
+}
+
+/** Whether a filter selects a row that is at hand, for what no SQL can be asked about. */
+export function selects(filter: FilterAnswer, row: Row): boolean {
+  if (filter.kind === "all") return true;
+  return filter.condition !== null && holds(filter.condition, row) === true;
+}
+
+/** Null: unknown, as in SQL. */
+type Truth = boolean | null;
+
+function holds(condition: Condition, row: Row): Truth {
+  const inner = () => condition.inner.map((one) => holds(one, row));
+  switch (condition.operation) {
+    case "ALL":
+      return all(inner());
+    case "ANY":
+      return not(all(inner().map(not)));
+    case "NOT":
+      return not(inner()[0] ?? null);
+    case "IS_FALSE":
+      return inner()[0] === false;
+    case "PRESENT":
+      return fieldOf(condition.field, row) !== null;
+    case "RELATED":
+      return isRelated(condition, row);
+    default:
+      return compare(condition, fieldOf(condition.field, row));
+  }
+}
+
+const not = (truth: Truth): Truth => (truth === null ? null : !truth);
+
+function all(truths: readonly Truth[]): Truth {
+  if (truths.includes(false)) return false;
+  return truths.includes(null) ? null : true;
+}
+
+function isRelated({ field, values }: Condition, row: Row): Truth {
+  const name = field.slice("relations.".length);
+  const relations = row.relations ?? {};
+  if (!Object.hasOwn(relations, name)) return null;
+  return relations[name]?.includes(values[0] ?? "") ?? null;
+}
+
+/** The text of a field; null if it is NULL or empty. */
+function fieldOf(field: string, row: Row): string | null {
+  if (field === "owner" || field === "tenant") return row[field] || null;
+  const name = field.slice("attributes.".length);
+  const attributes = row.attributes ?? {};
+  const value = Object.hasOwn(attributes, name) ? attributes[name] : null;
+  return value === null || value === undefined || value === "" ? null : String(value);
+}
+
+function compare({ operation, values, number }: Condition, value: string | null): Truth {
+  if (value === null) return null;
+  if (operation === "EQUALS") return value === values[0];
+  if (operation === "IN") return values.includes(value);
+  if (operation === "PREFIX") return values[0] === undefined ? null : value.startsWith(values[0]);
+  const left = /^-?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(value) ? Number(value) : NaN;
+  if (!(Math.abs(left) <= 2 ** 53)) return null;
+  if (operation === "LESS_THAN") return left < number;
+  if (operation === "AT_MOST") return left <= number;
+  if (operation === "GREATER_THAN") return left > number;
+  if (operation === "AT_LEAST") return left >= number;
+  return null;
 }

@@ -1,7 +1,7 @@
 import { Calls } from "./calls.js";
 import { type Clock, systemClock } from "./clock.js";
 import { newCounters, type Stats } from "./counters.js";
-import { type Decision, decisionOf, type Principal, principalOf } from "./decision.js";
+import { checkDecisionOf, type Decision, decisionOf, type Principal, principalOf } from "./decision.js";
 import { InvalidRequest, Unavailable } from "./errors.js";
 import { type FilterAnswer, filterOf } from "./filter.js";
 import { Flights, type Wait } from "./flights.js";
@@ -42,6 +42,14 @@ export interface RevokeOptions extends CallOptions {
   readonly reason?: string | undefined;
   /** A suspension: every token of the target is refused until then. */
   readonly expireTime?: Date | undefined;
+}
+
+/** The answers to a batch. */
+export interface Batch {
+  /** What the token is worth: OK, or why not. */
+  readonly decision: Decision;
+  /** One for each question, in order. */
+  readonly decisions: readonly Decision[];
 }
 
 // A batch is asked in parts of at most so many checks, and of about so many bytes.
@@ -187,7 +195,7 @@ export class Gatehouse {
     token: string,
     questions: readonly Question[],
     options: Omit<AskOptions, "explain"> = {},
-  ): Promise<readonly Decision[]> {
+  ): Promise<Batch> {
     return this.#begin(options, async (wait) => {
       checkToken(token);
       if (!Array.isArray(questions)) throw new InvalidRequest("Gatehouse: the questions must be an array.");
@@ -199,31 +207,36 @@ export class Gatehouse {
       const missing = asked.flatMap((one, i) => (decisions[i] === undefined ? [{ ...one, i }] : []));
       this.#counters.hits += asked.length - missing.length;
       this.#counters.misses += missing.length;
-      await Promise.all(
+      // Without any check the question is the token.
+      if (asked.length === 0) return Object.freeze({ decision: await this.verify(token, options), decisions: [] });
+      const tokens = await Promise.all(
         partsOf(missing).map(async (part) => {
-          const answers = await this.#askPart(token, part, options, wait);
+          const answer = await this.#askPart(token, part, options, wait);
           part.forEach(({ i }, place) => {
-            decisions[i] = answers[place];
+            decisions[i] = answer.decisions[place];
           });
+          return answer.decision;
         }),
       );
-      return Object.freeze(decisions as Decision[]);
+      const all = Object.freeze(decisions as Decision[]);
+      return Object.freeze({ decision: tokenDecisionOf([...tokens, ...all]), decisions: all });
     });
   }
 
-  #askPart(token: string, part: readonly Asked[], options: AskOptions, wait: Wait): Promise<readonly Decision[]> {
+  #askPart(token: string, part: readonly Asked[], options: AskOptions, wait: Wait): Promise<Batch> {
     const keys = part.map(({ key }) => `${key.length};${key}`).join("");
     return this.#flights.join(flight("batch", token, keys), wait, options.fresh ?? false, async (signal) => {
       const asked = this.#memory.asking();
       const request = { token, checks: part.map(({ check }) => check), withTags: true };
       const reply = await this.#calls.ask("batchAuthorize", request, this.#longest(wait), signal);
-      const principal = principalOf(reply.principal);
+      const whole = decisionOf(reply.decision, principalOf(reply.principal));
       const answer = answerOf(reply);
-      return part.map(({ key }, place) => {
-        const decision = decisionOf(reply.decisions[place], principal);
+      const decisions = part.map(({ key }, place) => {
+        const decision = checkDecisionOf(reply.decisions[place], whole);
         this.#memory.keep(token, key, decision, answer, asked);
         return decision;
       });
+      return { decision: whole, decisions };
     });
   }
 
@@ -357,11 +370,13 @@ export class Gatehouse {
   async #verifyAnew(token: string): Promise<Verified> {
     const request = { token, withClaims: false, explain: false, withTags: true };
     const asked = this.#memory.asking();
-    const reply = await this.#calls.ask("verify", request, this.#settings.deadlineMs);
+    // No less than the change that it is about, on any replica.
+    const told = this.#memory.told;
+    const reply = await this.#calls.ask("verify", request, this.#settings.deadlineMs, undefined, told);
     const decision = decisionOf(reply.decision, principalOf(reply.principal));
     const answer = answerOf(reply);
     this.#memory.keep(token, VERIFY, decision, answer, asked);
-    return { decision, tags: answer.tags };
+    return { decision, tags: answer.tags, overtaken: this.#memory.overtook(answer, asked) };
   }
 
   #untilNext(decision: Decision): number {
@@ -383,6 +398,15 @@ export class Gatehouse {
         `${look[error.status]}. (${error.status}: ${error.details})`,
     );
   }
+}
+
+/** What the token is worth, by what was said of it: a part that found it bad counts. */
+function tokenDecisionOf(decisions: readonly Decision[]): Decision {
+  const bad = decisions.find(({ status }) => status === 401);
+  if (bad !== undefined) return bad;
+  const good = decisions.find(({ allowed }) => allowed) ?? (decisions[0] as Decision);
+  if (good.allowed || good.code !== "INSUFFICIENT_PERMISSIONS") return good;
+  return Object.freeze({ ...good, allowed: true, code: "OK", status: 200, detail: "Allowed." });
 }
 
 interface WithDecision {

@@ -11,6 +11,8 @@ const LONGEST_PAUSE_MS = 5000;
 export interface Verified {
   readonly decision: Decision;
   readonly tags: readonly Tag[];
+  /** A change that is known may have come after it. */
+  readonly overtaken: boolean;
 }
 
 /** One token that somebody wants to hear the end of. */
@@ -64,7 +66,8 @@ class Listener {
       return;
     }
     this.owner.retag(this, verified.tags);
-    this.askIn(this.owner.untilNext(verified.decision));
+    const next = verified.overtaken ? jittered(this.owner.clock, FIRST_PAUSE_MS) : this.owner.untilNext(verified.decision);
+    this.askIn(next);
   }
 
   stop(): void {

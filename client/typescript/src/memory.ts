@@ -135,8 +135,14 @@ export class Memory {
       now < asked.at + answer.rememberForMs &&
       answer.storeId === told.storeId &&
       answer.rules === told.rules &&
-      !this.#changes.overtook(answer.tags, answer.revision, told.revision, asked.changes)
+      !this.overtook(answer, asked)
     );
+  }
+
+  /** Whether a change that is known may have come between the answer and now. */
+  overtook(answer: Answer, asked: Asked): boolean {
+    const told = this.#told?.revision ?? 0;
+    return this.#changes.overtook(answer.tags, answer.revision, told, asked.changes);
   }
 
   keep(text: string, key: string, decision: Decision, answer: Answer, asked: Asked): void {

@@ -53,7 +53,7 @@ function factsOf(resource: Resource): string {
 }
 
 function kindOf(value: unknown): string {
-  if (value === null) return "null";
+  if (value === null || value === undefined) return String(value);
   if (Array.isArray(value)) return "an array";
   return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }
@@ -86,10 +86,10 @@ export function checkOf(action: string, resource: Resource, where = ""): Check {
   if (typeof resource !== "object" || resource === null) {
     throw new InvalidRequest(`Gatehouse: ${where}resource must be an object { type, id, ... }, not ${kindOf(resource)}.`);
   }
-  const type = checkText(`${where}type`, resource.type);
-  if (type.includes("/")) throw new InvalidRequest(`Gatehouse: ${where}type must not hold a slash.`);
+  const type = checkText(`${where}resource.type`, resource.type);
+  if (type.includes("/")) throw new InvalidRequest(`Gatehouse: ${where}resource.type must not hold a slash.`);
   return {
-    resource: `${type}/${checkText(`${where}id`, resource.id)}`,
+    resource: `${type}/${checkText(`${where}resource.id`, resource.id)}`,
     owner: optional(`${where}owner`, resource.owner),
     action,
     tenant: optional(`${where}tenant`, resource.tenant),

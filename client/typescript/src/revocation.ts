@@ -18,10 +18,22 @@ export type Target =
   | ({ readonly issuer: string; readonly clientId: string } & Until)
   | { readonly issuer: string; readonly keyId: string };
 
+const KINDS = {
+  tokenIdentity: "token",
+  tokenId: "token_id",
+  session: "session",
+  subject: "subject",
+  tenant: "tenant",
+  client: "client",
+  key: "key",
+} as const;
+
 /** What came of a revocation, or of taking one back. */
 export interface Revoked {
   /** Of the revocation. */
   readonly id: string;
+  /** What it names: a token that has a `jti` is revoked by that. */
+  readonly kind: (typeof KINDS)[keyof typeof KINDS] | "unknown";
   /** Nothing was written: it was so already. */
   readonly existed: boolean;
   readonly revision: number;
@@ -83,6 +95,7 @@ export function revokedOf(
 ): Revoked {
   return Object.freeze({
     id: reply.revocation?.id ?? "",
+    kind: reply.revocation?.target === undefined ? "unknown" : KINDS[reply.revocation.target.$case],
     existed: reply.existed,
     revision: reply.revision,
     storeId: reply.storeId,

@@ -84,19 +84,23 @@ export class WatchStream {
   }
 
   #hear(message: WatchResponse): void {
+    const tags: Tag[] = [];
+    let lost = false;
     for (const change of message.changes) {
       this.counters.changes++;
       if (change.kind === RevocationChange_Kind.UNSPECIFIED || change.tag.length === 0) {
         this.memory.forgetAll(message.revision);
-        this.listener.onLost();
+        lost = true;
         continue;
       }
       const tag = tagOf(change.tag);
       this.memory.change(tag, change.revision);
-      this.listener.onChange(tag);
+      tags.push(tag);
     }
-    if (this.memory.tell(message)) this.listener.onLost();
+    lost = this.memory.tell(message) || lost;
     this.listener.onTold(message.revision, message.storeId);
+    for (const tag of tags) this.listener.onChange(tag);
+    if (lost) this.listener.onLost();
     const at = this.#sent.get(message.ping);
     if (at === undefined) return;
     for (const ping of this.#sent.keys()) if (ping < message.ping) this.#sent.delete(ping);
