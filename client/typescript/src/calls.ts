@@ -62,11 +62,8 @@ function hintOf(details: string): string {
   if (/certificate|altnames|issuer|self.signed|unable to verify/i.test(details)) {
     return ` (look at ${nameOf("caFile")}, and at ${nameOf("certFile")} if the service asks for one)`;
   }
-  if (/wrong version number|EPROTO|packet length|protocol error|Protocol|SSL|tls|ECONNRESET|socket hang up/.test(details)) {
-    return ` (is ${nameOf("target")} its gRPC address, and is ${nameOf("caFile")} set where it has TLS and only there?)`;
-  }
-  if (/ENOTFOUND|EAI_AGAIN|Name resolution|ECONNREFUSED|ENOENT|No connection established|connect/i.test(details)) {
-    return ` (look at ${nameOf("target")})`;
+  if (/connect|resolution|ECONN|ENOENT|ENOTFOUND|EAI_AGAIN|protocol|wrong version|SSL|hang up/i.test(details)) {
+    return ` (look at ${nameOf("target")}; and at ${nameOf("caFile")}, which is to be set if the service has TLS and only then)`;
   }
   return "";
 }

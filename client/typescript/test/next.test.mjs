@@ -65,7 +65,7 @@ async function install() {
   try {
     const { stdout } = await run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", folder], { cwd: PACKAGE });
     const [{ filename }] = JSON.parse(stdout);
-    const options = ["install", "--no-save", "--no-package-lock", "--ignore-scripts", "--prefer-offline", "--no-audit", "--no-fund"];
+    const options = ["install", "--no-save", "--no-package-lock", "--ignore-scripts", "--offline", "--no-audit", "--no-fund"];
     await run("npm", [...options, join(folder, filename)], { cwd: APP });
   } finally {
     rmSync(folder, { recursive: true });
