@@ -74,6 +74,11 @@ interface Place {
   readonly storeId: string;
 }
 
+/** What was said before the time ran out says more than that it did. */
+function moreOf(before: CallError | undefined, reason: unknown): unknown {
+  return before !== undefined && reason instanceof Unavailable ? before : reason;
+}
+
 /** Unary calls with a deadline, a second try where it helps, and the revision of one's own writes. */
 export class Calls {
   // Second tries that the calls so far have paid for.
@@ -144,9 +149,8 @@ export class Calls {
         countRpc(this.counters, wireName(method), "OK");
         return response;
       } catch (error) {
-        if (!(error instanceof CallError)) throw error;
+        if (!(error instanceof CallError)) throw moreOf(before, error);
         countRpc(this.counters, wireName(method), error.status);
-        // What was said before the time ran out says more.
         if (error.status === "DEADLINE_EXCEEDED" && before !== undefined) throw before;
         before = error;
         // CANCELLED by the server: it ended while the call arrived.
@@ -155,7 +159,9 @@ export class Calls {
         if (!again || left === 0 || this.#tries < 1 || this.clock.now() + wait >= end) throw error;
         this.#tries--;
         this.counters.retries++;
-        await this.#sleep(wait, signal);
+        await this.#sleep(wait, signal).catch((reason) => {
+          throw moreOf(before, reason);
+        });
         pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
       }
     }

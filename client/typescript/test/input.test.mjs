@@ -183,7 +183,13 @@ test("the right CA is taken; a wrong one, and plaintext to TLS, name the setting
   try {
     const settings = { caller: "none", through: right.target };
     assert.equal((await stand.client({ ...settings, caFile: right.ca }).verify("token")).allowed, true);
-    await assertUnavailable(stand.client({ ...settings, caFile: wrong.ca }), "UNAVAILABLE", "caFile (GATEHOUSE_CA_FILE)");
+    const changing = join(folder, "changing.ca");
+    copyFileSync(wrong.ca, changing);
+    const client = stand.client({ ...settings, caFile: changing });
+    await assertUnavailable(client, "UNAVAILABLE", "caFile (GATEHOUSE_CA_FILE)");
+    // Written anew, it is read again.
+    copyFileSync(right.ca, changing);
+    await until(() => client.verify("token").then(({ allowed }) => allowed, () => false), "the right CA");
     await assertUnavailable(stand.client(settings), "UNAVAILABLE", "GATEHOUSE_CA_FILE");
     await assertUnavailable(stand.client({ caller: "none", through: stand.grpc, caFile: right.ca }), "UNAVAILABLE", "GATEHOUSE_CA_FILE");
   } finally {

@@ -283,6 +283,24 @@ test("10,000 questions at once cost one RPC for each that is distinct", async ()
   assert.equal(client.stats().shared, 9900);
 });
 
+test("a batch of any size is asked in parts, and answered in order", async () => {
+  const client = stand.client();
+  await live(client);
+  const { subject, token } = await somebody();
+  const questions = Array.from({ length: 2500 }, (_, i) => ({
+    action: "read",
+    type: "note",
+    id: `${i}`.padEnd(100, "x"),
+    owner: i % 3 === 0 ? subject : "somebody else",
+  }));
+  const { decision, decisions } = await client.batchAuthorize(token, questions);
+  assert.equal(decision.code, "OK");
+  assert.deepEqual(decisions.map(({ allowed }) => allowed), questions.map((_, i) => i % 3 === 0));
+  assert.ok(client.stats().rpcs["BatchAuthorize OK"] >= 3);
+  await client.batchAuthorize(token, questions);
+  assert.equal(client.stats().hits, 2500);
+});
+
 test("onRevoked calls back when the session ends", async (t) => {
   const client = stand.client();
   await live(client);
