@@ -369,6 +369,15 @@ def test_a_token_names_its_session_roles_and_organization_and_nothing_else_of_th
     assert "org" not in claims_of(world.phone.token())
 
 
+def test_a_banned_user_gets_no_token(place):
+    """Not even in the moment before Better Auth ends the sessions."""
+    world = World(place)
+    place.app.sql('UPDATE "user" SET banned = 1 WHERE id = ?', world.ada.id)
+    with pytest.raises(Refused) as refused:
+        world.phone.token()
+    assert refused.value.status == 403
+
+
 def test_a_member_who_was_removed_gets_no_token_of_the_organization(place):
     # Better Auth leaves the organization active in the session.
     world = World(place)
@@ -433,7 +442,7 @@ LAST_WORDS = {
     "reset-password": '^update "account"',
     "ban": '^update "user"',
     "set-role": '^update "user"',
-    "remove-user": '^delete from "user"',
+    "remove-user": '^delete from "session"',
     "remove-member": '^delete from "member"',
     "leave": '^delete from "member"',
     "change-member-role": '^update "member"',

@@ -1,21 +1,21 @@
 import type { BetterAuthPlugin } from "better-auth";
+import { APIError } from "better-auth/api";
 
 import { SettingError } from "../errors.js";
-import { Gatehouse } from "../index.js";
-import type { Settings } from "../settings.js";
+import { type Settings, settingsFromEnv } from "../settings.js";
 import { LINK, type ReadState, type Session } from "./claims.js";
 import type { Row, Rules } from "./events.js";
 import { Outbox, type OutboxRow } from "./outbox.js";
+import { type Revoker, revokerOf } from "./revoker.js";
 import { schema } from "./schema.js";
 import { watchStorage, watchWrites, type Adapter, type Storage } from "./watch-writes.js";
 
 export { gatehouseClaims, type ClaimsOptions, type Session } from "./claims.js";
 
-/** What revokes: the plain client, or what stands in for it in a test. */
-export type Revoker = Pick<Gatehouse, "revoke">;
+export type { Revoker } from "./revoker.js";
 
 export interface PluginOptions extends Partial<Settings> {
-  /** A client that the application has already, in place of `target` and the other settings of one. */
+  /** A client that the application has already, in place of `target` and the other settings of one. With neither, the environment's settings (GATEHOUSE_TARGET, ...). */
   client?: Revoker | undefined;
   /** The issuer by which Gatehouse knows this Better Auth. Unless set: what `jwt()` puts into `iss`. */
   issuer?: string | undefined;
@@ -39,7 +39,7 @@ const OWN = ["client", "issuer", "userFields", "waitMs", "retryMs"];
  * Revokes at Gatehouse what Better Auth has ended: sessions, and the tokens of users whose password, role, ban or
  * membership has changed. See docs/better-auth.md for what revokes what.
  */
-export function gatehouse(options: PluginOptions) {
+export function gatehouse(options: PluginOptions = {}) {
   const client = clientOf(options);
   const userFields = checkedFields(options.userFields);
   const waitMs = checkedMs("waitMs", options.waitMs, 500);
@@ -60,6 +60,7 @@ export function gatehouse(options: PluginOptions) {
         // In `secondaryStorage` the user is a copy.
         const user = storage ? await byId(adapter, "user", given.user.id) : found.user;
         if (!user) return undefined;
+        if (isBanned(user)) throw new APIError("FORBIDDEN", { code: "BANNED_USER", message: "This user is banned" });
         const state = { session: found.session, user: user as Session["user"] };
         const org = found.session.activeOrganizationId;
         if (!org || !context.hasPlugin("organization")) return { state };
@@ -76,7 +77,7 @@ export function gatehouse(options: PluginOptions) {
       const outbox = new Outbox({
         database: bare(adapter),
         issuer,
-        deliver: (row) => deliver(client, row),
+        deliver: (row, signal) => deliver(client, row, signal),
         sessionLives: (row) => lives(row, stored, adapter, context.internalAdapter as unknown as Sessions),
         log: context.logger,
         waitMs,
@@ -94,15 +95,18 @@ export function gatehouse(options: PluginOptions) {
   } satisfies BetterAuthPlugin;
 }
 
-async function deliver(client: Revoker, row: OutboxRow): Promise<void> {
-  const { issuer, target, reason } = row;
-  const issuedUntil = new Date((row.seenAt ?? 0) * 1000);
-  const targets = {
-    session: () => ({ session: { issuer, sessionId: target } }),
-    subject: () => ({ subject: { issuer, subject: target, issuedUntil } }),
-    tenant: () => ({ tenant: { issuer, tenant: target, issuedUntil } }),
-  };
-  await client.revoke(targets[row.kind](), { reason: `Better Auth: ${reason}` });
+async function deliver(client: Revoker, row: OutboxRow, signal: AbortSignal): Promise<void> {
+  const options = { reason: `Better Auth: ${row.reason}`, signal };
+  const { issuer, target } = row;
+  if (row.kind === "session") return void (await client.revoke({ issuer, sessionId: target }, options));
+  const until = { issuer, issuedUntil: new Date((row.seenAt ?? 0) * 1000) };
+  await client.revoke(row.kind === "subject" ? { ...until, subject: target } : { ...until, tenant: target }, options);
+}
+
+// The admin plugin ends the sessions of whom it bans only afterwards.
+function isBanned(user: Row): boolean {
+  const until = user.banExpires ? new Date(user.banExpires as Date).getTime() : Infinity;
+  return user.banned === true && until > Date.now();
 }
 
 interface Finder {
@@ -155,13 +159,18 @@ function bare(adapter: Adapter): Adapter {
 }
 
 function clientOf(options: PluginOptions): Revoker {
-  if (typeof options !== "object" || options === null) throw wrong("target", "is not set: gatehouse({ target })");
   const settings = Object.fromEntries(Object.entries(options).filter(([name]) => !OWN.includes(name)));
-  if (options.client === undefined) return new Gatehouse({ memoryEntries: 0, ...settings } as Settings);
+  if (options.client === undefined) {
+    return revokerOf(settings.target === undefined ? { ...settingsFromEnv(), ...defined(settings) } : (settings as unknown as Settings));
+  }
   if (typeof options.client?.revoke !== "function") throw wrong("client", "has no method revoke");
   const both = Object.keys(settings)[0];
   if (both) throw wrong(both, "stands beside `client`, which has its own");
   return options.client;
+}
+
+function defined(settings: Record<string, unknown>): Partial<Settings> {
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
 }
 
 function checkedFields(fields: readonly string[] | undefined): readonly string[] {

@@ -383,6 +383,7 @@ async function bounded<T>(act: (signal: AbortSignal) => Promise<T>, ms: number):
       ended.abort();
       reject(new Error(`no answer within ${ms} ms`));
     }, ms);
+    timer.unref();
   });
   try {
     return await Promise.race([act(ended.signal), late]);
