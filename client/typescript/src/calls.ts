@@ -62,11 +62,8 @@ function hintOf(details: string): string {
   if (/certificate|altnames|issuer|self.signed|unable to verify/i.test(details)) {
     return ` (look at ${nameOf("caFile")}, and at ${nameOf("certFile")} if the service asks for one)`;
   }
-  if (/wrong version number|EPROTO|packet length|protocol error|Protocol|SSL|tls|ECONNRESET|socket hang up/.test(details)) {
-    return ` (is ${nameOf("target")} its gRPC address, and is ${nameOf("caFile")} set where it has TLS and only there?)`;
-  }
-  if (/ENOTFOUND|EAI_AGAIN|Name resolution|ECONNREFUSED|ENOENT|No connection established|connect/i.test(details)) {
-    return ` (look at ${nameOf("target")})`;
+  if (/connect|resolution|ECONN|ENOENT|ENOTFOUND|EAI_AGAIN|protocol|wrong version|SSL|hang up/i.test(details)) {
+    return ` (look at ${nameOf("target")}; and at ${nameOf("caFile")}, which is to be set if the service has TLS and only then)`;
   }
   return "";
 }
@@ -75,6 +72,11 @@ function hintOf(details: string): string {
 interface Place {
   readonly revision: number;
   readonly storeId: string;
+}
+
+/** What was said before the time ran out says more than that it did. */
+function moreOf(before: CallError | undefined, reason: unknown): unknown {
+  return before !== undefined && reason instanceof Unavailable ? before : reason;
 }
 
 /** Unary calls with a deadline, a second try where it helps, and the revision of one's own writes. */
@@ -147,9 +149,8 @@ export class Calls {
         countRpc(this.counters, wireName(method), "OK");
         return response;
       } catch (error) {
-        if (!(error instanceof CallError)) throw error;
+        if (!(error instanceof CallError)) throw moreOf(before, error);
         countRpc(this.counters, wireName(method), error.status);
-        // What was said before the time ran out says more.
         if (error.status === "DEADLINE_EXCEEDED" && before !== undefined) throw before;
         before = error;
         // CANCELLED by the server: it ended while the call arrived.
@@ -158,7 +159,9 @@ export class Calls {
         if (!again || left === 0 || this.#tries < 1 || this.clock.now() + wait >= end) throw error;
         this.#tries--;
         this.counters.retries++;
-        await this.#sleep(wait, signal);
+        await this.#sleep(wait, signal).catch((reason) => {
+          throw moreOf(before, reason);
+        });
         pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
       }
     }

@@ -69,18 +69,25 @@ export class Flights {
         callOff();
         signal?.removeEventListener("abort", aborted);
       };
-      const giveUp = (reason: unknown) => {
+      // Says whether the flight goes on.
+      const giveUp = (reason: unknown): boolean => {
         leave();
+        if (--flight.waiting > 0) return true;
         // Nobody may join what is being given up.
-        if (--flight.waiting === 0) {
-          this.#land(flight);
-          flight.abort.abort(reason);
-        }
-        reject(reason);
+        this.#land(flight);
+        flight.abort.abort(reason);
+        return false;
       };
-      const aborted = () => giveUp(signal?.reason);
-      const late = `Gatehouse: no decision within ${ms} ms (deadlineMs).`;
-      const callOff = this.clock.after(ms, () => giveUp(new Unavailable(late, "DEADLINE_EXCEEDED")), true);
+      const aborted = () => {
+        giveUp(signal?.reason);
+        reject(signal?.reason);
+      };
+      const late = () => {
+        const reason = new Unavailable(`Gatehouse: no decision within ${ms} ms (deadlineMs).`, "DEADLINE_EXCEEDED");
+        // A flight that ends here knows better why.
+        if (giveUp(reason)) reject(reason);
+      };
+      const callOff = this.clock.after(ms, late, true);
       signal?.addEventListener("abort", aborted, { once: true });
       flight.answer.then(
         (answer) => (leave(), resolve(answer)),

@@ -388,6 +388,8 @@ export class Gatehouse {
   #refused(error: CallError): void {
     if (this.#warned.has(error.status)) return;
     this.#warned.add(error.status);
+    // Nobody will tell them: from now on they ask.
+    this.#listeners.lost();
     const look: Record<string, string> = {
       UNAUTHENTICATED: `look at ${nameOf("tokenFile")} or ${nameOf("certFile")}`,
       PERMISSION_DENIED: `give this service the right "watch" in the configuration of Gatehouse`,

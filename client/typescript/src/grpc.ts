@@ -125,6 +125,8 @@ export class GrpcTransport implements Transport {
   }
 
   watch(message: (response: WatchResponse) => void, ended: (error: CallError) => void): Stream {
+    // A connection that lives on does so with what it began with.
+    if (this.#tlsFiles.changed(true)) this.renew();
     const { path, requestSerialize, responseDeserialize } = service.watch;
     const call = this.#client.makeBidiStreamRequest<WatchRequest, WatchResponse>(
       path,
@@ -150,10 +152,6 @@ export class GrpcTransport implements Transport {
         call.cancel();
       },
     };
-  }
-
-  tlsChanged(): boolean {
-    return this.#tlsFiles.changed(true);
   }
 
   renew(): void {

@@ -55,6 +55,7 @@ class Listener {
     try {
       verified = await this.owner.verify(this.token);
     } catch {
+      if (!this.owner.has(this)) return;
       this.askIn(jittered(this.owner.clock, Math.min(FIRST_PAUSE_MS * 2 ** this.#failures++, LONGEST_PAUSE_MS)));
       return;
     }
@@ -62,8 +63,8 @@ class Listener {
     if (!this.owner.has(this)) return;
     if (!verified.decision.allowed) {
       this.owner.remove(this);
-      this.callback(verified.decision);
-      return;
+      // What it throws is its own affair, and its application's to see.
+      return queueMicrotask(() => this.callback(verified.decision));
     }
     this.owner.retag(this, verified.tags);
     const next = verified.overtaken ? jittered(this.owner.clock, FIRST_PAUSE_MS) : this.owner.untilNext(verified.decision);

@@ -43,10 +43,10 @@ export function keyOf(action: string, resource: Resource): string | undefined {
   }
   const key = `${action.length},${type.length},${id.length},${owner.length}:${action}${type}${id}${owner}${tenant}`;
   if (resource.relations === undefined && resource.attributes === undefined) return key;
-  return `${key.length};${key}${factsOf(resource)}`;
+  return `${key.length};${key}${keyOfFacts(resource)}`;
 }
 
-function factsOf(resource: Resource): string {
+function keyOfFacts(resource: Resource): string {
   const sorted = (facts: object | undefined) =>
     Object.entries(facts ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
   return JSON.stringify([sorted(resource.relations), sorted(resource.attributes)]);
@@ -55,7 +55,7 @@ function factsOf(resource: Resource): string {
 function kindOf(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (Array.isArray(value)) return "an array";
-  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+  return typeof value === "object" ? `an object (${value.constructor?.name ?? "without a class"})` : `a ${typeof value}`;
 }
 
 /** Says in the developer's words what is no text, or cannot be written as UTF-8. */
@@ -94,18 +94,27 @@ export function checkOf(action: string, resource: Resource, where = ""): Check {
     action,
     tenant: optional(`${where}tenant`, resource.tenant),
     relations: Object.fromEntries(
-      Object.entries(resource.relations ?? {}).map(([name, subjects]) => [
+      factsOf(`${where}relations`, resource.relations).map(([name, subjects]) => [
         checkText(`${where}relations`, name),
         { subjects: subjectsOf(`${where}relations.${name}`, subjects) },
       ]),
     ),
     attributes: Object.fromEntries(
-      Object.entries(resource.attributes ?? {}).map(([name, value]) => [
+      factsOf(`${where}attributes`, resource.attributes).map(([name, value]) => [
         checkText(`${where}attributes`, name),
         checkText(`${where}attributes.${name}`, value),
       ]),
     ),
   };
+}
+
+/** A Map's members are not its properties: they would be left out in silence. */
+function factsOf(name: string, facts: unknown): [string, unknown][] {
+  if (facts === undefined || facts === null) return [];
+  if (typeof facts !== "object" || Array.isArray(facts) || Symbol.iterator in facts) {
+    throw new InvalidRequest(`Gatehouse: ${name} must be an object of names and values, not ${kindOf(facts)}.`);
+  }
+  return Object.entries(facts);
 }
 
 function subjectsOf(name: string, subjects: unknown): string[] {

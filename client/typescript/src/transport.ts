@@ -50,7 +50,7 @@ export interface Transport {
   call<M extends Method>(method: M, request: Request<M>, ms: number, signal?: AbortSignal): Promise<Response<M>>;
   /** `ended` is called once, unless the stream is cancelled before. */
   watch(message: (response: WatchResponse) => void, ended: (error: CallError) => void): Stream;
-  /** The connection is no good, or its files have changed: the next call uses another one. */
+  /** The connection is no good: the next call uses another one. */
   renew(): void;
   close(): void;
 }
