@@ -1,0 +1,131 @@
+/** What a write to Better Auth's database means for tokens that are out. */
+
+/** One revocation to be made. */
+export interface Event {
+  kind: "session" | "subject" | "tenant";
+  /** The id of the session, user or organization. */
+  target: string;
+  reason: string;
+  /** Of a session: whose it is, and when it would end by itself, in ms. */
+  userId?: string;
+  endsAt?: number;
+}
+
+export interface Where {
+  field: string;
+  value: unknown;
+  operator?: string | undefined;
+  connector?: "AND" | "OR" | undefined;
+}
+
+export interface Write {
+  op: "update" | "delete";
+  model: string;
+  where: Where[];
+  update?: Record<string, unknown>;
+}
+
+export type Row = Record<string, unknown>;
+
+export interface Rules {
+  /** Fields of the user that stand in tokens: a change of one revokes. */
+  userFields: readonly string[];
+  now(): number;
+}
+
+/** Whether the rows that it touches must be read to know what it means. */
+export function concerns(write: Write, rules: Rules): boolean {
+  const { update } = write;
+  switch (write.model) {
+    case "session":
+      return write.op === "delete" || endsSession(update, rules);
+    case "user":
+      return (
+        write.op === "delete" || update?.banned === true || rules.userFields.some((field) => has(update, field))
+      );
+    case "account":
+      return write.op === "update" && has(update, "password");
+    case "member":
+      return write.op === "delete" || has(update, "role");
+    case "organization":
+      return write.op === "delete";
+    default:
+      return false;
+  }
+}
+
+/** What a write means that finds `rows` as they are. */
+export function eventsOf(write: Write, rows: Row[], rules: Rules): Event[] {
+  switch (write.model) {
+    case "session":
+      // One that has ended by itself is not revoked: its last token's end is near.
+      return rows.flatMap((row) => sessionEvent(row, rules.now()) ?? []);
+    case "user":
+      return rows.flatMap((row) => subject(row.id, userReason(write, row, rules)));
+    case "account":
+      return rows.flatMap((row) => subject(row.userId, "password changed"));
+    case "member":
+      if (write.op === "delete") {
+        const all = wholeOrganization(write);
+        if (all !== undefined) return tenant(all);
+        return rows.flatMap((row) => subject(row.userId, "no longer a member"));
+      }
+      return rows.flatMap((row) =>
+        same(row.role, write.update?.role) ? [] : subject(row.userId, "member's role changed"),
+      );
+    case "organization":
+      return rows.flatMap((row) => tenant(row.id));
+    default:
+      return [];
+  }
+}
+
+export function sessionEvent(row: Row, now: number): Event | undefined {
+  const endsAt = new Date(row.expiresAt as string | number | Date).getTime();
+  if (typeof row.id !== "string" && typeof row.id !== "number") return undefined;
+  if (endsAt <= now) return undefined;
+  const event: Event = { kind: "session", target: String(row.id), reason: "session ended" };
+  if (row.userId !== undefined && row.userId !== null) event.userId = String(row.userId);
+  if (Number.isFinite(endsAt)) event.endsAt = endsAt;
+  return event;
+}
+
+// `preserveSessionInDatabase` keeps the row and moves its end to now.
+function endsSession(update: Row | undefined, rules: Rules): boolean {
+  const end = update?.expiresAt;
+  return end instanceof Date && end.getTime() <= rules.now();
+}
+
+function userReason(write: Write, row: Row, rules: Rules): string | undefined {
+  if (write.op === "delete") return "user removed";
+  if (write.update?.banned === true) return "user banned";
+  const changed = rules.userFields.find(
+    (field) => has(write.update, field) && !same(row[field], write.update?.[field]),
+  );
+  return changed === undefined ? undefined : `user's ${changed} changed`;
+}
+
+function wholeOrganization(write: Write): unknown {
+  const [only, ...more] = write.where;
+  const whole = only?.field === "organizationId" && (only.operator ?? "eq") === "eq" && more.length === 0;
+  return whole ? only.value : undefined;
+}
+
+function subject(id: unknown, reason: string | undefined): Event[] {
+  if (reason === undefined || id === undefined || id === null) return [];
+  return [{ kind: "subject", target: String(id), reason }];
+}
+
+function tenant(id: unknown): Event[] {
+  return id === undefined || id === null
+    ? []
+    : [{ kind: "tenant", target: String(id), reason: "organization deleted" }];
+}
+
+function has(update: Row | undefined, field: string): boolean {
+  return update !== undefined && update[field] !== undefined;
+}
+
+function same(a: unknown, b: unknown): boolean {
+  return a === b || (a instanceof Date && b instanceof Date && a.getTime() === b.getTime());
+}

@@ -1,0 +1,393 @@
+import { InvalidRequest } from "../errors.js";
+import type { Event, Row, Where } from "./events.js";
+import { TABLE } from "./schema.js";
+
+/** As much of Better Auth's database adapter as is used here. */
+export interface Database {
+  create(call: { model: string; data: Row }): Promise<Row>;
+  findMany(call: {
+    model: string;
+    where?: Where[];
+    limit?: number;
+    offset?: number;
+    sortBy?: { field: string; direction: "asc" | "desc" };
+  }): Promise<Row[]>;
+  updateMany(call: { model: string; where: Where[]; update: Row }): Promise<number>;
+  deleteMany(call: { model: string; where: Where[] }): Promise<number>;
+}
+
+export interface OutboxRow extends Event {
+  /** Absent: in memory only, since the database refused it. */
+  id?: string;
+  issuer: string;
+  together: boolean;
+  seenAt?: number;
+  dueAt: number;
+  attempts: number;
+  createdAt: number;
+}
+
+export interface Log {
+  warn(message: string): void;
+  error(message: string): void;
+}
+
+export interface OutboxOptions {
+  database: Database;
+  issuer: string;
+  /** Makes one revocation; rejects when it was not made. */
+  deliver(row: OutboxRow, signal: AbortSignal): Promise<void>;
+  /** Whether a session is still alive. */
+  sessionLives(row: OutboxRow): Promise<boolean>;
+  log: Log;
+  /** How long the request that caused it waits for the first try. */
+  waitMs: number;
+  /** Of one try. */
+  tryMs: number;
+  /** The pauses between tries while Gatehouse is down double from the one to the other. */
+  leastPauseMs: number;
+  mostPauseMs: number;
+  /** How often the table is looked at for what another process has left behind. */
+  pollMs: number;
+  now?: () => number;
+}
+
+const BATCH = 50;
+const AT_ONCE = 8;
+/** How long a row is left to the process that took it up. */
+const LEASE_MS = 10_000;
+/** How long after a row was written without a transaction its event may still be under way. */
+const GRACE_MS = 10_000;
+const LONGEST_PAUSE_MS = 300_000;
+const MOST_IN_MEMORY = 10_000;
+/** Every token that an older row is about has expired: a token lives a day at most, unless set. */
+const KEEP_MS = 30 * 86_400_000;
+
+/**
+ * Revocations that are still to be made, in a table of Better Auth's own database. Delivers them,
+ * in this process or in any other: a row is only ever taken away once Gatehouse has said yes, so
+ * one may be delivered twice, which changes nothing.
+ */
+export class Outbox {
+  private readonly o: OutboxOptions;
+  private readonly now: () => number;
+  // What the database did not take. Lost with the process.
+  private readonly memory: OutboxRow[] = [];
+  private timer: NodeJS.Timeout | undefined;
+  private running = false;
+  private again = false;
+  private stopped = false;
+  private failures = 0;
+  private pausedUntil = 0;
+  private saidWhy = "";
+
+  constructor(options: OutboxOptions) {
+    this.o = options;
+    this.now = options.now ?? Date.now;
+  }
+
+  start(): void {
+    this.schedule(0);
+  }
+
+  stop(): void {
+    this.stopped = true;
+    clearTimeout(this.timer);
+  }
+
+  /** Writes them through `database`, a transaction's perhaps. Rejects if it does. */
+  async write(database: Database, events: Event[], together: boolean): Promise<OutboxRow[]> {
+    const rows: OutboxRow[] = [];
+    for (const event of events) {
+      const row = this.row(event, together);
+      const made = await database.create({ model: TABLE, data: stored(row) });
+      rows.push({ ...row, id: made.id as string });
+    }
+    return rows;
+  }
+
+  /** Of events that the table did not take: they are delivered, unless this process ends. */
+  hold(events: Event[]): OutboxRow[] {
+    return events.map((event) => this.row(event, true));
+  }
+
+  /**
+   * To be called when the events of these rows are committed. Gives each its second, and waits a
+   * little for the first try. Never rejects.
+   */
+  async seen(rows: OutboxRow[]): Promise<void> {
+    if (rows.length === 0) return;
+    const seenAt = Math.floor(this.now() / 1000);
+    const dueAt = this.now() + LEASE_MS;
+    const ids = rows.flatMap((row) => row.id ?? []);
+    const mine = rows.map((row) => ({ ...row, seenAt, dueAt }));
+    this.keepInMemory(mine.filter((row) => row.id === undefined));
+    try {
+      if (ids.length > 0) {
+        await this.o.database.updateMany({
+          model: TABLE,
+          where: [{ field: "id", value: ids, operator: "in" }],
+          update: { seenAt, dueAt },
+        });
+      }
+    } catch (error) {
+      // The rows stand there without their second, and the next sweep gives it to them.
+      this.say("mark", `could not mark what is to be revoked: ${reasonOf(error)}`);
+    }
+    if (this.now() < this.pausedUntil) {
+      await this.postpone(mine, this.pausedUntil);
+      return;
+    }
+    const done = this.deliverAll(mine).catch(() => {});
+    if (this.failures === 0) await Promise.race([done, pause(this.o.waitMs)]);
+  }
+
+  /** Looks at the table once. Whether there may be more. */
+  async sweep(): Promise<boolean> {
+    const now = this.now();
+    const found = await this.o.database.findMany({
+      model: TABLE,
+      where: [{ field: "dueAt", value: now, operator: "lte" }],
+      sortBy: { field: "dueAt", direction: "asc" },
+      limit: BATCH,
+    });
+    const ready: OutboxRow[] = [];
+    for (const each of found) {
+      const row = await this.claim(read(each));
+      if (row) ready.push(row);
+    }
+    const held = this.memory.filter((row) => row.dueAt <= now).slice(0, BATCH);
+    for (const row of held) row.dueAt = now + LEASE_MS;
+    await this.deliverAll([...held, ...ready]);
+    return found.length === BATCH && this.failures === 0;
+  }
+
+  /** Ours for a while, with its second; undefined if another has it, or if there is nothing to revoke. */
+  private async claim(row: OutboxRow): Promise<OutboxRow | undefined> {
+    const now = this.now();
+    const mark: Row = { dueAt: now + LEASE_MS };
+    if (now - row.createdAt > KEEP_MS) {
+      this.say("", `gave up on revoking the ${row.kind} of ${new Date(row.createdAt).toISOString()}: it is too old`);
+      await this.remove(row);
+      return undefined;
+    }
+    let happened = true;
+    if (row.seenAt === undefined) {
+      happened = row.together || row.kind !== "session" || !(await this.lives(row));
+      // A living session must not be revoked. Its row goes when the session has ended by itself:
+      // until then the process that wrote it might only have been slow.
+      if (!happened && (row.endsAt ?? row.createdAt + KEEP_MS) <= now) {
+        await this.remove(row);
+        return undefined;
+      }
+      if (happened) mark.seenAt = Math.floor(this.now() / 1000);
+      else mark.dueAt = now + Math.min(LONGEST_PAUSE_MS, Math.max(GRACE_MS, now - row.createdAt));
+    }
+    const won = await this.o.database.updateMany({
+      model: TABLE,
+      where: [
+        { field: "id", value: row.id },
+        { field: "dueAt", value: row.dueAt },
+      ],
+      update: mark,
+    });
+    return won > 0 && happened ? { ...row, ...mark } : undefined;
+  }
+
+  private async lives(row: OutboxRow): Promise<boolean> {
+    try {
+      return await this.o.sessionLives(row);
+    } catch (error) {
+      this.say("sessions", `could not tell whether a session is alive: ${reasonOf(error)}`);
+      return true;
+    }
+  }
+
+  private async deliverAll(rows: OutboxRow[]): Promise<void> {
+    const left = [...rows];
+    const one = async () => {
+      for (let row = left.shift(); row; row = left.shift()) {
+        if (this.now() < this.pausedUntil) await this.postpone([row], this.pausedUntil);
+        else await this.deliver(row);
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(AT_ONCE, left.length) }, one));
+  }
+
+  private async deliver(row: OutboxRow): Promise<void> {
+    try {
+      await bounded((signal) => this.o.deliver(row, signal), this.o.tryMs);
+    } catch (error) {
+      const malformed = error instanceof InvalidRequest;
+      const attempts = row.attempts + 1;
+      let wait: number;
+      if (malformed) {
+        // Of this row alone: the others go on.
+        wait = jittered(Math.min(LONGEST_PAUSE_MS, 1000 * 2 ** attempts));
+      } else {
+        if (this.now() >= this.pausedUntil) this.failures += 1;
+        wait = jittered(Math.min(this.o.mostPauseMs, this.o.leastPauseMs * 2 ** (this.failures - 1)));
+        this.pausedUntil = Math.max(this.pausedUntil, this.now() + wait);
+      }
+      const why = reasonOf(error);
+      this.say(why, `could not revoke a ${row.kind} (${row.reason}), and will try again: ${why}`);
+      await this.postpone([{ ...row, attempts }], this.now() + wait);
+      return;
+    }
+    if (this.failures > 0) this.say("", "revoking again");
+    this.failures = 0;
+    this.pausedUntil = 0;
+    await this.remove(row);
+  }
+
+  private async postpone(rows: OutboxRow[], dueAt: number): Promise<void> {
+    try {
+      for (const row of rows) {
+        if (row.id === undefined) {
+          const held = this.memory.find((other) => same(other, row));
+          if (held) Object.assign(held, { dueAt, attempts: row.attempts });
+          continue;
+        }
+        await this.o.database.updateMany({
+          model: TABLE,
+          where: [{ field: "id", value: row.id }],
+          update: { dueAt, attempts: row.attempts },
+        });
+      }
+    } catch (error) {
+      this.say("postpone", `could not postpone a revocation: ${reasonOf(error)}`);
+    }
+    this.schedule(dueAt - this.now());
+  }
+
+  private async remove(row: OutboxRow): Promise<void> {
+    if (row.id === undefined) {
+      const at = this.memory.findIndex((other) => same(other, row));
+      if (at >= 0) this.memory.splice(at, 1);
+      return;
+    }
+    try {
+      await this.o.database.deleteMany({ model: TABLE, where: [{ field: "id", value: row.id }] });
+    } catch (error) {
+      this.say("take", `could not take a revocation off the outbox: ${reasonOf(error)}`);
+    }
+  }
+
+  private row(event: Event, together: boolean): OutboxRow {
+    const createdAt = this.now();
+    // In one transaction with its event it is good as soon as it can be seen; left a moment to
+    // the process that wrote it.
+    const dueAt = createdAt + (together ? 1000 : GRACE_MS);
+    return { ...event, issuer: this.o.issuer, together, dueAt, attempts: 0, createdAt };
+  }
+
+  private keepInMemory(rows: OutboxRow[]): void {
+    for (const row of rows) {
+      if (this.memory.length >= MOST_IN_MEMORY) {
+        this.say("lost", "lost a revocation: the outbox's table takes none, and the memory is full");
+        return;
+      }
+      this.memory.push(row);
+    }
+  }
+
+  private schedule(inMs: number): void {
+    if (this.stopped) return;
+    const at = this.now() + Math.max(0, inMs);
+    if (this.timer && this.timerAt <= at) return;
+    clearTimeout(this.timer);
+    this.timerAt = at;
+    this.timer = setTimeout(() => void this.run(), Math.max(0, inMs));
+    // The outbox keeps no process alive: what is left is taken up by the next one.
+    this.timer.unref();
+  }
+  private timerAt = Infinity;
+
+  private async run(): Promise<void> {
+    this.timer = undefined;
+    this.timerAt = Infinity;
+    if (this.running) {
+      this.again = true;
+      return;
+    }
+    this.running = true;
+    let next = jittered(this.o.pollMs);
+    try {
+      if (this.now() < this.pausedUntil) next = this.pausedUntil - this.now();
+      else if (await this.sweep()) next = 0;
+      else if (this.failures > 0) next = Math.max(0, this.pausedUntil - this.now());
+    } catch (error) {
+      this.say("read", `could not read the outbox: ${reasonOf(error)}`);
+    }
+    this.running = false;
+    if (this.again) next = Math.min(next, this.o.leastPauseMs);
+    this.again = false;
+    this.schedule(next);
+  }
+
+  // Once for each reason, not for each row and try.
+  private say(why: string, message: string): void {
+    if (why !== "" && why === this.saidWhy) return;
+    this.saidWhy = why;
+    this.o.log.warn(`Gatehouse: ${message}`);
+  }
+}
+
+function stored(row: OutboxRow): Row {
+  return { ...row, userId: row.userId ?? null, endsAt: row.endsAt ?? null, seenAt: row.seenAt ?? null };
+}
+
+// Some drivers give a bigint as text.
+function read(row: Row): OutboxRow {
+  const number = (value: unknown) => (value === null || value === undefined ? undefined : Number(value));
+  const made: OutboxRow = {
+    id: row.id as string,
+    kind: row.kind as Event["kind"],
+    target: row.target as string,
+    issuer: row.issuer as string,
+    reason: row.reason as string,
+    together: Boolean(row.together),
+    dueAt: number(row.dueAt) ?? 0,
+    attempts: number(row.attempts) ?? 0,
+    createdAt: number(row.createdAt) ?? 0,
+  };
+  const [endsAt, seenAt] = [number(row.endsAt), number(row.seenAt)];
+  if (endsAt !== undefined) made.endsAt = endsAt;
+  if (seenAt !== undefined) made.seenAt = seenAt;
+  if (row.userId) made.userId = row.userId as string;
+  return made;
+}
+
+function same(a: OutboxRow, b: OutboxRow): boolean {
+  return a.id === b.id && a.kind === b.kind && a.target === b.target && a.createdAt === b.createdAt;
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Half of it to all of it, by chance. */
+function jittered(ms: number): number {
+  return Math.ceil(ms * (0.5 + Math.random() / 2));
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((done) => setTimeout(done, ms));
+}
+
+async function bounded<T>(act: (signal: AbortSignal) => Promise<T>, ms: number): Promise<T> {
+  const ended = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      ended.abort();
+      reject(new Error(`no answer within ${ms} ms`));
+    }, ms);
+    timer.unref();
+  });
+  try {
+    return await Promise.race([act(ended.signal), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,193 @@
+import { concerns, eventsOf, sessionEvent, type Event, type Row, type Rules, type Where, type Write } from "./events.js";
+import type { Database, Log, Outbox, OutboxRow } from "./outbox.js";
+
+/** Better Auth's adapter, as far as it writes. */
+export interface Adapter extends Database {
+  update(call: { model: string; where: Where[]; update: Row }): Promise<Row | null>;
+  delete(call: { model: string; where: Where[] }): Promise<void>;
+  consumeOne?(call: { model: string; where: Where[] }): Promise<Row | null>;
+  transaction<R>(act: (adapter: Adapter) => Promise<R>): Promise<R>;
+  options?: { adapterConfig?: { transaction?: unknown } } | undefined;
+}
+
+type Call = { model: string; where: Where[]; update?: Row };
+type Method = (call: Call) => Promise<unknown>;
+
+const METHODS = { update: "update", updateMany: "update", delete: "delete", deleteMany: "delete", consumeOne: "delete" } as const;
+const WATCHED = Symbol.for("@gatehouse/client/better-auth/watched");
+const FIND = 10_000;
+
+/** The database took no row: what was to happen happens without it. */
+class NotWritten extends Error {}
+
+/**
+ * Makes every write that goes through `adapter` write its rows of the outbox first: in its
+ * transaction, or in one with it alone.
+ *
+ * This stands below Better Auth's hooks, because they do not see enough: `user.update.before` and
+ * `account.update.before` are not told whom they concern, leaving an organization and deleting
+ * one has no hook at all, and of more than a hundred deleted sessions the rest has none either.
+ *
+ * The object is changed, not wrapped: Better Auth knows its adapter by identity.
+ *
+ * @returns the adapter as it was
+ */
+export function watchWrites(adapter: Adapter, outbox: Outbox, rules: Rules, log: Log): Adapter {
+  const raw: Adapter = methodsOf(adapter);
+  // Without transactions Better Auth's `transaction` runs its statements one by one.
+  const atomic = Boolean(adapter.options?.adapterConfig?.transaction);
+  for (const name of Object.keys(METHODS) as (keyof typeof METHODS)[]) {
+    if (typeof adapter[name] !== "function") continue;
+    const run = raw[name] as Method;
+    const watched: Method = async (call) => {
+      const write: Write = { ...call, op: METHODS[name] };
+      if (!concerns(write, rules)) return run(call);
+      const events = await find(raw, write, rules, log);
+      if (events.length === 0) return run(call);
+      const [result, rows] = await (atomic ? inOne(raw, name, call, events) : inTurn(run, call, events));
+      await outbox.seen(rows);
+      return result;
+    };
+    (adapter as unknown as Record<string, Method>)[name] = watched;
+  }
+  adapter.transaction = async (act) => {
+    const rows: OutboxRow[] = [];
+    const result = await raw.transaction((inside) => act(inside === adapter ? inside : within(inside, rows)));
+    await outbox.seen(rows);
+    return result;
+  };
+  return raw;
+
+  async function inOne(
+    all: Adapter,
+    name: keyof typeof METHODS,
+    call: Call,
+    events: Event[],
+  ): Promise<[unknown, OutboxRow[]]> {
+    try {
+      return await all.transaction(async (inside) => {
+        const rows = await outbox.write(inside, events, true).catch((error: unknown) => {
+          throw new NotWritten(String(error), { cause: error });
+        });
+        return [await (inside[name] as Method)(call), rows];
+      });
+    } catch (error) {
+      if (!(error instanceof NotWritten)) throw error;
+      log.error(`Gatehouse: the outbox takes no row, so this revocation ends with this process: ${error.message}`);
+      return [await (all[name] as Method)(call), outbox.hold(events)];
+    }
+  }
+
+  async function inTurn(run: Method, call: Call, events: Event[]): Promise<[unknown, OutboxRow[]]> {
+    const rows = await writeOrHold(raw, events, false);
+    return [await run(call), rows];
+  }
+
+  async function writeOrHold(database: Database, events: Event[], together: boolean): Promise<OutboxRow[]> {
+    try {
+      return await outbox.write(database, events, together);
+    } catch (error) {
+      log.error(`Gatehouse: the outbox takes no row, so this revocation ends with this process: ${String(error)}`);
+      return outbox.hold(events);
+    }
+  }
+
+  /** The adapter of a transaction, of which `rows` are marked once it is committed. */
+  function within(inside: Adapter, rows: OutboxRow[]): Adapter {
+    const marked = inside as Adapter & { [WATCHED]?: true };
+    if (marked[WATCHED]) return inside;
+    marked[WATCHED] = true;
+    const bare = methodsOf(inside);
+    for (const name of Object.keys(METHODS) as (keyof typeof METHODS)[]) {
+      if (typeof inside[name] !== "function") continue;
+      const run = bare[name] as Method;
+      const watched: Method = async (call) => {
+        const write: Write = { ...call, op: METHODS[name] };
+        if (concerns(write, rules)) {
+          const events = await find(bare, write, rules, log);
+          const known = (event: Event) =>
+            rows.some((row) => row.kind === event.kind && row.target === event.target);
+          const fresh = events.filter((event) => !known(event));
+          if (fresh.length > 0) rows.push(...(await writeOrHold(bare, fresh, atomic)));
+        }
+        return run(call);
+      };
+      (inside as unknown as Record<string, Method>)[name] = watched;
+    }
+    return inside;
+  }
+}
+
+/** As much of `secondaryStorage` as tells when a session ends. */
+export interface Storage {
+  get(key: string): unknown;
+  delete(key: string): unknown;
+}
+
+const UNWATCHED = Symbol.for("@gatehouse/client/better-auth/unwatched");
+
+/**
+ * Where sessions live in `secondaryStorage` alone, the database never hears of their end. They
+ * are taken out by their token, which stands in no row.
+ */
+export function watchStorage(storage: Storage, database: Adapter, outbox: Outbox, rules: Rules, log: Log): void {
+  const marked = storage as Storage & { [UNWATCHED]?: Storage["delete"] };
+  // A development server makes Better Auth anew around the same storage.
+  const run = marked[UNWATCHED] ?? storage.delete.bind(storage);
+  marked[UNWATCHED] = run;
+  storage.delete = async (key: string) => {
+    let rows: OutboxRow[] = [];
+    try {
+      const event = sessionOf(await storage.get(key), key, rules.now());
+      if (event) rows = await outbox.write(database, [event], false).catch(() => outbox.hold([event]));
+    } catch (error) {
+      log.error(`Gatehouse: could not tell whether a session ends: ${String(error)}`);
+    }
+    const result = await run(key);
+    await outbox.seen(rows);
+    return result;
+  };
+}
+
+function sessionOf(stored: unknown, key: string, now: number): Event | undefined {
+  let value: unknown = stored;
+  if (typeof stored === "string") {
+    // Other things are stored as well.
+    if (!stored.startsWith("{")) return undefined;
+    try {
+      value = JSON.parse(stored);
+    } catch {
+      return undefined;
+    }
+  }
+  const session = (value as { session?: Row } | null)?.session;
+  return session && session.token === key ? sessionEvent(session, now) : undefined;
+}
+
+async function find(database: Database, write: Write, rules: Rules, log: Log): Promise<Event[]> {
+  try {
+    const rows: Row[] = [];
+    for (;;) {
+      const page = await database.findMany({
+        model: write.model,
+        where: write.where,
+        limit: FIND,
+        ...(rows.length > 0 ? { offset: rows.length } : {}),
+      });
+      rows.push(...page);
+      if (page.length < FIND) return eventsOf(write, rows, rules);
+    }
+  } catch (error) {
+    log.error(`Gatehouse: could not read what is about to change: ${String(error)}`);
+    return [];
+  }
+}
+
+function methodsOf(adapter: Adapter): Adapter {
+  const raw = Object.create(adapter) as Record<string, unknown>;
+  for (const name of ["create", "findMany", "transaction", ...Object.keys(METHODS)]) {
+    const method = (adapter as unknown as Record<string, unknown>)[name];
+    if (typeof method === "function") raw[name] = method.bind(adapter);
+  }
+  return raw as unknown as Adapter;
+}

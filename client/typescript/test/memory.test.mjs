@@ -1,0 +1,505 @@
+// docs/clients.md, rule by rule: what is kept, for how long, and what drops it.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { InvalidRequest, Unavailable } from "../dist/index.js";
+import { Code } from "../dist/wire/gatehouse/v1/decision.js";
+import { remembering, reply, settled, tag } from "./support/fakes.mjs";
+
+const NOTE = { type: "note", id: "1", owner: "ada" };
+
+test("a decision is kept, and given again without a call", async () => {
+  const { client, transport, ask } = await remembering();
+  const first = await ask();
+  assert.equal(first.allowed, true);
+  assert.equal(await client.verify("token"), first);
+  assert.equal(transport.calls.length, 1);
+  assert.ok(Object.isFrozen(first) && Object.isFrozen(first.principal) && Object.isFrozen(first.principal.roles));
+});
+
+test("a denial is kept as an allow is", async () => {
+  const { client, transport, ask } = await remembering();
+  await ask({ ...reply({ code: Code.TOKEN_REVOKED }) });
+  assert.equal((await client.verify("token")).code, "TOKEN_REVOKED");
+  assert.equal(transport.calls.length, 1);
+});
+
+for (const [what, fields] of [
+  ["without remember_for", { rememberFor: undefined }],
+  ["with a remember_for of zero", { rememberFor: { seconds: 0, nanos: 0 } }],
+  ["without tags", { tags: [] }],
+  ["of another store", { storeId: "other" }],
+  ["under other rules", { rules: "other" }],
+  ["of a revision that the stream's changes do not reach back to", { revision: 9 }],
+]) {
+  test(`an answer ${what} is not kept`, async () => {
+    const { ask, isKept } = await remembering();
+    await ask(fields);
+    assert.equal(isKept(), false);
+  });
+}
+
+test("an answer of a newer revision than the stream's is kept", async () => {
+  const { ask, isKept } = await remembering();
+  await ask({ revision: 12 });
+  assert.equal(isKept(), true);
+});
+
+for (const [changed, kept] of [["ada", false], ["bob", true]]) {
+  test(`an answer of ada's that a change of ${changed}'s overtook is ${kept ? "" : "not "}kept`, async () => {
+    const { client, transport, isKept } = await remembering();
+    const answer = client.verify("token");
+    await settled();
+    transport.stream.change(changed, 11);
+    await transport.last.answer({ revision: 10, tags: [tag("ada")] });
+    assert.equal((await answer).allowed, true);
+    assert.equal(isKept(), kept);
+  });
+}
+
+test("an answer that a key without a revision overtook is not kept", async () => {
+  const { client, transport, isKept } = await remembering();
+  const answer = client.verify("token");
+  await settled();
+  transport.stream.tell({ changes: [{ kind: 3, tag: tag("ada"), revision: 0 }] });
+  await transport.last.answer({});
+  await answer;
+  assert.equal(isKept(), false);
+});
+
+test("of 4,096 changes each is known, of one more the first is not", async () => {
+  for (const [changes, kept] of [[4096, true], [4097, false]]) {
+    const { client, transport, isKept } = await remembering();
+    for (let i = 1; i <= changes; i++) transport.stream.change(`somebody ${i}`, 10 + i);
+    const answer = client.verify("token");
+    await settled();
+    await transport.last.answer({ revision: 10 });
+    await answer;
+    assert.equal(isKept(), kept, `${changes} changes`);
+  }
+});
+
+for (const [changed, kept] of [["ada", false], ["bob", true]]) {
+  test(`an answer of ada's from before a known change of ${changed}'s is ${kept ? "" : "not "}kept`, async () => {
+    const { transport, ask, isKept } = await remembering();
+    transport.stream.change(changed, 11);
+    await ask({ revision: 10 });
+    assert.equal(isKept(), kept);
+  });
+}
+
+test("an answer is not kept where more changes came meanwhile than are remembered", async () => {
+  const { client, transport, isKept } = await remembering();
+  const answer = client.verify("token");
+  await settled();
+  transport.stream.tell({ changes: [{ kind: 3, tag: tag("ada"), revision: 0 }] });
+  for (let i = 1; i <= 4096; i++) transport.stream.change(`somebody ${i}`, 10 + i);
+  await transport.last.answer({ revision: 10 + 4096 });
+  await answer;
+  assert.equal(isKept(), false);
+});
+
+test("remember_for counts from before the request was sent", async () => {
+  const { client, clock, transport, isKept } = await remembering({ deadlineMs: 5000 });
+  const answer = client.verify("token");
+  await settled();
+  await clock.pass(2000);
+  transport.stream.tell();
+  await transport.last.answer({ rememberFor: { seconds: 4, nanos: 0 } });
+  await answer;
+  await clock.pass(1999);
+  transport.stream.tell();
+  assert.equal(isKept(), true);
+  await clock.pass(1);
+  assert.equal(isKept(), false);
+});
+
+test("the memory is used until max_staleness after the ping that was answered was sent", async () => {
+  const { client, clock, transport, ask, isKept } = await remembering();
+  await ask();
+  await clock.pass(2999);
+  assert.equal(isKept(), true);
+  await clock.pass(1);
+  assert.equal(isKept(), false);
+  assert.equal(client.stats().live, false);
+  // What is in it stays, and counts again.
+  transport.stream.tell();
+  assert.equal(isKept(), true);
+});
+
+test("a late reply to an old ping is old", async () => {
+  const { client, clock, transport, ask, isKept } = await remembering();
+  await ask();
+  const old = transport.stream.sent.at(-1).ping;
+  await clock.pass(2500);
+  transport.stream.tell({ ping: old });
+  await clock.pass(500);
+  assert.equal(isKept(), false);
+  assert.equal(client.stats().staleness, 3);
+});
+
+test("an answer is not kept while the stream is not live", async () => {
+  const { clock, transport, ask, isKept } = await remembering();
+  await clock.pass(3000);
+  await ask();
+  transport.stream.tell();
+  assert.equal(isKept(), false);
+});
+
+test("a change drops the decisions that have its tag alone", async () => {
+  const { client, transport, ask, isKept } = await remembering();
+  await ask();
+  await ask({}, () => client.authorize("token", "read", NOTE));
+  await ask({ tags: [tag("bob")] }, () => client.verify("other"));
+  transport.stream.change("ada", 11);
+  assert.equal(isKept(), false);
+  assert.equal(client.remembered("token", "read", NOTE), undefined);
+  assert.equal(isKept("other"), true);
+  assert.equal(client.stats().dropped, 2);
+});
+
+for (const [what, fields] of [
+  ["other rules", { rules: "other" }],
+  ["fell_behind", { fellBehind: true, revision: 20 }],
+  ["another store", { storeId: "other" }],
+  ["a change of no kind", { changes: [{ kind: 0, tag: new Uint8Array(), revision: 0 }] }],
+]) {
+  test(`${what} drops everything`, async () => {
+    const { client, transport, ask, isKept } = await remembering();
+    await ask();
+    transport.stream.tell(fields);
+    assert.equal(isKept(), false);
+    assert.equal(client.stats().entries, 0);
+  });
+}
+
+test("after fell_behind no older answer is kept", async () => {
+  const { transport, ask, isKept } = await remembering();
+  transport.stream.tell({ fellBehind: true, revision: 20 });
+  await ask({ revision: 19 });
+  assert.equal(isKept(), false);
+  await ask({ revision: 20 });
+  assert.equal(isKept(), true);
+});
+
+test("the key is the whole question", async () => {
+  const { client, transport, ask } = await remembering();
+  const questions = [
+    ["read", NOTE], ["edit", NOTE], ["read", { ...NOTE, id: "2" }], ["read", { ...NOTE, type: "task" }],
+    ["read", { ...NOTE, owner: "bob" }], ["read", { ...NOTE, owner: "" }], ["read", { ...NOTE, tenant: "t" }],
+    ["read", { type: "not", id: "e1", owner: "ada" }], ["readn", { type: "ote", id: "1", owner: "ada" }],
+    ["read", { type: "note", id: "1a", owner: "da" }], ["read", { type: "note", id: "1", owner: "ad", tenant: "a" }],
+    ["read", { ...NOTE, relations: { a: ["x"] } }], ["read", { ...NOTE, relations: { a: ["x", "y"] } }],
+    ["read", { ...NOTE, relations: { a: ["x"], b: [] } }], ["read", { ...NOTE, attributes: { a: "x" } }],
+    ["read", { ...NOTE, attributes: { a: "y" } }], ["", NOTE],
+  ];
+  for (const [i, [action, resource]] of questions.entries()) {
+    const decision = reply({ id: `${i}` }).decision;
+    await ask({ decision }, () => client.authorize("token", action, resource));
+  }
+  assert.equal(transport.calls.length, questions.length);
+  for (const [i, [action, resource]] of questions.entries()) {
+    assert.equal(client.remembered("token", action, resource)?.id, `${i}`);
+    assert.equal(client.remembered("other", action, resource), undefined);
+  }
+  // The same in another order is the same.
+  const facts = { attributes: { a: "1", b: "2" } };
+  await ask({}, () => client.authorize("token", "read", { ...NOTE, ...facts }));
+  assert.ok(client.remembered("token", "read", { ...NOTE, attributes: { b: "2", a: "1" } }));
+  // Verify is no Authorize of nothing.
+  assert.equal(client.remembered("token"), undefined);
+});
+
+test("the memory is bounded, and the least recently used goes first", async () => {
+  const { client, ask, isKept } = await remembering({ memoryEntries: 3 });
+  for (const token of ["a", "b", "c"]) await ask({}, () => client.verify(token));
+  isKept("a");
+  await ask({}, () => client.verify("d"));
+  assert.deepEqual(["a", "b", "c", "d"].filter(isKept), ["a", "c", "d"]);
+  assert.equal(client.stats().entries, 3);
+  assert.equal(client.stats().evicted, 1);
+});
+
+test("the memory is bounded in bytes", async () => {
+  const { client, ask } = await remembering({ memoryMib: 1 });
+  for (let i = 0; i < 200; i++) await ask({}, () => client.verify(`${i}`.padEnd(8192, "x")));
+  const { bytes, entries } = client.stats();
+  assert.ok(bytes <= 2 ** 20 && entries > 50 && entries < 200, `${entries} entries, ${bytes} bytes`);
+});
+
+test("what was dropped leaves nothing behind", async () => {
+  const { client, transport, ask } = await remembering();
+  for (let i = 0; i < 50; i++) {
+    await ask({ tags: [tag(`${i}`), tag("all")] }, () => client.verify(`token ${i}`));
+  }
+  transport.stream.change("all", 11);
+  assert.equal(client.stats().entries, 0);
+  assert.equal(client.stats().bytes, 0);
+});
+
+test("with 0 entries nothing is remembered", async () => {
+  const { ask, isKept } = await remembering({ memoryEntries: 0 });
+  await ask();
+  assert.equal(isKept(), false);
+});
+
+test("fresh does not read the memory, and its answer may be kept", async () => {
+  const { client, transport, ask } = await remembering();
+  await ask();
+  const decision = reply({ id: "2" }).decision;
+  const anew = await ask({ decision }, () => client.verify("token", { fresh: true }));
+  assert.equal(anew.id, "2");
+  assert.equal((await client.verify("token")).id, "2");
+  assert.equal(transport.calls.length, 2);
+});
+
+test("explain and withClaims go past the memory", async () => {
+  const { client, transport, ask, isKept } = await remembering();
+  await ask({}, () => client.verify("token", { explain: true }));
+  await ask({}, () => client.verify("token", { withClaims: true }));
+  await ask({}, () => client.authorize("token", "read", NOTE, { explain: true }));
+  assert.equal(isKept(), false);
+  assert.equal(client.remembered("token", "read", NOTE), undefined);
+  assert.equal(transport.calls.length, 3);
+});
+
+test("a batch asks for what is not remembered, and each check is kept for itself", async () => {
+  const { client, transport, ask } = await remembering();
+  await ask({}, () => client.authorize("token", "read", NOTE));
+  const two = { type: "note", id: "2" };
+  const { decision } = reply();
+  const batch = () => client.batchAuthorize("token", [{ action: "read", ...NOTE }, { action: "read", ...two }]);
+  const first = await ask({ decisions: [decision] }, batch);
+  assert.deepEqual(transport.last.request.checks.map(({ resource }) => resource), ["note/2"]);
+  assert.deepEqual(first.decisions.map(({ allowed }) => allowed), [true, true]);
+  await batch();
+  assert.ok(client.remembered("token", "read", two));
+  assert.equal(transport.calls.length, 2);
+});
+
+test("calls that ask the same at the same time share one RPC", async () => {
+  const { client, transport } = await remembering();
+  const answers = Array.from({ length: 100 }, () => client.authorize("token", "read", NOTE));
+  await settled();
+  assert.equal(transport.calls.length, 1);
+  await transport.last.answer({});
+  const [first] = await Promise.all(answers);
+  for (const answer of answers) assert.equal(await answer, first);
+  assert.equal(client.stats().shared, 99);
+});
+
+test("a call that begins after a change shares none that was sent before it", async () => {
+  const { client, transport } = await remembering();
+  const before = client.verify("token");
+  await settled();
+  transport.stream.change("somebody", 11);
+  const behind = client.verify("token");
+  await settled();
+  assert.equal(transport.calls.length, 2);
+  await transport.calls[0].answer({});
+  await transport.calls[1].answer(reply({ code: Code.TOKEN_REVOKED, revision: 11 }));
+  assert.equal((await before).allowed, true);
+  assert.equal((await behind).allowed, false);
+});
+
+test("a call that begins under other rules shares none that was sent before them", async () => {
+  const { client, transport } = await remembering();
+  void client.verify("token");
+  await settled();
+  transport.stream.tell({ rules: "other" });
+  void client.verify("token");
+  await settled();
+  assert.equal(transport.calls.length, 2);
+  for (const call of transport.calls) await call.answer({});
+});
+
+test("fresh shares no call that was under way", async () => {
+  const { client, transport } = await remembering();
+  void client.verify("token");
+  void client.verify("token", { fresh: true });
+  await settled();
+  assert.equal(transport.calls.length, 2);
+  for (const call of transport.calls) await call.answer({});
+});
+
+test("when the first caller gives up, the others still get the answer", async () => {
+  const { client, transport } = await remembering();
+  const first = new AbortController();
+  const given = client.verify("token", { signal: first.signal });
+  const other = client.verify("token");
+  await settled();
+  first.abort(new Error("enough"));
+  await assert.rejects(given, /enough/);
+  assert.equal(transport.last.signal.aborted, false);
+  await transport.last.answer({});
+  assert.equal((await other).allowed, true);
+});
+
+test("when all have given up, the RPC is cancelled, and nobody joins it", async () => {
+  const { client, transport } = await remembering();
+  const abort = new AbortController();
+  const given = client.verify("token", { signal: abort.signal });
+  await settled();
+  abort.abort();
+  await assert.rejects(given, { name: "AbortError" });
+  assert.equal(transport.last.signal.aborted, true);
+  void client.verify("token");
+  await settled();
+  assert.equal(transport.calls.length, 2);
+  await transport.last.answer({});
+});
+
+test("a caller's own short deadline is not that of those who share", async () => {
+  const { client, clock, transport } = await remembering();
+  const hurried = client.verify("token", { deadlineMs: 10 });
+  const other = client.verify("token");
+  await settled();
+  assert.equal(transport.last.ms, 500);
+  const rejected = assert.rejects(hurried, { name: "Unavailable", status: "DEADLINE_EXCEEDED" });
+  await clock.pass(10);
+  await rejected;
+  await transport.last.answer({});
+  assert.equal((await other).allowed, true);
+});
+
+test("an error is shared", async () => {
+  const { client, transport } = await remembering();
+  const answers = [client.verify("token"), client.verify("token")];
+  await settled();
+  const rejected = answers.map((answer) => assert.rejects(answer, { status: "RESOURCE_EXHAUSTED", httpStatus: 503 }));
+  await transport.last.fail("RESOURCE_EXHAUSTED");
+  await Promise.all(rejected);
+  assert.equal(transport.calls.length, 1);
+});
+
+test("UNAVAILABLE alone is tried again, within the deadline, after a pause", async () => {
+  const { client, clock, transport } = await remembering();
+  const answer = client.verify("token");
+  await settled();
+  await transport.last.fail("UNAVAILABLE");
+  assert.equal(transport.calls.length, 1);
+  await clock.pass(20);
+  assert.equal(transport.calls.length, 2);
+  assert.equal(transport.last.ms, 480);
+  await transport.last.answer({});
+  assert.equal((await answer).allowed, true);
+  for (const status of ["DEADLINE_EXCEEDED", "INTERNAL", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "INVALID_ARGUMENT"]) {
+    const before = transport.calls.length;
+    const rejected = assert.rejects(client.verify("other"), { status });
+    await settled();
+    await transport.last.fail(status);
+    await rejected;
+    await clock.pass(1000);
+    assert.equal(transport.calls.length, before + 1, status);
+  }
+});
+
+test("second tries come from a budget of a tenth of the calls", async () => {
+  const { client, clock, transport } = await remembering();
+  const answered = new Set();
+  const failAll = async () => {
+    for (const call of transport.calls) {
+      if (answered.has(call)) continue;
+      answered.add(call);
+      await call.fail("UNAVAILABLE");
+    }
+  };
+  const results = Array.from({ length: 1000 }, (_, i) => client.verify(`token ${i}`).catch((error) => error.status));
+  await settled();
+  for (let i = 0; i < 6; i++) {
+    await failAll();
+    await clock.pass(100);
+  }
+  assert.ok((await Promise.all(results)).every((status) => status === "UNAVAILABLE"));
+  const { retries } = client.stats();
+  assert.ok(retries >= 10 && retries <= 110, `${retries} second tries of 1,000 calls`);
+});
+
+test("who revokes reads their own write: the memory, the calls under way and those to come", async () => {
+  const { client, transport, ask, isKept } = await remembering();
+  const revocation = { id: "r", target: { $case: "subject", value: { issuer: "i", subject: "ada", issuedUntil: undefined } } };
+  // SHA-256 over 4, "i" and "ada" with their lengths.
+  const { createHash } = await import("node:crypto");
+  const subject = createHash("sha256").update(Buffer.from("\x04\0\0\0\x01i\0\0\0\x03ada", "latin1")).digest().subarray(0, 16);
+  await ask({ tags: [subject] });
+  const under = client.verify("token", { fresh: true });
+  await settled();
+  const underWay = transport.last;
+  assert.equal(isKept(), true);
+  await ask({ revocation, revision: 11, storeId: "store", existed: false }, () => client.revoke({ issuer: "i", subject: "ada" }));
+  assert.equal(isKept(), false);
+  const behind = client.verify("token");
+  await settled();
+  assert.notEqual(transport.last, underWay);
+  assert.deepEqual([transport.last.request.minRevision, transport.last.request.storeId], [11, "store"]);
+  await underWay.answer({ tags: [subject] });
+  await under;
+  assert.equal(isKept(), false);
+  await transport.last.answer(reply({ code: Code.TOKEN_REVOKED, revision: 11 }));
+  assert.equal((await behind).code, "TOKEN_REVOKED");
+  // The stream has come as far: no more is asked for.
+  transport.stream.tell({ revision: 11 });
+  void client.verify("other");
+  await settled();
+  assert.equal(transport.last.request.minRevision, 0);
+  await transport.last.answer({});
+});
+
+test("another store's revision is forgotten, and the call made once more", async () => {
+  const { client, transport, ask } = await remembering();
+  const revocation = { id: "r", target: { $case: "session", value: { issuer: "i", sessionId: "s" } } };
+  await ask({ revocation, revision: 11, storeId: "old" }, () => client.revoke({ issuer: "i", sessionId: "s" }));
+  const answer = client.verify("token");
+  await settled();
+  assert.equal(transport.last.request.minRevision, 11);
+  await transport.last.fail("FAILED_PRECONDITION");
+  assert.equal(transport.last.request.minRevision, 0);
+  await transport.last.answer({});
+  assert.equal((await answer).allowed, true);
+});
+
+test("a closed client answers nothing, and leaves no timer", async () => {
+  const { client, clock, transport, ask } = await remembering();
+  await ask();
+  const under = client.verify("other");
+  await settled();
+  client.close();
+  await assert.rejects(under, Unavailable);
+  await assert.rejects(client.verify("token"), Unavailable);
+  assert.equal(client.remembered("token"), undefined);
+  assert.equal(transport.closed && transport.stream.cancelled, true);
+  assert.equal(clock.waiting, 0);
+});
+
+test("what is no question is refused before anybody is asked", async () => {
+  const { client, transport } = await remembering();
+  for (const [words, ask] of [
+    ["token must be a string, not a number", () => client.verify(42)],
+    ["token must be a string, not undefined", () => client.verify(undefined)],
+    ["resource.id must be a string, not a number: write String(resource.id)", () => client.authorize("t", "read", { type: "note", id: 1 })],
+    ["resource.id must be a string, not undefined", () => client.authorize("t", "read", { type: "note" })],
+    ["resource.type must not hold a slash", () => client.authorize("t", "read", { type: "a/b", id: "c" })],
+    ["owner must be a string, not an array", () => client.authorize("t", "read", { ...NOTE, owner: ["ada"] })],
+    ["owner is not well-formed", () => client.authorize("t", "read", { ...NOTE, owner: "\ud800" })],
+    ["relations.editor must be an array", () => client.authorize("t", "read", { ...NOTE, relations: { editor: "ada" } })],
+    ["relations.editor[1] must be a string", () => client.authorize("t", "read", { ...NOTE, relations: { editor: ["a", 2] } })],
+    ["attributes.size must be a string, not a number", () => client.authorize("t", "read", { ...NOTE, attributes: { size: 3 } })],
+    ["attributes must be an object of names and values, not an object (Map)", () => client.authorize("t", "read", { ...NOTE, attributes: new Map() })],
+    ["relations must be an object of names and values, not an array", () => client.authorize("t", "read", { ...NOTE, relations: ["ada"] })],
+    ["checks[1].resource.id must be a string", () => client.batchAuthorize("t", [{ action: "a", ...NOTE }, { action: "a", type: "note" }])],
+    ["questions must be an array", () => client.batchAuthorize("t", {})],
+    ["resource must be an object", () => client.authorize("t", "read", undefined)],
+    ["deadlineMs must be a number above 0", () => client.verify("t", { deadlineMs: 0 })],
+    ["names one of token", () => client.revoke({ issuer: "i" })],
+    ["names one of token", () => client.revoke({ issuer: "i", subject: "s", tenant: "t" })],
+    ["issuedUntil must be a valid Date", () => client.revoke({ issuer: "i", subject: "s", issuedUntil: 5 })],
+    ["issuedUntil is not for", () => client.revoke({ issuer: "i", sessionId: "s", issuedUntil: new Date() })],
+  ]) {
+    await assert.rejects(ask, (error) => {
+      assert.ok(error instanceof InvalidRequest, String(error));
+      assert.ok(error.message.includes(words), error.message);
+      return true;
+    });
+  }
+  assert.equal(transport.calls.length, 0);
+});

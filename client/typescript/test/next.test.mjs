@@ -1,0 +1,188 @@
+// The README as it stands, in a real application: the packed package, `next build`, `next start`.
+import assert from "node:assert/strict";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+import { writeReadmeFiles } from "./support/readme.mjs";
+import { CASES, Stand, until } from "./support/stand.mjs";
+
+const run = promisify(execFile);
+const PACKAGE = fileURLToPath(new URL("../", import.meta.url));
+const APP = fileURLToPath(new URL("./next-app/", import.meta.url));
+const ISSUER = "https://issuer.test";
+
+let stand;
+let next;
+let url;
+let env;
+
+before(async () => {
+  stand = await Stand.start();
+  const policy = structuredClone(CASES.configuration.policy);
+  policy.resources.note.actions.edit = { allow: ["owner"] };
+  await stand.do("reload", { policy });
+  env = {
+    ...process.env,
+    NEXT_TELEMETRY_DISABLED: "1",
+    GATEHOUSE_TARGET: stand.proxy,
+    GATEHOUSE_TOKEN_FILE: stand.callers.backend,
+    GATEHOUSE_DEADLINE: "5s",
+  };
+  await install();
+  writeReadmeFiles(APP);
+  // Without the settings: a build asks nobody.
+  const { GATEHOUSE_TARGET, ...without } = env;
+  await run(process.execPath, ["node_modules/next/dist/bin/next", "build"], { cwd: APP, env: without });
+  next = spawn(process.execPath, ["node_modules/next/dist/bin/next", "start", "--hostname", "127.0.0.1", "--port", "0"], {
+    cwd: APP,
+    env,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  for await (const line of createInterface({ input: next.stdout })) {
+    url = /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0];
+    if (url) break;
+  }
+});
+
+after(async () => {
+  if (next?.exitCode === null) {
+    next.kill();
+    await once(next, "exit");
+  }
+  await stand?.stop();
+});
+
+/** As a user of the package: packed, then installed beside what the application has. */
+async function install() {
+  const folder = mkdtempSync(join(tmpdir(), "gatehouse-pack-"));
+  try {
+    const { stdout } = await run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", folder], { cwd: PACKAGE });
+    const [{ filename }] = JSON.parse(stdout);
+    const options = ["install", "--no-save", "--no-package-lock", "--ignore-scripts", "--offline", "--no-audit", "--no-fund"];
+    await run("npm", [...options, join(folder, filename)], { cwd: APP });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+const mint = (sub, more = {}) => stand.mint({ claims: { sub, ...more } });
+const bearer = (token) => ({ authorization: `Bearer ${token}` });
+const get = (path, headers = {}) => fetch(url + path, { headers, redirect: "manual" });
+const put = (path, headers = {}) => fetch(url + path, { method: "PUT", body: "new", headers });
+
+async function assertDenied(response, status, code, challenge) {
+  assert.equal(response.status, status);
+  const body = await response.json();
+  assert.equal(body.code, code);
+  assert.equal(body.status, status);
+  assert.ok(body.detail);
+  assert.deepEqual(Object.keys(body).sort(), ["code", "detail", "status"]);
+  assert.equal(response.headers.get("www-authenticate"), challenge);
+}
+/** The page's paragraph. */
+const textOf = (html) => html.replaceAll("<!-- -->", "").split("<p>")[1]?.split("</p>")[0] ?? html.slice(0, 500);
+const INVALID = 'Bearer realm="gatehouse", error="invalid_token"';
+
+test("a server component knows who asks, by header and by cookie", async () => {
+  const token = await mint("ada");
+  for (const headers of [bearer(token), { cookie: `a=1; token=${token}` }]) {
+    const response = await get("/notes/1", headers);
+    assert.equal(response.status, 200);
+    const page = textOf(await response.text());
+    assert.ok(page.includes("ada reads the note of ada"), page);
+    assert.ok(page.includes("<button>Edit"), page);
+  }
+  const other = textOf(await (await get("/notes/2", bearer(token))).text());
+  assert.ok(other.includes("ada reads the note of bob"), other);
+  assert.ok(!other.includes("<button>"), other);
+});
+
+test("the proxy sends a browser to sign in, and lets the public pages be", async () => {
+  const away = await get("/notes/1?a=b", { accept: "text/html" });
+  assert.equal(away.status, 307);
+  const to = new URL(away.headers.get("location"), url);
+  assert.equal(to.origin, url);
+  assert.equal(to.pathname + to.search, "/sign-in?next=%2Fnotes%2F1%3Fa%3Db");
+  const { expired } = stand.tokens;
+  assert.equal((await get("/notes/1", { accept: "text/html", ...bearer(expired) })).status, 307);
+  for (const path of ["/", "/docs/start", "/sign-in?next=%2Fnotes%2F1"]) {
+    assert.equal((await get(path, { accept: "text/html" })).status, 200, path);
+  }
+});
+
+test("a route handler answers 401, 403 and 200 as the design says", async () => {
+  await assertDenied(await put("/api/notes/1"), 401, "TOKEN_MISSING", 'Bearer realm="gatehouse"');
+  await assertDenied(await put("/api/notes/1", bearer("nonsense")), 401, "TOKEN_INVALID", INVALID);
+  await assertDenied(await put("/api/notes/1", bearer(stand.tokens.expired)), 401, "TOKEN_EXPIRED", INVALID);
+  await assertDenied(
+    await put("/api/notes/1", bearer(await mint("bob"))),
+    403,
+    "INSUFFICIENT_PERMISSIONS",
+    'Bearer realm="gatehouse", error="insufficient_scope"',
+  );
+  const response = await put("/api/notes/1", bearer(await mint("ada")));
+  assert.equal(response.status, 200);
+  assert.deepEqual(await response.json(), { text: "new", by: "ada" });
+});
+
+test("a cookie changes nothing for another site, and a bearer token may", async () => {
+  const token = await mint("ada");
+  const cookie = { cookie: `token=${token}` };
+  for (const headers of [{}, { "sec-fetch-site": "cross-site" }, { "sec-fetch-site": "same-site" }, { origin: "https://evil.test" }]) {
+    const response = await put("/api/notes/1", { ...cookie, ...headers });
+    assert.equal(response.status, 403, JSON.stringify(headers));
+  }
+  for (const headers of [{ "sec-fetch-site": "same-origin" }, { origin: url }]) {
+    assert.equal((await put("/api/notes/1", { ...cookie, ...headers })).status, 200, JSON.stringify(headers));
+  }
+  assert.equal((await put("/api/notes/1", { ...bearer(token), origin: "https://evil.test" })).status, 200);
+});
+
+test("the process has one client, whatever the bundler made of it", async () => {
+  const token = await mint("ada");
+  await get("/notes/1", bearer(token));
+  await put("/api/notes/1", bearer(token));
+  const { clients, hits, live } = await (await get("/api/clients", bearer(token))).json();
+  assert.equal(clients, 1);
+  assert.equal(live, true);
+  assert.ok(hits > 0);
+});
+
+test("a revocation is seen by the next request", async () => {
+  const token = await mint("leaver");
+  const page = () => get("/api/clients", bearer(token));
+  await until(async () => (await page()).status === 200, "the answer");
+  await stand.do("revoke", { subject: { issuer: ISSUER, subject: "leaver" } });
+  await until(async () => (await page()).status === 401, "the denial");
+  await assertDenied(await page(), 401, "TOKEN_REVOKED", INVALID);
+});
+
+test("without a decision it is 503, never signed out, and right again later", async () => {
+  const token = await mint("ada");
+  assert.equal((await get("/api/clients", bearer(token))).status, 200);
+  await stand.do("kill");
+  const page = (one, headers) => get("/notes/1", { ...bearer(one), ...headers });
+  const other = await stand.mint({ claims: { sub: "somebody else" } });
+  const response = await page(other, { accept: "text/html" });
+  await assertDenied(response, 503, "UNAVAILABLE", null);
+  assert.equal(response.headers.get("retry-after"), "1");
+  await until(async () => (await page(token)).status === 503, "the memory to be stale");
+  await stand.do("start");
+  await until(async () => (await page(token)).status === 200, "the answer");
+});
+
+test("the README's lines without a framework", async () => {
+  const token = await mint("ada", { jti: "readme" });
+  const { stdout } = await run(process.execPath, ["ask.mjs"], { cwd: APP, env: { ...env, TOKEN: token } });
+  const lines = stdout.split("\n");
+  assert.equal(lines[0], "ada true OK 200");
+  assert.match(stdout, /'OK', 'INSUFFICIENT_PERMISSIONS'/);
+  assert.match(stdout, /TOKEN_REVOKED/);
+});
