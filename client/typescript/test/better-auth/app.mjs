@@ -68,7 +68,8 @@ const options = {
     jwt(gatehouseClaims()),
     admin(),
     organization(),
-    gatehouse({ target: flags.target, retryMs: 1000 }),
+    // Patient, so that what a test sees does not hang on how busy the machine is.
+    gatehouse({ target: flags.target, waitMs: 30_000, retryMs: 1000 }),
   ],
 };
 await (await getMigrations(options)).runMigrations();

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from support.better_auth_plugin import App, Browser, Refused, User, claims_of
+from app import App, Browser, Refused, User, claims_of
 from support.client import assert_allowed, assert_denied
 from support.proxies import free_ports
 from support.server import Server
@@ -46,13 +46,12 @@ class Place:
             assert_denied(self.verify(token), "TOKEN_REVOKED")
 
     def token_of_a_later_second(self, browser: Browser) -> str:
-        now = int(time.time())
+        wait_until_after(int(time.time()))
+        return browser.token()
 
-        def mint():
-            token = browser.token()
-            return token if claims_of(token)["iat"] > now else None
 
-        return wait_until(mint, "a token of a later second")
+def wait_until_after(second: int):
+    wait_until(lambda: time.time() >= second + 1, "the next second")
 
 
 @pytest.fixture(scope="module")
@@ -245,13 +244,14 @@ class Tokens:
             assert_allowed(self.place.verify(self.of[name]))
 
     def assert_who_may_go_on(self, case: Case):
+        wait_until_after(int(time.time()))
         for name, browser in self.browsers.items():
             if name in case.signed_out:
                 with pytest.raises(Refused) as refused:
                     browser.token()
                 assert refused.value.status == 401
             else:
-                assert_allowed(self.place.verify(self.place.token_of_a_later_second(browser)))
+                assert_allowed(self.place.verify(browser.token()))
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -395,6 +395,9 @@ def test_no_token_of_the_old_roles_is_good_after_a_change(make_place, flags):
     browsers = [world.phone, world.laptop, world.ada.sign_in()]
     made, stop = [], threading.Event()
 
+    def is_admin(token: str) -> bool:
+        return "admin" in claims_of(token)["roles"]
+
     def mint(browser: Browser):
         while not stop.is_set():
             made.append(browser.token())
@@ -408,7 +411,8 @@ def test_no_token_of_the_old_roles_is_good_after_a_change(make_place, flags):
             # Close to the end of a second, where it is easiest to get wrong.
             wait_until(lambda: time.time() % 1 > 0.97, "the end of a second")
             world.admin.post("admin/set-role", userId=world.ada.id, role=role)
-            old = [token for token in list(made) if claims_of(token)["roles"][:2] != role]
+            old = [token for token in list(made) if is_admin(token) != ("admin" in role)]
+            wait_until(lambda: place.app.outbox() == [], "an empty outbox")
             for token in old:
                 assert_denied(place.verify(token), "TOKEN_REVOKED")
     finally:
@@ -416,10 +420,25 @@ def test_no_token_of_the_old_roles_is_good_after_a_change(make_place, flags):
         for thread in threads:
             thread.join()
     # Those that were under way at the last change as well.
-    last = [token for token in made if "admin" in claims_of(token)["roles"]]
+    last = [token for token in made if is_admin(token)]
     assert last
     for token in last:
         assert_denied(place.verify(token), "TOKEN_REVOKED")
+
+
+def test_every_one_of_many_sessions_ends(place):
+    """Better Auth tells its own hooks of the first hundred only."""
+    world = World(place)
+    for number in range(150):
+        place.app.sql(
+            "INSERT INTO session (id, userId, token, expiresAt, createdAt, updatedAt) VALUES (?, ?, ?, ?, ?, ?)",
+            f"{world.ada.id}-{number}", world.ada.id, f"token-{world.ada.id}-{number}",
+            *["2100-01-01T00:00:00.000Z"] * 3,
+        )  # fmt: skip
+    revoke_sessions(world)
+    wait_until(lambda: place.app.outbox() == [], "an empty outbox")
+    targets = {fact.session.session_id for fact in place.gatehouse.client.revocations()}
+    assert {f"{world.ada.id}-{number}" for number in range(150)} <= targets
 
 
 @pytest.mark.parametrize(
@@ -478,7 +497,7 @@ def test_a_kill_behind_the_commit_loses_nothing(make_place, name):
     tokens.assert_only_ended(case, waiting=True)
 
 
-@pytest.mark.parametrize("name", ["sign-out", "set-role", "leave"])
+@pytest.mark.parametrize("name", ["sign-out", "leave"])
 def test_a_kill_behind_the_commit_loses_nothing_without_transactions(make_place, name):
     place = make_place("--no-transactions")
     world, case = World(place), CASES[name]

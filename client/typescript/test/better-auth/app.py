@@ -12,10 +12,10 @@ import urllib.request
 from pathlib import Path
 
 from support import leaks
-from support.places import NODE, REPOSITORY
+from support.places import NODE
 from support.processes import Process
 
-APP = REPOSITORY / "client" / "typescript" / "test" / "better-auth" / "app.mjs"
+APP = Path(__file__).with_name("app.mjs")
 
 
 class App:
