@@ -1,7 +1,8 @@
+import { type AskedCheck, type Batch, partsOf, tokenDecisionOf } from "./batch.js";
 import { Calls } from "./calls.js";
 import { type Clock, systemClock } from "./clock.js";
 import { newCounters, type Stats } from "./counters.js";
-import { checkDecisionOf, type Decision, decisionOf, type Principal, principalOf } from "./decision.js";
+import { checkDecisionOf, type Decision, decisionOf, principalOf } from "./decision.js";
 import { InvalidRequest, Unavailable } from "./errors.js";
 import { type FilterAnswer, filterOf } from "./filter.js";
 import { Flights, type Wait } from "./flights.js";
@@ -44,17 +45,6 @@ export interface RevokeOptions extends CallOptions {
   readonly expireTime?: Date | undefined;
 }
 
-/** The answers to a batch. */
-export interface Batch {
-  /** What the token is worth: OK, or why not. */
-  readonly decision: Decision;
-  /** One for each question, in order. */
-  readonly decisions: readonly Decision[];
-}
-
-// A batch is asked in parts of at most so many checks, and of about so many bytes.
-const BATCH_CHECKS = 1000;
-const BATCH_BYTES = 64 * 1024;
 // A token is looked at again a little after it ends; often enough where the clocks differ.
 const EXPIRY_PAUSE_MS = 1000;
 // While nobody tells of changes, whoever listens asks.
@@ -129,7 +119,10 @@ export class Gatehouse {
       {
         onChange: (tag) => this.#listeners.changed(tag),
         onLost: () => this.#listeners.lost(),
-        onTold: (revision, storeId) => this.#calls.told(revision, storeId),
+        onTold: (revision, storeId) => {
+          this.#warned.clear();
+          this.#calls.told(revision, storeId);
+        },
         onRefused: (error) => this.#refused(error),
       },
     );
@@ -223,7 +216,7 @@ export class Gatehouse {
     });
   }
 
-  #askPart(token: string, part: readonly Asked[], options: AskOptions, wait: Wait): Promise<Batch> {
+  #askPart(token: string, part: readonly AskedCheck[], options: AskOptions, wait: Wait): Promise<Batch> {
     const keys = part.map(({ key }) => `${key.length};${key}`).join("");
     return this.#flights.join(flight("batch", token, keys), wait, options.fresh ?? false, async (signal) => {
       const asked = this.#memory.asking();
@@ -402,24 +395,9 @@ export class Gatehouse {
   }
 }
 
-/** What the token is worth, by what was said of it: a part that found it bad counts. */
-function tokenDecisionOf(decisions: readonly Decision[]): Decision {
-  const bad = decisions.find(({ status }) => status === 401);
-  if (bad !== undefined) return bad;
-  const good = decisions.find(({ allowed }) => allowed) ?? (decisions[0] as Decision);
-  if (good.allowed || good.code !== "INSUFFICIENT_PERMISSIONS") return good;
-  return Object.freeze({ ...good, allowed: true, code: "OK", status: 200, detail: "Allowed." });
-}
-
 interface WithDecision {
   decision: Parameters<typeof decisionOf>[0];
   principal: Parameters<typeof principalOf>[0];
-}
-
-interface Asked {
-  readonly check: ReturnType<typeof checkOf>;
-  readonly key: string;
-  readonly i: number;
 }
 
 const targetOf = ({ target }: Partial<Settings>) => (target === undefined ? {} : { GATEHOUSE_TARGET: target });
@@ -427,23 +405,3 @@ const targetOf = ({ target }: Partial<Settings>) => (target === undefined ? {} :
 const closed = () => new Unavailable("Gatehouse: this client is closed.", "CANCELLED");
 
 const flight = (method: string, token: string, question: string) => `${method} ${token.length}:${token}${question}`;
-
-/** In parts that fit into a message. */
-function partsOf(asked: readonly Asked[]): Asked[][] {
-  const parts: Asked[][] = [];
-  let bytes = Infinity;
-  for (const one of asked) {
-    // A character takes three bytes at most.
-    const size = 3 * one.key.length + 20;
-    let part = parts.at(-1);
-    if (part === undefined || part.length === BATCH_CHECKS || bytes + size > BATCH_BYTES) {
-      parts.push((part = []));
-      bytes = 0;
-    }
-    part.push(one);
-    bytes += size;
-  }
-  return parts;
-}
-
-export type { Decision, Principal };

@@ -49,8 +49,12 @@ class Files {
   #look(): string {
     return this.paths
       .map((path) => {
-        const stat = statSync(path, { throwIfNoEntry: false });
-        return stat === undefined ? "" : `${stat.ino},${stat.size},${stat.mtimeMs},${stat.ctimeMs}`;
+        try {
+          const { ino, size, mtimeMs, ctimeMs } = statSync(path);
+          return `${ino},${size},${mtimeMs},${ctimeMs}`;
+        } catch {
+          return "";
+        }
       })
       .join(";");
   }

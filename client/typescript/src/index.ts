@@ -1,4 +1,5 @@
-export { type CallOptions, Gatehouse, type AskOptions, type Batch, type RevokeOptions, type VerifyOptions } from "./gatehouse.js";
+export { type CallOptions, Gatehouse, type AskOptions, type RevokeOptions, type VerifyOptions } from "./gatehouse.js";
+export type { Batch } from "./batch.js";
 export type { Stats } from "./counters.js";
 export type { Code, Decision, Principal, Step } from "./decision.js";
 export { Denied, GatehouseError, InvalidRequest, NotFound, SettingError, Unavailable } from "./errors.js";

@@ -128,7 +128,6 @@ export class Memory {
     const now = this.#clock.now();
     return (
       this.#most.entries > 0 &&
-      answer.rememberForMs > 0 &&
       answer.tags.length > 0 &&
       told !== undefined &&
       now < this.#liveUntil &&

@@ -79,6 +79,26 @@ test("of 4,096 changes each is known, of one more the first is not", async () =>
   }
 });
 
+for (const [changed, kept] of [["ada", false], ["bob", true]]) {
+  test(`an answer of ada's from before a known change of ${changed}'s is ${kept ? "" : "not "}kept`, async () => {
+    const { transport, ask, isKept } = await remembering();
+    transport.stream.change(changed, 11);
+    await ask({ revision: 10 });
+    assert.equal(isKept(), kept);
+  });
+}
+
+test("an answer is not kept where more changes came meanwhile than are remembered", async () => {
+  const { client, transport, isKept } = await remembering();
+  const answer = client.verify("token");
+  await settled();
+  transport.stream.tell({ changes: [{ kind: 3, tag: tag("ada"), revision: 0 }] });
+  for (let i = 1; i <= 4096; i++) transport.stream.change(`somebody ${i}`, 10 + i);
+  await transport.last.answer({ revision: 10 + 4096 });
+  await answer;
+  assert.equal(isKept(), false);
+});
+
 test("remember_for counts from before the request was sent", async () => {
   const { client, clock, transport, isKept } = await remembering({ deadlineMs: 5000 });
   const answer = client.verify("token");
@@ -280,6 +300,17 @@ test("a call that begins after a change shares none that was sent before it", as
   await transport.calls[1].answer(reply({ code: Code.TOKEN_REVOKED, revision: 11 }));
   assert.equal((await before).allowed, true);
   assert.equal((await behind).allowed, false);
+});
+
+test("a call that begins under other rules shares none that was sent before them", async () => {
+  const { client, transport } = await remembering();
+  void client.verify("token");
+  await settled();
+  transport.stream.tell({ rules: "other" });
+  void client.verify("token");
+  await settled();
+  assert.equal(transport.calls.length, 2);
+  for (const call of transport.calls) await call.answer({});
 });
 
 test("fresh shares no call that was under way", async () => {
