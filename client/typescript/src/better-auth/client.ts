@@ -18,7 +18,7 @@ export interface TokenFetch {
   fetch: typeof globalThis.fetch;
   /** The token at hand, or a new one; null when signed out. */
   token(): Promise<string | null>;
-  /** Forgets the token: for signing out. */
+  /** Forgets the token. `authClient` does it by itself where somebody signs in or out. */
   forget(): void;
 }
 
@@ -40,12 +40,14 @@ const realClock: Clock = {
 export function gatehouseClient(options: ClientOptions = {}) {
   return {
     id: "gatehouse",
-    getActions: ($fetch) => ({
-      gatehouse: tokenFetch(async () => {
+    getActions: ($fetch, $store) => {
+      const made = tokenFetch(async () => {
         const { data } = await $fetch<{ token?: string }>("/token", { method: "GET", cache: "no-store" });
         return data?.token ?? null;
-      }, options),
-    }),
+      }, options);
+      $store.listen("$sessionSignal", () => made.forget());
+      return { gatehouse: made };
+    },
   } satisfies BetterAuthClientPlugin;
 }
 
@@ -71,8 +73,8 @@ export function tokenFetch(mint: () => Promise<string | null>, options: ClientOp
       if (behind) await clock.wait(BEHIND_THE_EVENT_MS);
       const at = clock.now();
       const token = await mint();
-      // Signed out, or in again, in the meantime.
-      if (of !== generation) return null;
+      // Signed out, or in again, in the meantime: of whom this token is, nobody can say.
+      if (of !== generation) return current();
       if (minting === mine) held = token ? { token, until: at + useOf(token) } : undefined;
       return token;
     };
@@ -84,7 +86,7 @@ export function tokenFetch(mint: () => Promise<string | null>, options: ClientOp
     return mine.made;
   };
 
-  const token = async (): Promise<string | null> => {
+  const current = async (): Promise<string | null> => {
     if (held && clock.now() < held.until) return held.token;
     return renew(false);
   };
@@ -103,7 +105,7 @@ export function tokenFetch(mint: () => Promise<string | null>, options: ClientOp
   };
 
   return {
-    token,
+    token: current,
     forget() {
       generation += 1;
       held = undefined;
@@ -112,7 +114,7 @@ export function tokenFetch(mint: () => Promise<string | null>, options: ClientOp
     async fetch(input, init) {
       const request = new Request(resolved(input), init);
       if (!isOurs(request.url, origins) || request.headers.has("authorization")) return globalThis.fetch(request);
-      const bearer = await token();
+      const bearer = await current();
       if (!bearer) return globalThis.fetch(request);
       const spare = request.clone();
       const response = await send(request, bearer);
