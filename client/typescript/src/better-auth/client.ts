@@ -1,5 +1,3 @@
-import type { BetterAuthClientPlugin } from "better-auth/client";
-
 export interface ClientOptions {
   /** The origins that get the token, beside the page's own. */
   origins?: readonly string[] | undefined;
@@ -22,6 +20,13 @@ export interface TokenFetch {
   forget(): void;
 }
 
+/** A plugin of Better Auth's client, in types that say no more of that than is used. */
+export interface GatehouseClientPlugin {
+  id: "gatehouse";
+  // `any`: Better Auth's own type of $fetch does not outlive a declaration file.
+  getActions: ($fetch: any, $store: any) => { gatehouse: TokenFetch };
+}
+
 const ASK_AGAIN = ["TOKEN_REVOKED", "TOKEN_EXPIRED"];
 // A revocation covers every token of its own second.
 const BEHIND_THE_EVENT_MS = 1000;
@@ -37,18 +42,18 @@ const realClock: Clock = {
  * The browser's side: `createAuthClient({ plugins: [gatehouseClient()] })`, then
  * `authClient.gatehouse.fetch("/api/notes")`.
  */
-export function gatehouseClient(options: ClientOptions = {}) {
+export function gatehouseClient(options: ClientOptions = {}): GatehouseClientPlugin {
   return {
     id: "gatehouse",
     getActions: ($fetch, $store) => {
       const made = tokenFetch(async () => {
-        const { data } = await $fetch<{ token?: string }>("/token", { method: "GET", cache: "no-store" });
-        return data?.token ?? null;
+        const { data } = await $fetch("/token", { method: "GET", cache: "no-store" });
+        return (data as { token?: string } | null)?.token ?? null;
       }, options);
       $store.listen("$sessionSignal", () => made.forget());
       return { gatehouse: made };
     },
-  } satisfies BetterAuthClientPlugin;
+  };
 }
 
 /**
