@@ -453,6 +453,17 @@ def test_sessions_in_a_secondary_storage_alone_end_too(make_place, name):
     tokens.assert_who_may_go_on(case)
 
 
+@pytest.mark.parametrize("more", [[], ["--preserve-sessions"]], ids=["stored", "preserved"])
+@pytest.mark.parametrize("name", ["sign-out", "revoke-sessions", "ban"])
+def test_sessions_in_both_storages_end_too(make_place, name, more):
+    place = make_place("--secondary", "--store-sessions", *more)
+    world, case = World(place), CASES[name]
+    tokens = Tokens(place, world)
+    case.event(world)
+    tokens.assert_only_ended(case, waiting=True)
+    tokens.assert_who_may_go_on(case)
+
+
 # The statement behind whose commit the process ends.
 LAST_WORDS = {
     "sign-out": '^delete from "session"',
