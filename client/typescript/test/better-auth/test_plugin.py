@@ -55,10 +55,20 @@ def wait_until_after(second: int):
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def shared(tmp_path_factory):
     made = Place(tmp_path_factory.mktemp("better-auth-plugin"))
     yield made
     made.stop()
+
+
+@pytest.fixture
+def place(shared):
+    """The same one for all who need no other, running again if a test has ended in the middle."""
+    if not shared.gatehouse.running():
+        shared.gatehouse.start()
+    if not shared.app.running():
+        shared.app.start()
+    return shared
 
 
 @pytest.fixture
@@ -490,8 +500,7 @@ def end_the_process_at(place: Place, world: World, statement: str, event):
 
 
 @pytest.mark.parametrize("name", LAST_WORDS)
-def test_a_kill_behind_the_commit_loses_nothing(make_place, name):
-    place = make_place()
+def test_a_kill_behind_the_commit_loses_nothing(place, name):
     world, case = World(place), CASES[name]
     tokens = Tokens(place, world)
     if name == "reset-password":
@@ -518,8 +527,7 @@ def test_a_kill_behind_the_commit_loses_nothing_without_transactions(make_place,
     tokens.assert_only_ended(case, waiting=True)
 
 
-def test_a_kill_before_the_commit_revokes_nothing(make_place):
-    place = make_place()
+def test_a_kill_before_the_commit_revokes_nothing(place):
     world = World(place)
     token = world.laptop.token()
     # The transaction is open: nothing of it is left.
@@ -551,8 +559,7 @@ def test_a_session_that_was_to_end_and_lives_is_not_revoked_until_it_ends(make_p
     assert_denied(place.verify(token), "TOKEN_REVOKED")
 
 
-def test_another_process_delivers_what_a_killed_one_has_left(make_place):
-    place = make_place()
+def test_another_process_delivers_what_a_killed_one_has_left(place):
     world = World(place)
     tokens = Tokens(place, world)
     other = place.app.second()
@@ -569,8 +576,7 @@ def test_another_process_delivers_what_a_killed_one_has_left(make_place):
     tokens.assert_only_ended(Case(None, BOTH), waiting=False)
 
 
-def test_two_processes_that_end_the_same_things_at_once_agree(make_place):
-    place = make_place()
+def test_two_processes_that_end_the_same_things_at_once_agree(place):
     world = World(place)
     others = [world.ada.sign_in() for _ in range(10)]
     tokens = [browser.token() for browser in others]
@@ -601,8 +607,7 @@ def test_two_processes_that_end_the_same_things_at_once_agree(make_place):
     kept.assert_only_ended(Case(None, set()), waiting=False)
 
 
-def test_a_gatehouse_that_never_answers_holds_nobody_up(make_place):
-    place = make_place()
+def test_a_gatehouse_that_never_answers_holds_nobody_up(place):
     world, case = World(place), CASES["ban"]
     tokens = Tokens(place, world)
     place.gatehouse.stop()
