@@ -137,7 +137,8 @@ function pageOrigin(): string | undefined {
 
 function resolved(input: RequestInfo | URL): RequestInfo | URL {
   const page = pageOrigin();
-  return typeof input === "string" && page ? new URL(input, (globalThis as { location?: { href: string } }).location?.href) : input;
+  if (typeof input !== "string" || !page) return input;
+  return new URL(input, (globalThis as { location?: { href: string } }).location?.href);
 }
 
 function isOurs(url: string, origins: Set<string>): boolean {

@@ -75,6 +75,7 @@ export class Outbox {
   // What the database did not take. Lost with the process.
   private readonly memory: OutboxRow[] = [];
   private timer: NodeJS.Timeout | undefined;
+  private timerAt = Infinity;
   private running = false;
   private again = false;
   private stopped = false;
@@ -313,7 +314,6 @@ export class Outbox {
     // The outbox keeps no process alive: what is left is taken up by the next one.
     this.timer.unref();
   }
-  private timerAt = Infinity;
 
   private async run(): Promise<void> {
     this.timer = undefined;

@@ -1,12 +1,13 @@
 // A real Better Auth with the Gatehouse plugin, for the end-to-end tests.
 //   node app.mjs DATABASE --target HOST:PORT [--port N] [--base-url URL] [--no-transactions]
-//     [--secondary [--store-sessions [--preserve-sessions]]] [--cookie-cache] [--end-sessions-on-reset] [--kill-after REGEX] [--kill-inside REGEX]
+//     [--secondary [--store-sessions [--preserve-sessions]]]
+//     [--cookie-cache] [--end-sessions-on-reset] [--kill-after REGEX] [--kill-inside REGEX]
 // The environment has BETTER_AUTH_SECRET. Prints "listening URL". The end of the standard input ends it.
 //
 // --kill-after: ends this process by SIGKILL as soon as a statement that matches is committed;
 // --kill-inside: as soon as it was run, in the middle of its transaction.
-// --secondary: sessions live in a secondary storage (a map of this process) alone; with --store-sessions in the database
-//   too, and with --preserve-sessions they stay there when they have ended.
+// --secondary: sessions live in a secondary storage (a map of this process) alone; with
+//   --store-sessions in the database too, where --preserve-sessions leaves those that have ended.
 // Beside /api/auth it answers
 //   GET  /test/outbox           what is still to be revoked
 //   GET  /test/reset?email=...  the token of the last mail to reset a password
@@ -60,7 +61,10 @@ const options = {
     revokeSessionsOnPasswordReset: flags["end-sessions-on-reset"],
     sendResetPassword: async ({ user, token }) => void resets.set(user.email, token),
     // Nothing here is a secret worth its time.
-    password: { hash: async (text) => `plain:${text}`, verify: async ({ hash, password }) => hash === `plain:${password}` },
+    password: {
+      hash: async (text) => `plain:${text}`,
+      verify: async ({ hash, password }) => hash === `plain:${password}`,
+    },
   },
   user: { deleteUser: { enabled: true } },
   session: {

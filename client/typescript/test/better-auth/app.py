@@ -19,7 +19,7 @@ APP = Path(__file__).with_name("app.mjs")
 
 
 class App:
-    """One database of Better Auth, and the process that serves it, which can be killed and started again."""
+    """A database of Better Auth, and the process that serves it, which can be killed."""
 
     def __init__(self, folder: Path, target: str, *flags: str):
         folder.mkdir(parents=True, exist_ok=True)

@@ -85,7 +85,8 @@ def make_place(tmp_path):
 
 
 class World:
-    """Ada on two machines, both in an organization of Olga's; an administrator; and Bob, whom nothing concerns."""
+    """Ada on two machines, in an organization of Olga's; an administrator; and Bob, whom nothing
+    concerns."""
 
     def __init__(self, place: Place):
         app = self.app = place.app
@@ -441,7 +442,8 @@ def test_every_one_of_many_sessions_ends(place):
     world = World(place)
     for number in range(150):
         place.app.sql(
-            "INSERT INTO session (id, userId, token, expiresAt, createdAt, updatedAt) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO session (id, userId, token, expiresAt, createdAt, updatedAt)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
             f"{world.ada.id}-{number}", world.ada.id, f"token-{world.ada.id}-{number}",
             *["2100-01-01T00:00:00.000Z"] * 3,
         )  # fmt: skip
@@ -491,7 +493,7 @@ LAST_WORDS = {
 
 
 def end_the_process_at(place: Place, world: World, statement: str, event):
-    """Restarts Better Auth so that it is killed behind the commit of `statement`, and lets that happen."""
+    """Lets `event` happen in a Better Auth that is killed behind the commit of `statement`."""
     place.app.kill()
     place.app.start("--kill-after", statement)
     with pytest.raises(GONE):
