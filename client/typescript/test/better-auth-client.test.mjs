@@ -3,7 +3,9 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { after, before, beforeEach, test } from "node:test";
 
-import { tokenFetch } from "../dist/better-auth/client.js";
+import { createAuthClient } from "better-auth/client";
+
+import { gatehouseClient, tokenFetch } from "../dist/better-auth/client.js";
 
 let server, origin, seen, answers;
 
@@ -204,6 +206,28 @@ test("what is forgotten does not come back from a minting that was under way", a
   const one = make();
   const early = one.token();
   one.forget();
-  assert.equal(await early, null);
+  assert.equal(await early, token(2));
   assert.equal(await one.token(), token(2));
+  assert.equal(one.minted, 2);
+});
+
+test("a client of Better Auth has it, and forgets the token where somebody signs out", async () => {
+  const asked = [];
+  const auth = createAuthClient({
+    baseURL: "http://localhost:1",
+    plugins: [gatehouseClient({ origins: [origin] })],
+    fetchOptions: {
+      customFetchImpl: async (input) => {
+        asked.push(new URL(input).pathname);
+        const number = asked.filter((path) => path.endsWith("/token")).length;
+        return Response.json(String(input).includes("/token") ? { token: token(number) } : { success: true });
+      },
+    },
+  });
+  assert.equal((await auth.gatehouse.fetch(`${origin}/notes`)).status, 200);
+  assert.deepEqual(asked, ["/api/auth/token"]);
+  assert.equal(seen[0].token, `Bearer ${token(1)}`);
+  await auth.signOut();
+  while ((await auth.gatehouse.token()) === token(1)) await new Promise(setImmediate);
+  assert.equal(await auth.gatehouse.token(), token(2));
 });

@@ -198,6 +198,24 @@ test("a row whose process has died is taken up by another when its time is over"
   assert.deepEqual(other.delivered, [{ kind: "subject", target: "u1", seenAt: 1000 }]);
 });
 
+test("of several in a process the latest alone looks at the table", async () => {
+  const [first, second] = [make(), make()];
+  first.outbox.start();
+  second.outbox.start();
+  await first.outbox.write(first.table, [SUBJECT], true);
+  await sweep(first, 60_000);
+  assert.deepEqual(first.delivered, []);
+  await second.outbox.write(second.table, [SUBJECT], true);
+  await sweep(second, 60_000);
+  assert.equal(second.delivered.length, 1);
+  // It still delivers what it has seen itself.
+  first.down = true;
+  await first.outbox.seen(first.outbox.hold([SUBJECT]));
+  first.down = false;
+  await sweep(first, 60_000);
+  assert.equal(first.delivered.length, 1);
+});
+
 test("nothing that is wrong with the table or with Gatehouse reaches the caller", async () => {
   const made = make();
   const rows = await made.outbox.write(made.table, [SUBJECT], true);

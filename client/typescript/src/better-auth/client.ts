@@ -1,5 +1,3 @@
-import type { BetterAuthClientPlugin } from "better-auth/client";
-
 export interface ClientOptions {
   /** The origins that get the token, beside the page's own. */
   origins?: readonly string[] | undefined;
@@ -18,8 +16,15 @@ export interface TokenFetch {
   fetch: typeof globalThis.fetch;
   /** The token at hand, or a new one; null when signed out. */
   token(): Promise<string | null>;
-  /** Forgets the token: for signing out. */
+  /** Forgets the token. `authClient` does it by itself where somebody signs in or out. */
   forget(): void;
+}
+
+/** A plugin of Better Auth's client, in types that say no more of that than is used. */
+export interface GatehouseClientPlugin {
+  id: "gatehouse";
+  // `any`: Better Auth's own type of $fetch does not outlive a declaration file.
+  getActions: ($fetch: any, $store: any) => { gatehouse: TokenFetch };
 }
 
 const ASK_AGAIN = ["TOKEN_REVOKED", "TOKEN_EXPIRED"];
@@ -37,16 +42,18 @@ const realClock: Clock = {
  * The browser's side: `createAuthClient({ plugins: [gatehouseClient()] })`, then
  * `authClient.gatehouse.fetch("/api/notes")`.
  */
-export function gatehouseClient(options: ClientOptions = {}) {
+export function gatehouseClient(options: ClientOptions = {}): GatehouseClientPlugin {
   return {
     id: "gatehouse",
-    getActions: ($fetch) => ({
-      gatehouse: tokenFetch(async () => {
-        const { data } = await $fetch<{ token?: string }>("/token", { method: "GET", cache: "no-store" });
-        return data?.token ?? null;
-      }, options),
-    }),
-  } satisfies BetterAuthClientPlugin;
+    getActions: ($fetch, $store) => {
+      const made = tokenFetch(async () => {
+        const { data } = await $fetch("/token", { method: "GET", cache: "no-store" });
+        return (data as { token?: string } | null)?.token ?? null;
+      }, options);
+      $store.listen("$sessionSignal", () => made.forget());
+      return { gatehouse: made };
+    },
+  };
 }
 
 /**
@@ -71,8 +78,8 @@ export function tokenFetch(mint: () => Promise<string | null>, options: ClientOp
       if (behind) await clock.wait(BEHIND_THE_EVENT_MS);
       const at = clock.now();
       const token = await mint();
-      // Signed out, or in again, in the meantime.
-      if (of !== generation) return null;
+      // Signed out, or in again, in the meantime: of whom this token is, nobody can say.
+      if (of !== generation) return current();
       if (minting === mine) held = token ? { token, until: at + useOf(token) } : undefined;
       return token;
     };
@@ -84,7 +91,7 @@ export function tokenFetch(mint: () => Promise<string | null>, options: ClientOp
     return mine.made;
   };
 
-  const token = async (): Promise<string | null> => {
+  const current = async (): Promise<string | null> => {
     if (held && clock.now() < held.until) return held.token;
     return renew(false);
   };
@@ -103,7 +110,7 @@ export function tokenFetch(mint: () => Promise<string | null>, options: ClientOp
   };
 
   return {
-    token,
+    token: current,
     forget() {
       generation += 1;
       held = undefined;
@@ -112,7 +119,7 @@ export function tokenFetch(mint: () => Promise<string | null>, options: ClientOp
     async fetch(input, init) {
       const request = new Request(resolved(input), init);
       if (!isOurs(request.url, origins) || request.headers.has("authorization")) return globalThis.fetch(request);
-      const bearer = await token();
+      const bearer = await current();
       if (!bearer) return globalThis.fetch(request);
       const spare = request.clone();
       const response = await send(request, bearer);
@@ -130,7 +137,8 @@ function pageOrigin(): string | undefined {
 
 function resolved(input: RequestInfo | URL): RequestInfo | URL {
   const page = pageOrigin();
-  return typeof input === "string" && page ? new URL(input, (globalThis as { location?: { href: string } }).location?.href) : input;
+  if (typeof input !== "string" || !page) return input;
+  return new URL(input, (globalThis as { location?: { href: string } }).location?.href);
 }
 
 function isOurs(url: string, origins: Set<string>): boolean {

@@ -15,7 +15,10 @@ export { gatehouseClaims, type ClaimsOptions, type Session } from "./claims.js";
 export type { Revoker } from "./revoker.js";
 
 export interface PluginOptions extends Partial<Settings> {
-  /** A client that the application has already, in place of `target` and the other settings of one. With neither, the environment's settings (GATEHOUSE_TARGET, ...). */
+  /**
+   * A client that the application has already, in place of `target` and the other settings of one. With neither, the
+   * environment's settings (GATEHOUSE_TARGET, ...).
+   */
   client?: Revoker | undefined;
   /** The issuer by which Gatehouse knows this Better Auth. Unless set: what `jwt()` puts into `iss`. */
   issuer?: string | undefined;
@@ -145,7 +148,8 @@ function linkClaims(jwt: JwtPlugin | null, read: ReadState): void {
   if (!jwt) throw wrong("plugins", "lack jwt(gatehouseClaims()): without a JWT there is nothing to revoke");
   const define = jwt.options?.jwt?.definePayload;
   if (!define) {
-    throw wrong("plugins", "have a jwt() whose tokens name no session, so that signing out would refuse none: use jwt(gatehouseClaims())");
+    const why = "have a jwt() whose tokens name no session, so that signing out would refuse none";
+    throw wrong("plugins", `${why}: use jwt(gatehouseClaims())`);
   }
   // Of the application's own making it may be: then it is its own to keep `sid` in it.
   const link = define[LINK];
@@ -161,7 +165,8 @@ function bare(adapter: Adapter): Adapter {
 function clientOf(options: PluginOptions): Revoker {
   const settings = Object.fromEntries(Object.entries(options).filter(([name]) => !OWN.includes(name)));
   if (options.client === undefined) {
-    return revokerOf(settings.target === undefined ? { ...settingsFromEnv(), ...defined(settings) } : (settings as unknown as Settings));
+    const environment = settings.target === undefined ? settingsFromEnv() : {};
+    return revokerOf({ ...environment, ...defined(settings) } as Settings);
   }
   if (typeof options.client?.revoke !== "function") throw wrong("client", "has no method revoke");
   const both = Object.keys(settings)[0];

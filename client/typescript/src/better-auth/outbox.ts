@@ -52,6 +52,7 @@ export interface OutboxOptions {
   now?: () => number;
 }
 
+const WORKERS = Symbol.for("@gatehouse/client/better-auth/workers");
 const BATCH = 50;
 const AT_ONCE = 8;
 /** How long a row is left to the process that took it up. */
@@ -74,9 +75,11 @@ export class Outbox {
   // What the database did not take. Lost with the process.
   private readonly memory: OutboxRow[] = [];
   private timer: NodeJS.Timeout | undefined;
+  private timerAt = Infinity;
   private running = false;
   private again = false;
   private stopped = false;
+  private retired = false;
   private failures = 0;
   private pausedUntil = 0;
   private saidWhy = "";
@@ -86,7 +89,12 @@ export class Outbox {
     this.now = options.now ?? Date.now;
   }
 
+  /** Begins to look at the table. One does in a process: bundlers and reloads make several of it. */
   start(): void {
+    const workers = ((globalThis as Record<symbol, unknown>)[WORKERS] ??= new Map()) as Map<string, Outbox>;
+    const before = workers.get(this.o.issuer);
+    if (before) before.retired = true;
+    workers.set(this.o.issuer, this);
     this.schedule(0);
   }
 
@@ -145,12 +153,7 @@ export class Outbox {
   /** Looks at the table once. Whether there may be more. */
   async sweep(): Promise<boolean> {
     const now = this.now();
-    const found = await this.o.database.findMany({
-      model: TABLE,
-      where: [{ field: "dueAt", value: now, operator: "lte" }],
-      sortBy: { field: "dueAt", direction: "asc" },
-      limit: BATCH,
-    });
+    const found = this.retired ? [] : await this.due(now);
     const ready: OutboxRow[] = [];
     for (const each of found) {
       const row = await this.claim(read(each));
@@ -160,6 +163,15 @@ export class Outbox {
     for (const row of held) row.dueAt = now + LEASE_MS;
     await this.deliverAll([...held, ...ready]);
     return found.length === BATCH && this.failures === 0;
+  }
+
+  private due(now: number): Promise<Row[]> {
+    return this.o.database.findMany({
+      model: TABLE,
+      where: [{ field: "dueAt", value: now, operator: "lte" }],
+      sortBy: { field: "dueAt", direction: "asc" },
+      limit: BATCH,
+    });
   }
 
   /** Ours for a while, with its second; undefined if another has it, or if there is nothing to revoke. */
@@ -292,7 +304,8 @@ export class Outbox {
   }
 
   private schedule(inMs: number): void {
-    if (this.stopped) return;
+    // Whoever came after it has the table now; it keeps what is in its memory alone.
+    if (this.stopped || (this.retired && this.memory.length === 0)) return;
     const at = this.now() + Math.max(0, inMs);
     if (this.timer && this.timerAt <= at) return;
     clearTimeout(this.timer);
@@ -301,7 +314,6 @@ export class Outbox {
     // The outbox keeps no process alive: what is left is taken up by the next one.
     this.timer.unref();
   }
-  private timerAt = Infinity;
 
   private async run(): Promise<void> {
     this.timer = undefined;

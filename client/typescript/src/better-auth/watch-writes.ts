@@ -1,4 +1,5 @@
-import { concerns, eventsOf, sessionEvent, type Event, type Row, type Rules, type Where, type Write } from "./events.js";
+import type { Event, Row, Rules, Where, Write } from "./events.js";
+import { concerns, eventsOf, sessionEvent } from "./events.js";
 import type { Database, Log, Outbox, OutboxRow } from "./outbox.js";
 
 /** Better Auth's adapter, as far as it writes. */
@@ -13,7 +14,13 @@ export interface Adapter extends Database {
 type Call = { model: string; where: Where[]; update?: Row };
 type Method = (call: Call) => Promise<unknown>;
 
-const METHODS = { update: "update", updateMany: "update", delete: "delete", deleteMany: "delete", consumeOne: "delete" } as const;
+const METHODS = {
+  update: "update",
+  updateMany: "update",
+  delete: "delete",
+  deleteMany: "delete",
+  consumeOne: "delete",
+} as const;
 const WATCHED = Symbol.for("@gatehouse/client/better-auth/watched");
 const FIND = 10_000;
 

@@ -1,11 +1,13 @@
 // A real Better Auth with the Gatehouse plugin, for the end-to-end tests.
 //   node app.mjs DATABASE --target HOST:PORT [--port N] [--base-url URL] [--no-transactions]
-//     [--secondary] [--cookie-cache] [--end-sessions-on-reset] [--kill-after REGEX] [--kill-inside REGEX]
+//     [--secondary [--store-sessions [--preserve-sessions]]]
+//     [--cookie-cache] [--end-sessions-on-reset] [--kill-after REGEX] [--kill-inside REGEX]
 // The environment has BETTER_AUTH_SECRET. Prints "listening URL". The end of the standard input ends it.
 //
 // --kill-after: ends this process by SIGKILL as soon as a statement that matches is committed;
 // --kill-inside: as soon as it was run, in the middle of its transaction.
-// --secondary: sessions live in a secondary storage alone (a map of this process).
+// --secondary: sessions live in a secondary storage (a map of this process) alone; with
+//   --store-sessions in the database too, where --preserve-sessions leaves those that have ended.
 // Beside /api/auth it answers
 //   GET  /test/outbox           what is still to be revoked
 //   GET  /test/reset?email=...  the token of the last mail to reset a password
@@ -31,6 +33,8 @@ const { values: flags, positionals } = parseArgs({
     "base-url": { type: "string" },
     "no-transactions": { type: "boolean", default: false },
     secondary: { type: "boolean", default: false },
+    "store-sessions": { type: "boolean", default: false },
+    "preserve-sessions": { type: "boolean", default: false },
     "cookie-cache": { type: "boolean", default: false },
     "end-sessions-on-reset": { type: "boolean", default: false },
     "kill-after": { type: "string" },
@@ -57,10 +61,17 @@ const options = {
     revokeSessionsOnPasswordReset: flags["end-sessions-on-reset"],
     sendResetPassword: async ({ user, token }) => void resets.set(user.email, token),
     // Nothing here is a secret worth its time.
-    password: { hash: async (text) => `plain:${text}`, verify: async ({ hash, password }) => hash === `plain:${password}` },
+    password: {
+      hash: async (text) => `plain:${text}`,
+      verify: async ({ hash, password }) => hash === `plain:${password}`,
+    },
   },
   user: { deleteUser: { enabled: true } },
-  session: { cookieCache: { enabled: flags["cookie-cache"], maxAge: 300 } },
+  session: {
+    cookieCache: { enabled: flags["cookie-cache"], maxAge: 300 },
+    storeSessionInDatabase: flags["store-sessions"],
+    preserveSessionInDatabase: flags["preserve-sessions"],
+  },
   ...(flags.secondary ? { secondaryStorage: mapStorage() } : {}),
   rateLimit: { enabled: false },
   telemetry: { enabled: false },
@@ -68,7 +79,8 @@ const options = {
     jwt(gatehouseClaims()),
     admin(),
     organization(),
-    gatehouse({ target: flags.target, retryMs: 1000 }),
+    // Patient, so that what a test sees does not hang on how busy the machine is.
+    gatehouse({ target: flags.target, waitMs: 30_000, retryMs: 1000 }),
   ],
 };
 await (await getMigrations(options)).runMigrations();

@@ -12,14 +12,14 @@ import urllib.request
 from pathlib import Path
 
 from support import leaks
-from support.places import NODE, REPOSITORY
+from support.places import NODE
 from support.processes import Process
 
-APP = REPOSITORY / "client" / "typescript" / "test" / "better-auth" / "app.mjs"
+APP = Path(__file__).with_name("app.mjs")
 
 
 class App:
-    """One database of Better Auth, and the process that serves it, which can be killed and started again."""
+    """A database of Better Auth, and the process that serves it, which can be killed."""
 
     def __init__(self, folder: Path, target: str, *flags: str):
         folder.mkdir(parents=True, exist_ok=True)
