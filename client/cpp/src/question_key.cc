@@ -1,0 +1,140 @@
+#include "client/cpp/src/question_key.h"
+
+#include <cstring>
+#include <random>
+
+namespace gatehouse::client {
+namespace {
+
+// Multiplies to 128 bits and folds: the mixing step of wyhash and its kin, by which a
+// token of a kilobyte takes some 30 ns.
+inline uint64_t Mix(uint64_t a, uint64_t b) {
+  __extension__ using Wide = unsigned __int128;
+  const Wide product = static_cast<Wide>(a) * b;
+  return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
+}
+
+inline uint64_t Load(const char* from) {
+  uint64_t word = 0;
+  std::memcpy(&word, from, sizeof word);
+  return word;
+}
+
+constexpr uint64_t kA = 0x9e3779b97f4a7c15;
+constexpr uint64_t kB = 0xd1342543de82ef95;
+constexpr uint64_t kC = 0xbf58476d1ce4e5b9;
+constexpr uint64_t kD = 0x94d049bb133111eb;
+
+uint64_t Seed() {
+  static const uint64_t seed = [] {
+    std::random_device device;
+    return (static_cast<uint64_t>(device()) << 32) | device();
+  }();
+  return seed;
+}
+
+uint64_t Add(uint64_t state, std::string_view text) {
+  const char* from = text.data();
+  size_t left = text.size();
+  // The length goes in: "ab","c" is another question than "a","bc".
+  state = Mix(state ^ left, kA);
+  if (left >= 64) {  // four chains, so that the multiplications overlap
+    uint64_t a = state;
+    uint64_t b = state ^ kB;
+    uint64_t c = state ^ kC;
+    uint64_t d = state ^ kD;
+    for (; left >= 64; left -= 64, from += 64) {
+      a = Mix(Load(from) ^ kA, Load(from + 8) ^ a);
+      b = Mix(Load(from + 16) ^ kB, Load(from + 24) ^ b);
+      c = Mix(Load(from + 32) ^ kC, Load(from + 40) ^ c);
+      d = Mix(Load(from + 48) ^ kD, Load(from + 56) ^ d);
+    }
+    state = Mix(a ^ kB, b) ^ Mix(c ^ kD, d);
+  }
+  for (; left >= 16; left -= 16, from += 16) {
+    state = Mix(Load(from) ^ kA, Load(from + 8) ^ state);
+  }
+  if (left > 0) {
+    char rest[16] = {};
+    std::memcpy(rest, from, left);
+    state = Mix(Load(rest) ^ kC, Load(rest + 8) ^ state);
+  }
+  return state;
+}
+
+uint64_t Add(uint64_t state, const Check& check) {
+  state = Add(state, check.resource);
+  state = Add(state, check.owner);
+  state = Add(state, check.action);
+  state = Add(state, check.tenant);
+  state = Mix(state ^ check.relations.size(), kB);
+  for (const auto& [name, subjects] : check.relations) {
+    state = Mix(Add(state, name) ^ subjects.size(), kD);
+    for (const std::string& subject : subjects) state = Add(state, subject);
+  }
+  state = Mix(state ^ check.attributes.size(), kC);
+  for (const auto& [name, value] : check.attributes) state = Add(Add(state, name), value);
+  return state;
+}
+
+bool Same(const Check& a, const Check& b) {
+  return a.resource == b.resource && a.owner == b.owner && a.action == b.action &&
+         a.tenant == b.tenant && a.relations == b.relations && a.attributes == b.attributes;
+}
+
+// Of a map's node and a string in it.
+constexpr size_t kNode = 48 + sizeof(std::string);
+
+}  // namespace
+
+const char* MethodName(Method method) {
+  switch (method) {
+    case Method::kVerify:
+      return "Verify";
+    case Method::kAuthorize:
+      return "Authorize";
+    case Method::kBatchAuthorize:
+      return "BatchAuthorize";
+    case Method::kFilter:
+      return "Filter";
+    case Method::kRevoke:
+      return "Revoke";
+    case Method::kReinstate:
+      break;
+  }
+  return "Reinstate";
+}
+
+uint64_t HashOf(const QuestionView& question) {
+  uint64_t state = Mix(Seed() ^ kA, kB + static_cast<uint64_t>(question.method));
+  state = Add(state, question.token);
+  for (size_t i = 0; i < question.count; ++i) state = Add(state, question.checks[i]);
+  return Mix(state ^ kA, kC);
+}
+
+bool Same(const QuestionView& a, const QuestionView& b) {
+  if (a.method != b.method || a.count != b.count || a.token != b.token) return false;
+  for (size_t i = 0; i < a.count; ++i) {
+    if (!Same(a.checks[i], b.checks[i])) return false;
+  }
+  return true;
+}
+
+size_t BytesOf(const QuestionView& question) {
+  size_t bytes = sizeof(Question) + question.token.size();
+  for (size_t i = 0; i < question.count; ++i) {
+    const Check& check = question.checks[i];
+    bytes += sizeof(Check) + check.resource.size() + check.owner.size() + check.action.size() +
+             check.tenant.size();
+    for (const auto& [name, subjects] : check.relations) {
+      bytes += kNode + sizeof(std::vector<std::string>) + name.size();
+      for (const std::string& subject : subjects) bytes += sizeof(std::string) + subject.size();
+    }
+    for (const auto& [name, value] : check.attributes) {
+      bytes += kNode + sizeof(std::string) + name.size() + value.size();
+    }
+  }
+  return bytes;
+}
+
+}  // namespace gatehouse::client
