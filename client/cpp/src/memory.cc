@@ -53,12 +53,13 @@ class alignas(64) Memory::Part {
   Part(size_t max_entries, size_t max_bytes)
       : max_entries_(max_entries), max_bytes_(max_bytes), slots_(16, nullptr) {}
 
-  AnswerPtr Find(uint64_t hash, const QuestionView& question, int64_t now) GH_EXCLUDES(mu_) {
+  AnswerPtr Find(uint64_t hash, const QuestionView& question, int64_t now, bool first)
+      GH_EXCLUDES(mu_) {
     MutexLock lock(mu_);
-    Entry* const entry = Look(hash, question);
+    Entry* const entry = Seek(hash, question);
     if (entry == nullptr || entry->until <= now) {
       if (entry != nullptr) Remove(*entry);
-      ++misses_;
+      if (first) ++misses_;
       return nullptr;
     }
     ++hits_;
@@ -70,7 +71,7 @@ class alignas(64) Memory::Part {
     // What goes is destroyed without the lock.
     std::vector<std::unique_ptr<Entry>> gone;
     MutexLock lock(mu_);
-    if (Entry* const old = Look(entry->hash, entry->question.view()); old != nullptr) {
+    if (Entry* const old = Seek(entry->hash, entry->question.view()); old != nullptr) {
       gone.push_back(Remove(*old));
     }
     if (entry->bytes > max_bytes_ || max_entries_ == 0) return;
@@ -116,7 +117,7 @@ class alignas(64) Memory::Part {
   size_t Home(uint64_t hash) const GH_REQUIRES(mu_) { return hash & (slots_.size() - 1); }
   size_t Next(size_t slot) const GH_REQUIRES(mu_) { return (slot + 1) & (slots_.size() - 1); }
 
-  Entry* Look(uint64_t hash, const QuestionView& question) const GH_REQUIRES(mu_) {
+  Entry* Seek(uint64_t hash, const QuestionView& question) const GH_REQUIRES(mu_) {
     for (size_t slot = Home(hash); slots_[slot] != nullptr; slot = Next(slot)) {
       Entry& entry = *slots_[slot];
       if (entry.hash == hash && Same(entry.question.view(), question)) return &entry;
@@ -220,8 +221,8 @@ Memory::Memory(size_t max_entries, size_t max_bytes, size_t parts) {
 
 Memory::~Memory() = default;
 
-AnswerPtr Memory::Find(uint64_t hash, const QuestionView& question, int64_t now) {
-  return PartOf(hash).Find(hash, question, now);
+AnswerPtr Memory::Find(uint64_t hash, const QuestionView& question, int64_t now, Look look) {
+  return PartOf(hash).Find(hash, question, now, look == Look::kFirst);
 }
 
 void Memory::Insert(uint64_t hash, const QuestionView& question, const AnswerPtr& answer,

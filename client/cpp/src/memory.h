@@ -23,8 +23,10 @@ class Memory {
   Memory& operator=(const Memory&) = delete;
 
   // nullptr: there is none, or its time is up. Takes no memory of its own. `hash` is
-  // HashOf(question); `now` as in Insert.
-  AnswerPtr Find(uint64_t hash, const QuestionView& question, int64_t now);
+  // HashOf(question); `now` as in Insert. A second look is no second miss.
+  enum class Look { kFirst, kAgain };
+  AnswerPtr Find(uint64_t hash, const QuestionView& question, int64_t now,
+                 Look look = Look::kFirst);
   // Until `until`, a moment on any one clock that does not go back. Replaces what is there
   // under this question, and makes room: first goes what was not used since it was last
   // passed over. Not at all if it is larger than a part.

@@ -9,7 +9,7 @@ namespace {
 // Multiplies to 128 bits and folds: the mixing step of wyhash and its kin, by which a
 // token of a kilobyte takes some 30 ns.
 inline uint64_t Mix(uint64_t a, uint64_t b) {
-  __extension__ using Wide = unsigned __int128;
+  __extension__ typedef unsigned __int128 Wide;  // NOLINT(modernize-use-using)
   const Wide product = static_cast<Wide>(a) * b;
   return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
 }

@@ -48,8 +48,7 @@ View::Effect View::Apply(const News& news, std::optional<int64_t> proven) {
 }
 
 void View::Remember(const News::Change& change) {
-  past_.push_back(
-      {change.tag, change.revision, generation_.load(std::memory_order_relaxed)});
+  past_.push_back({change.tag, change.revision, generation_.load(std::memory_order_relaxed)});
   if (past_.size() <= kChanges) return;
   past_revision_ = std::max(past_revision_, past_.front().revision);
   past_generation_ = past_.front().generation;

@@ -103,8 +103,7 @@ std::shared_ptr<const Facts> FactsOf(const Message& message) {
   }
   // A tag that cannot be read is one that cannot be dropped by.
   if (!whole) facts->tags.clear();
-  facts->remember_for =
-      message.remember_for().seconds() * kSecond + message.remember_for().nanos();
+  facts->remember_for = message.remember_for().seconds() * kSecond + message.remember_for().nanos();
   return facts;
 }
 
@@ -135,10 +134,26 @@ Reply ReplyFrom(const Message& message) {
   return reply;
 }
 
-Error Unreadable() {
-  return {ErrorCode::kUnimplemented,
-          "the answer cannot be read: what answers at the target (GATEHOUSE_TARGET) is no "
-          "gatehouse-server, or another version of it"};
+std::string KindOf(const v1::Revocation& revocation) {
+  switch (revocation.target_case()) {
+    case v1::Revocation::kTokenIdentity:
+      return "token";
+    case v1::Revocation::kTokenId:
+      return "token_id";
+    case v1::Revocation::kSession:
+      return "session";
+    case v1::Revocation::kSubject:
+      return "subject";
+    case v1::Revocation::kTenant:
+      return "tenant";
+    case v1::Revocation::kClient:
+      return "client";
+    case v1::Revocation::kKey:
+      return "key";
+    case v1::Revocation::TARGET_NOT_SET:
+      break;
+  }
+  return "";
 }
 
 void SetTime(google::protobuf::Timestamp* out, WallTime time) {
@@ -196,6 +211,10 @@ std::optional<Message> Parsed(const std::string& bytes) {
 
 Reply BatchFrom(const v1::BatchAuthorizeResponse& message, size_t checks) {
   Reply reply = ReplyFrom(message);
+  if (!reply.answer->allow) {  // a bad token is good for nothing
+    reply.answers.assign(checks, reply.answer);
+    return reply;
+  }
   reply.answers.reserve(checks);
   for (const v1::Decision& decision : message.decisions()) {
     if (reply.answers.size() == checks) break;
@@ -209,6 +228,12 @@ Reply BatchFrom(const v1::BatchAuthorizeResponse& message, size_t checks) {
 }
 
 }  // namespace
+
+Error Unreadable() {
+  return {ErrorCode::kUnimplemented,
+          "its answer cannot be read: what answers at the target (GATEHOUSE_TARGET) is no "
+          "gatehouse-server, or another version of it"};
+}
 
 Reply ReplyOf(const Error& error, size_t checks) {
   Reply reply;
@@ -313,8 +338,9 @@ std::string EncodeRevoke(const RevocationTarget& target, const RevokeOptions& op
 std::optional<Revoked> DecodeRevoked(const std::string& bytes) {
   const auto message = Parsed<v1::RevokeResponse>(bytes);
   if (!message.has_value()) return std::nullopt;
-  return Revoked{message->revocation().id(), message->revision(), message->store_id(),
-                 message->existed(), message->key_not_in_set()};
+  const v1::Revocation& made = message->revocation();
+  return Revoked{made.id(),           KindOf(made),       message->revision(),
+                 message->store_id(), message->existed(), message->key_not_in_set()};
 }
 
 std::string EncodeReinstate(std::string_view id, std::string_view reason) {

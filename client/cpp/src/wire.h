@@ -21,6 +21,8 @@ struct Reply {
   // Of a batch, as many as there were checks.
   std::vector<AnswerPtr> answers;
   gatehouse::Filter filter;
+  // The View's from before the request was sent.
+  uint64_t generation = 0;
 };
 Reply ReplyOf(const Error& error, size_t checks);
 
@@ -28,6 +30,9 @@ struct Extras {
   bool explain = false;
   bool with_claims = false;
 };
+
+// Bytes came that are no answer.
+Error Unreadable();
 
 // What is wrong with the form of a question before it is sent; it names the field.
 std::optional<Error> Malformed(const QuestionView& question);

@@ -23,6 +23,9 @@ enum class ErrorCode {
   kCancelled,           // the client was destroyed, or the server ended the call
 };
 
+// As gRPC names it: "UNAVAILABLE"; "SETTING" where that has no name.
+const char* ErrorCodeName(ErrorCode code);
+
 struct Error {
   ErrorCode code = ErrorCode::kUnknown;
   // For the developer. Holds no token and no secret.

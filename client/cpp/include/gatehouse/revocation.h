@@ -57,6 +57,8 @@ struct RevokeOptions {
 struct Revoked {
   // Of the revocation that is in force.
   std::string id;
+  // What it is about: token, token_id, session, subject, tenant, client or key.
+  std::string kind;
   int64_t revision = 0;
   std::string store_id;
   // It was in force already.
