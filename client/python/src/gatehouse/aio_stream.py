@@ -1,0 +1,74 @@
+"""Keeps one Watch stream up: docs/clients.md, "The stream"."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from gatehouse import _wire as wire
+from gatehouse.aio_transport import Stream, Transport
+from gatehouse.connection import CallFailed
+from gatehouse.core import Core
+from gatehouse.errors import SettingsError
+from gatehouse.retry import StreamPause
+
+log = logging.getLogger("gatehouse")
+
+
+def ping_every(max_staleness: float) -> float:
+    return min(1.0, max_staleness / 3)
+
+
+async def follow(core: Core, transport: Callable[[], Transport]) -> None:
+    """Until it is cancelled."""
+    pause = StreamPause()
+    while True:
+        status, details, deaf = await _one(core, transport(), pause)
+        if deaf:
+            transport().renew()
+        wait = core.stream_ended(status, details)
+        await asyncio.sleep(pause.take() if wait is None else wait)
+
+
+async def _one(core: Core, transport: Transport, pause: StreamPause) -> tuple[str, str | None, bool]:
+    """One stream to its end: its status, and whether nothing came any more."""
+    revision, store_id = core.memory.begin()
+    stream: Stream | None = None
+    pings: asyncio.Task[None] | None = None
+    try:
+        stream = transport.watch()
+        pings = asyncio.create_task(_ping(core, stream, revision, store_id))
+        while True:
+            patience = max(2 * core.settings.max_staleness, 1.0)
+            said = wire.heard(await asyncio.wait_for(stream.read(), patience))
+            core.memory.apply(said)
+            if said.ping:
+                pause.reset()
+                core.warned.clear()
+    except CallFailed as failed:
+        return failed.status, failed.details, False
+    except asyncio.TimeoutError:
+        return "UNAVAILABLE", "the stream has gone quiet", True
+    except SettingsError as error:
+        return "UNAVAILABLE", str(error), False
+    except asyncio.CancelledError:
+        raise
+    except Exception:  # whatever it was, the stream must come back
+        log.exception("the stream has failed")
+        return "UNKNOWN", None, False
+    finally:
+        if pings is not None:
+            pings.cancel()
+        if stream is not None:
+            stream.cancel()
+
+
+async def _ping(core: Core, stream: Stream, revision: int | None, store_id: str) -> None:
+    try:
+        await stream.write(wire.watch_request(core.memory.ping(), revision, store_id))
+        while True:
+            await asyncio.sleep(ping_every(core.settings.max_staleness))
+            await stream.write(wire.watch_request(core.memory.ping(), None, ""))
+    except CallFailed:
+        pass  # the reader is told the same

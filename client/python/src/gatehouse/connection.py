@@ -1,0 +1,103 @@
+"""What gRPC is told about the server: channels, credentials, and who is calling."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from typing import Any
+
+import grpc
+
+from gatehouse.errors import SettingsError
+from gatehouse.settings import Settings, read_pem, read_token
+
+log = logging.getLogger("gatehouse")
+
+# Of its own, so that a channel made anew is a connection made anew; and it comes back soon
+# after the server does.
+_OPTIONS = [
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 1000),
+    ("grpc.max_reconnect_backoff_ms", 2000),
+    ("grpc.max_receive_message_length", 16 << 20),
+    ("grpc.primary_user_agent", "gatehouse-python"),
+]
+
+
+class Caller:
+    """Names this service in each call: by a token from a file, read again when it changes."""
+
+    def __init__(self, path: str | None) -> None:
+        self._path = path
+        self._seen: tuple[int, int, int] | None = None
+        self._metadata: tuple[tuple[str, str], ...] = ()
+        self._lock = threading.Lock()
+
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        if self._path is None:
+            return ()
+        with self._lock:
+            try:
+                found = os.stat(self._path)
+                seen = (found.st_mtime_ns, found.st_ino, found.st_size)
+                if seen != self._seen:
+                    self._metadata = (("authorization", "Bearer " + read_token(self._path)),)
+                    self._seen = seen
+            except (OSError, SettingsError) as error:
+                if not self._metadata:
+                    raise SettingsError(f"GATEHOUSE_TOKEN_FILE: {error}") from None
+                if self._seen is not None:
+                    log.warning("the token before stays in use: %s", error)
+                    self._seen = None
+            return self._metadata
+
+
+def credentials(settings: Settings) -> Any:
+    """None: plaintext."""
+    if settings.ca_file is None:
+        return None
+    key = certificate = None
+    if settings.cert_file is not None and settings.key_file is not None:
+        certificate = read_pem("GATEHOUSE_CERT_FILE", settings.cert_file)
+        key = read_pem("GATEHOUSE_KEY_FILE", settings.key_file)
+    roots = read_pem("GATEHOUSE_CA_FILE", settings.ca_file)
+    return grpc.ssl_channel_credentials(roots, key, certificate)
+
+
+def sync_channel(settings: Settings) -> Any:
+    secure = credentials(settings)
+    if secure is None:
+        return grpc.insecure_channel(settings.target, options=_OPTIONS)
+    return grpc.secure_channel(settings.target, secure, options=_OPTIONS)
+
+
+def async_channel(settings: Settings) -> Any:
+    secure = credentials(settings)
+    if secure is None:
+        return grpc.aio.insecure_channel(settings.target, options=_OPTIONS)
+    return grpc.aio.secure_channel(settings.target, secure, options=_OPTIONS)
+
+
+def stub(channel: Any, method: Any) -> Any:
+    """The callable of a method."""
+    make = channel.stream_stream if method.name == "Watch" else channel.unary_unary
+    return make(
+        method.path,
+        request_serializer=method.request.SerializeToString,
+        response_deserializer=method.response.FromString,
+    )
+
+
+class CallFailed(Exception):
+    """A call ended with another status than OK."""
+
+    def __init__(self, status: str, details: str | None) -> None:
+        super().__init__(status)
+        self.status, self.details = status, details
+
+
+def failed(error: Any) -> CallFailed:
+    """Of an RpcError, without the rest of it, which names metadata."""
+    return CallFailed(error.code().name, error.details())
