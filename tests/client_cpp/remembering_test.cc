@@ -374,6 +374,19 @@ TEST_F(RememberingTest, EachCheckOfABatchIsRememberedForItself) {
   EXPECT_EQ(batch->answers[1].code(), Code::kTokenRevoked);
 }
 
+TEST_F(RememberingTest, AnErrorNamesTheCheckByItsPlaceAmongAllOfThem) {
+  MakeLive();
+  const Check one{"note/1"};
+  Authorize(one);
+  Answer(Good<v1::AuthorizeResponse>());
+  std::optional<BatchAnswer> batch;
+  client->BatchAuthorize("t", {one, {"note/2"}, one, {"bad"}}, {},
+                         [&](BatchAnswer answer) { batch = std::move(answer); });
+  transport->asked.front().done({3, "checks[1].resource: is malformed"}, "");
+  ASSERT_TRUE(batch.has_value());
+  EXPECT_NE(batch->answers[0].error().message.find("checks[3].resource"), std::string::npos);
+}
+
 TEST_F(RememberingTest, FewerDecisionsThanChecksDenyAndAreNotKept) {
   MakeLive();
   std::optional<BatchAnswer> batch;

@@ -101,6 +101,7 @@ std::string Stand::ReadLine() {
 }
 
 Json Stand::Do(const std::string& command) {
+  EXPECT_EQ(command.find('\n'), std::string::npos);
   std::fputs((command + "\n").c_str(), to_);
   std::fflush(to_);
   Json said = ParseJson(ReadLine());

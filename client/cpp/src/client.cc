@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "client/cpp/src/core.h"
+#include "client/cpp/src/own_thread.h"
 #include "server/base/mutex.h"
 
 namespace gatehouse {
@@ -12,9 +13,19 @@ using client::Method;
 using client::QuestionView;
 using client::Reply;
 
-// Waits for what `start` gives to the function that it is handed.
+// What a call that waits is answered with where it would wait for itself.
+const Error& InCallback() {
+  static const Error error{ErrorCode::kInvalidArgument,
+                           "a call that waits was made in a callback of the client's, where it "
+                           "would wait for itself: use the one that takes a callback"};
+  return error;
+}
+
+// Waits for what `start` gives to the function that it is handed. `refused` is returned in
+// a callback.
 template <class T, class Start>
-T Wait(const Start& start) {
+T Wait(const Start& start, const T& refused) {
+  if (client::on_own_thread) return refused;
   struct Place {
     Mutex mu;
     CondVar filled;
@@ -31,13 +42,18 @@ T Wait(const Start& start) {
   return *std::move(place->value);
 }
 
+Answer Refused() { return {client::AnswerOf(InCallback()), false}; }
+
 Answer Asked(client::Core& core, const QuestionView& question, const CallOptions& options) {
   Answer answer;
   if (core.Recall(question, options, answer)) return answer;
-  return Wait<Answer>([&](std::function<void(Answer)> done) {
-    core.Ask(question, options,
-             [done = std::move(done)](const Reply& reply) { done(Answer(reply.answer, false)); });
-  });
+  return Wait<Answer>(
+      [&](std::function<void(Answer)> done) {
+        core.Ask(question, options, [done = std::move(done)](const Reply& reply) {
+          done(Answer(reply.answer, false));
+        });
+      },
+      Refused());
 }
 
 void AskFor(client::Core& core, const QuestionView& question, const CallOptions& options,
@@ -94,9 +110,11 @@ void Client::Authorize(std::string_view token, const Check& check, const CallOpt
 
 BatchAnswer Client::BatchAuthorize(std::string_view token, const std::vector<Check>& checks,
                                    const CallOptions& options) {
-  return Wait<BatchAnswer>([&](std::function<void(BatchAnswer)> done) {
-    core_->AskBatch(token, checks, options, std::move(done));
-  });
+  return Wait<BatchAnswer>(
+      [&](std::function<void(BatchAnswer)> done) {
+        core_->AskBatch(token, checks, options, std::move(done));
+      },
+      {Refused(), std::vector<Answer>(checks.size(), Refused())});
 }
 void Client::BatchAuthorize(std::string_view token, const std::vector<Check>& checks,
                             const CallOptions& options, std::function<void(BatchAnswer)> callback) {
@@ -105,9 +123,11 @@ void Client::BatchAuthorize(std::string_view token, const std::vector<Check>& ch
 
 FilterAnswer Client::Filter(std::string_view token, std::string_view resource_type,
                             std::string_view action, const CallOptions& options) {
-  return Wait<FilterAnswer>([&](std::function<void(FilterAnswer)> done) {
-    Filter(token, resource_type, action, options, std::move(done));
-  });
+  return Wait<FilterAnswer>(
+      [&](std::function<void(FilterAnswer)> done) {
+        Filter(token, resource_type, action, options, std::move(done));
+      },
+      {Refused(), {}});
 }
 void Client::Filter(std::string_view token, std::string_view resource_type, std::string_view action,
                     const CallOptions& options, std::function<void(FilterAnswer)> callback) {
@@ -123,9 +143,11 @@ void Client::Filter(std::string_view token, std::string_view resource_type, std:
 }
 
 Result<Revoked> Client::Revoke(const RevocationTarget& target, const RevokeOptions& options) {
-  return Wait<Result<Revoked>>([&](std::function<void(Result<Revoked>)> done) {
-    core_->Revoke(target, options, std::move(done));
-  });
+  return Wait<Result<Revoked>>(
+      [&](std::function<void(Result<Revoked>)> done) {
+        core_->Revoke(target, options, std::move(done));
+      },
+      InCallback());
 }
 void Client::Revoke(const RevocationTarget& target, const RevokeOptions& options,
                     std::function<void(Result<Revoked>)> callback) {
@@ -133,9 +155,11 @@ void Client::Revoke(const RevocationTarget& target, const RevokeOptions& options
 }
 
 Result<Reinstated> Client::Reinstate(std::string_view revocation_id, std::string_view reason) {
-  return Wait<Result<Reinstated>>([&](std::function<void(Result<Reinstated>)> done) {
-    core_->Reinstate(revocation_id, reason, std::move(done));
-  });
+  return Wait<Result<Reinstated>>(
+      [&](std::function<void(Result<Reinstated>)> done) {
+        core_->Reinstate(revocation_id, reason, std::move(done));
+      },
+      InCallback());
 }
 void Client::Reinstate(std::string_view revocation_id, std::string_view reason,
                        std::function<void(Result<Reinstated>)> callback) {

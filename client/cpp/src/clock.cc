@@ -7,6 +7,7 @@
 #include <thread>
 #include <utility>
 
+#include "client/cpp/src/own_thread.h"
 #include "server/base/mutex.h"
 
 namespace gatehouse::client {
@@ -60,6 +61,7 @@ class MachineClock final : public Clock {
 
  private:
   void Run() {
+    on_own_thread = true;
     while (true) {
       std::function<void()> task;
       {

@@ -22,6 +22,23 @@ AnswerPtr TokenOf(const AnswerPtr& answer) {
   return token;
 }
 
+// An error that names a check of those that were asked, "checks[0].resource", with the
+// check's place among all of them.
+AnswerPtr Renumbered(const AnswerPtr& answer, const std::vector<size_t>& places) {
+  constexpr std::string_view kBefore = "checks[";
+  const std::string& text = answer->error->message;
+  const size_t found = text.find(kBefore);
+  if (found == std::string::npos) return answer;
+  const size_t begin = found + kBefore.size();
+  const size_t end = std::min(text.find_first_not_of("0123456789", begin), text.size());
+  if (end == begin || end - begin > 6) return answer;
+  const size_t asked = std::stoul(text.substr(begin, end - begin));
+  if (asked >= places.size()) return answer;
+  Error error = *answer->error;
+  error.message.replace(begin, end - begin, std::to_string(places[asked]));
+  return AnswerOf(std::move(error));
+}
+
 constexpr int64_t kLook = 5 * kMillisecond;
 
 }  // namespace
@@ -202,7 +219,8 @@ void Core::AskBatch(std::string_view token, const std::vector<Check>& checks,
   Ask(question, plain,
       [batch = std::move(batch), places = std::move(places),
        done = std::move(done)](const Reply& reply) mutable {
-        batch.token = Answer(reply.answer, false);
+        const bool failed = reply.answer->error.has_value();
+        batch.token = Answer(failed ? Renumbered(reply.answer, places) : reply.answer, false);
         for (size_t i = 0; i < places.size(); ++i) {
           batch.answers[places[i]] = Answer(reply.answers[i], false);
         }

@@ -1,16 +1,18 @@
 #include <grpcpp/channel.h>
+#include <grpcpp/completion_queue.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/security/tls_certificate_provider.h>
 #include <grpcpp/security/tls_credentials_options.h>
 
-#include <algorithm>
+#include <thread>
 #include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "client/cpp/src/clock.h"
+#include "client/cpp/src/own_thread.h"
 #include "client/cpp/src/token_file.h"
 #include "client/cpp/src/transport.h"
 #include "server/base/mutex.h"
@@ -94,86 +96,127 @@ class Running {
   std::unordered_set<grpc::ClientContext*> contexts_ GH_GUARDED_BY(mu_);
 };
 
-struct UnaryCall {
-  grpc::ClientContext context;
-  grpc::ByteBuffer request;
-  grpc::ByteBuffer reply;
-  Transport::Done done;
+// What is to be done when an operation of the queue has ended.
+class Step {
+ public:
+  virtual ~Step() = default;
+  virtual void Run(bool ok) = 0;
 };
 
-// One stream. gRPC holds it from StartCall until OnDone.
-class WatchStream final : public Transport::Stream,
-                          public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
-                          public std::enable_shared_from_this<WatchStream> {
+class UnaryCall final : public Step {
  public:
-  WatchStream(Running& running, Transport::Events events)
-      : running_(running), events_(std::move(events)) {}
+  UnaryCall(Running& running, std::string request, Transport::Done done)
+      : running_(running), request_(BufferOf(request)), done_(std::move(done)) {}
 
   grpc::ClientContext& context() { return context_; }
 
-  void Begin(Stub& stub, std::string first) {
+  // Deletes itself when it has ended.
+  void Begin(Stub& stub, Method method, grpc::CompletionQueue& queue) {
+    reader_ = stub.PrepareUnaryCall(&context_, Path(MethodName(method)), request_, &queue);
+    reader_->StartCall();
+    reader_->Finish(&reply_, &status_, this);
+  }
+
+  void Run(bool /*ok*/) override {
+    done_(StatusOf(status_), BytesOf(reply_));
+    done_ = nullptr;
+    running_.Remove(&context_);
+    delete this;
+  }
+
+ private:
+  Running& running_;
+  grpc::ClientContext context_;
+  const grpc::ByteBuffer request_;
+  grpc::ByteBuffer reply_;
+  grpc::Status status_;
+  Transport::Done done_;
+  std::unique_ptr<grpc::ClientAsyncResponseReader<grpc::ByteBuffer>> reader_;
+};
+
+// One stream. Holds itself until it has ended. Its steps run on the queue's thread.
+class WatchStream final : public Transport::Stream,
+                          public std::enable_shared_from_this<WatchStream> {
+ public:
+  WatchStream(Running& running, std::string first, Transport::Events events)
+      : running_(running), first_(std::move(first)), events_(std::move(events)) {}
+
+  grpc::ClientContext& context() { return context_; }
+
+  void Begin(Stub& stub, grpc::CompletionQueue& queue) {
     self_ = shared_from_this();
-    stub.PrepareBidiStreamingCall(&context_, Path("Watch"), {}, this);
-    StartRead(&reply_);
-    Send(std::move(first));
-    // For the pings to come, which no reaction starts.
-    AddHold();
-    StartCall();
+    stream_ = stub.PrepareCall(&context_, Path("Watch"), &queue);
+    stream_->StartCall(&started_);
   }
 
   void Send(std::string message) override {
     MutexLock lock(mu_);
-    if (writing_ || ended_) return;
+    if (open_) Write(message);
+  }
+
+  void Cancel() override { context_.TryCancel(); }
+
+ private:
+  struct Then final : Step {
+    Then(WatchStream& of, void (WatchStream::*what)(bool)) : stream(of), step(what) {}
+    void Run(bool ok) override { (stream.*step)(ok); }
+    WatchStream& stream;
+    void (WatchStream::* const step)(bool);
+  };
+
+  void Write(const std::string& message) GH_REQUIRES(mu_) {
+    if (writing_) return;
     writing_ = true;
     request_ = BufferOf(message);
-    StartWrite(&request_);
+    stream_->Write(request_, &wrote_);
   }
-
-  void Cancel() override {
-    Release();
-    context_.TryCancel();
+  void OnStarted(bool ok) {
+    MutexLock lock(mu_);
+    if (!ok) return Finish();
+    open_ = true;
+    Write(first_);
+    stream_->Read(&reply_, &read_);
   }
-
-  void OnReadDone(bool ok) override {
-    if (!ok) return Release();
-    events_.message(BytesOf(reply_));
-    reply_.Clear();
-    StartRead(&reply_);
-  }
-
-  void OnWriteDone(bool ok) override {
-    {
-      MutexLock lock(mu_);
-      writing_ = false;
+  void OnRead(bool ok) {
+    if (ok) {
+      events_.message(BytesOf(reply_));
+      reply_.Clear();
+      return stream_->Read(&reply_, &read_);
     }
-    if (!ok) Release();
+    MutexLock lock(mu_);
+    open_ = false;
+    if (!writing_) Finish();
   }
-
-  void OnDone(const grpc::Status& status) override {
+  void OnWrote(bool /*ok*/) {
+    MutexLock lock(mu_);
+    writing_ = false;
+    if (!open_) Finish();
+  }
+  // Nothing is under way any more.
+  void Finish() GH_REQUIRES(mu_) { stream_->Finish(&status_, &finished_); }
+  void OnFinished(bool /*ok*/) {
     const std::shared_ptr<WatchStream> self = std::move(self_);
-    // The last message of a stream that ends well is no reason not to begin again.
-    events_.end(StatusOf(status));
+    events_.end(StatusOf(status_));
     events_ = {};
     running_.Remove(&context_);
   }
 
- private:
-  void Release() {
-    {
-      MutexLock lock(mu_);
-      if (std::exchange(ended_, true)) return;
-    }
-    RemoveHold();
-  }
-
   Running& running_;
+  const std::string first_;
   Transport::Events events_;
   grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer>> stream_;
   grpc::ByteBuffer reply_;
+  grpc::Status status_;
   std::shared_ptr<WatchStream> self_;
+  Then started_{*this, &WatchStream::OnStarted};
+  Then read_{*this, &WatchStream::OnRead};
+  Then wrote_{*this, &WatchStream::OnWrote};
+  Then finished_{*this, &WatchStream::OnFinished};
+
   Mutex mu_;
+  bool open_ GH_GUARDED_BY(mu_) = false;
   bool writing_ GH_GUARDED_BY(mu_) = false;
-  bool ended_ GH_GUARDED_BY(mu_) = false;
   grpc::ByteBuffer request_ GH_GUARDED_BY(mu_);
 };
 
@@ -184,33 +227,31 @@ class GrpcTransport final : public Transport {
         credentials_(CredentialsOf(settings)),
         token_(settings.token_file, settings.warn) {
     Connect();
+    thread_ = std::thread([this] { Run(); });
   }
-  ~GrpcTransport() override { Close(); }
+  ~GrpcTransport() override {
+    Close();
+    queue_.Shutdown();
+    thread_.join();
+  }
 
   void Call(Method method, std::string request, int64_t timeout, Done done) override {
-    auto call = std::make_shared<UnaryCall>();
-    if (!running_.Add(&call->context)) return done({1, "the client was destroyed"}, "");
-    call->request = BufferOf(request);
-    call->done = std::move(done);
-    call->context.set_deadline(
+    auto call = std::make_unique<UnaryCall>(running_, std::move(request), done);
+    if (!running_.Add(&call->context())) return done({1, "the client was destroyed"}, "");
+    call->context().set_deadline(
         gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_nanos(timeout, GPR_TIMESPAN)));
-    Authenticate(call->context);
-    stub(true)->UnaryCall(&call->context, Path(MethodName(method)), {}, &call->request,
-                          &call->reply, [this, call](const grpc::Status& status) {
-                            call->done(StatusOf(status), BytesOf(call->reply));
-                            call->done = nullptr;
-                            running_.Remove(&call->context);
-                          });
+    Authenticate(call->context());
+    call.release()->Begin(*stub(true), method, queue_);
   }
 
   std::shared_ptr<Stream> Watch(std::string first, Events events) override {
-    auto stream = std::make_shared<WatchStream>(running_, events);
+    auto stream = std::make_shared<WatchStream>(running_, std::move(first), events);
     if (!running_.Add(&stream->context())) {
       events.end({1, "the client was destroyed"});
       return stream;
     }
     Authenticate(stream->context());
-    stream->Begin(*stub(false), std::move(first));
+    stream->Begin(*stub(false), queue_);
     return stream;
   }
 
@@ -221,6 +262,15 @@ class GrpcTransport final : public Transport {
   static int64_t Now() {
     const gpr_timespec now = gpr_now(GPR_CLOCK_MONOTONIC);
     return now.tv_sec * kSecond + now.tv_nsec;
+  }
+
+  // A queue of its own: that of gRPC's callbacks is taken down with the last channel, and
+  // fails where that goes on one of its own threads.
+  void Run() {
+    on_own_thread = true;
+    void* tag = nullptr;
+    bool ok = false;
+    while (queue_.Next(&tag, &ok)) static_cast<Step*>(tag)->Run(ok);
   }
 
   void Authenticate(grpc::ClientContext& context) {
@@ -262,6 +312,8 @@ class GrpcTransport final : public Transport {
   const std::shared_ptr<grpc::ChannelCredentials> credentials_;
   TokenFile token_;
   Running running_;
+  grpc::CompletionQueue queue_;
+  std::thread thread_;
   Mutex mu_;
   std::shared_ptr<Stub> calls_ GH_GUARDED_BY(mu_);
   std::shared_ptr<Stub> watch_ GH_GUARDED_BY(mu_);
