@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <thread>
 
 #include "gatehouse/client.h"
 
@@ -47,14 +48,17 @@ class TlsServer {
     builder.AddListeningPort("localhost:0", grpc::SslServerCredentials(options), &port_);
     queue_ = builder.AddCompletionQueue();
     server_ = builder.BuildAndStart();
+    thread_ = std::thread([this] {
+      void* tag = nullptr;
+      bool ok = false;
+      while (queue_->Next(&tag, &ok)) {
+      }
+    });
   }
   ~TlsServer() {
     server_->Shutdown();
     queue_->Shutdown();
-    void* tag = nullptr;
-    bool ok = false;
-    while (queue_->Next(&tag, &ok)) {
-    }
+    thread_.join();
   }
   std::string target() const { return "localhost:" + std::to_string(port_); }
 
@@ -62,6 +66,7 @@ class TlsServer {
   int port_ = 0;
   std::unique_ptr<grpc::ServerCompletionQueue> queue_;
   std::unique_ptr<grpc::Server> server_;
+  std::thread thread_;
 };
 
 Error Ask(Settings settings) {

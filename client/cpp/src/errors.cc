@@ -26,18 +26,18 @@ std::string Unreached(const std::string& said, const Settings& settings) {
   if (Contains(said, "DNS resolution failed") || Contains(said, "resolve")) {
     return "; look at target (GATEHOUSE_TARGET): its name does not resolve";
   }
-  if (Contains(said, "failed to connect") || Contains(said, "connections to all backends")) {
-    std::string advice =
-        "; is gatehouse-server running there? Else look at target (GATEHOUSE_TARGET)";
-    if (!settings.ca_file.empty()) advice += " and ca_file (GATEHOUSE_CA_FILE)";
-    return advice;
-  }
   if (Contains(said, "ocket closed") || Contains(said, "onnection reset") ||
       Contains(said, "HTTP2") || Contains(said, "http2")) {
     return settings.ca_file.empty() ? "; if it stays so, does the server at target "
                                       "(GATEHOUSE_TARGET) want TLS? Then set "
                                       "ca_file (GATEHOUSE_CA_FILE)"
                                     : "; if it stays so, look at target (GATEHOUSE_TARGET)";
+  }
+  if (Contains(said, "failed to connect") || Contains(said, "connections to all backends")) {
+    std::string advice =
+        "; is gatehouse-server running there? Else look at target (GATEHOUSE_TARGET)";
+    if (!settings.ca_file.empty()) advice += " and ca_file (GATEHOUSE_CA_FILE)";
+    return advice;
   }
   return "";
 }
