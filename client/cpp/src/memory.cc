@@ -1,6 +1,8 @@
 #include "client/cpp/src/memory.h"
 
 #include <algorithm>
+#include <cstring>
+#include <new>
 #include <utility>
 
 namespace gatehouse::client {
@@ -28,24 +30,43 @@ struct Memory::Entry {
     Link* before = nullptr;
     Link* after = nullptr;
   };
+  struct Delete {
+    void operator()(Entry* entry) const {
+      entry->~Entry();
+      ::operator delete(entry);
+    }
+  };
+  using Ptr = std::unique_ptr<Entry, Delete>;
 
-  Entry(uint64_t hash_of, const QuestionView& view, AnswerPtr data, int64_t ends)
-      : hash(hash_of), question(view), answer(std::move(data)), until(ends) {
-    links = std::vector<Link>(answer->facts->tags.size());
-    bytes = sizeof(Entry) + client::BytesOf(view) + client::BytesOf(*answer) +
-            links.size() * (sizeof(Link) + sizeof(Tag) + 32);
+  // The question stands behind the entry, in the same piece of memory: a hit touches few
+  // cache lines, and those one behind the other.
+  static Ptr Make(uint64_t hash, const QuestionView& question, AnswerPtr answer, int64_t until) {
+    const std::string flat = Flatten(question);
+    void* const place = ::operator new(sizeof(Entry) + flat.size());
+    Ptr entry(new (place) Entry(hash, std::move(answer), until, flat.size()));
+    std::memcpy(entry->question(), flat.data(), flat.size());
+    return entry;
   }
 
+  char* question() { return reinterpret_cast<char*>(this + 1); }
+
   const uint64_t hash;
-  const Question question;
-  const AnswerPtr answer;
   const int64_t until;
-  size_t bytes = 0;
+  const AnswerPtr answer;
   // Since the hand has passed.
   bool used = true;
   // In the ring.
   size_t place = 0;
+  size_t bytes = 0;
   std::vector<Link> links;
+
+ private:
+  Entry(uint64_t hash_of, AnswerPtr data, int64_t ends, size_t flat)
+      : hash(hash_of), until(ends), answer(std::move(data)) {
+    links = std::vector<Link>(answer->facts->tags.size());
+    bytes = sizeof(Entry) + flat + client::BytesOf(*answer) +
+            links.size() * (sizeof(Link) + sizeof(Tag) + 32);
+  }
 };
 
 class alignas(64) Memory::Part {
@@ -63,15 +84,16 @@ class alignas(64) Memory::Part {
       return nullptr;
     }
     ++hits_;
-    entry->used = true;
+    // Not written where it says so already: others may read it.
+    if (!entry->used) entry->used = true;
     return entry->answer;
   }
 
-  void Insert(std::unique_ptr<Entry> entry, int64_t now) GH_EXCLUDES(mu_) {
+  void Insert(Entry::Ptr entry, const QuestionView& question, int64_t now) GH_EXCLUDES(mu_) {
     // What goes is destroyed without the lock.
-    std::vector<std::unique_ptr<Entry>> gone;
+    std::vector<Entry::Ptr> gone;
     MutexLock lock(mu_);
-    if (Entry* const old = Seek(entry->hash, entry->question.view()); old != nullptr) {
+    if (Entry* const old = Seek(entry->hash, question); old != nullptr) {
       gone.push_back(Remove(*old));
     }
     if (entry->bytes > max_bytes_ || max_entries_ == 0) return;
@@ -86,7 +108,7 @@ class alignas(64) Memory::Part {
   }
 
   size_t Drop(const Tag& tag) GH_EXCLUDES(mu_) {
-    std::vector<std::unique_ptr<Entry>> gone;
+    std::vector<Entry::Ptr> gone;
     MutexLock lock(mu_);
     for (auto place = tagged_.find(tag); place != tagged_.end(); place = tagged_.find(tag)) {
       gone.push_back(Remove(*place->second->entry));
@@ -95,7 +117,7 @@ class alignas(64) Memory::Part {
   }
 
   size_t Clear() GH_EXCLUDES(mu_) {
-    std::vector<std::unique_ptr<Entry>> gone;
+    std::vector<Entry::Ptr> gone;
     MutexLock lock(mu_);
     gone.swap(ring_);
     tagged_.clear();
@@ -120,7 +142,7 @@ class alignas(64) Memory::Part {
   Entry* Seek(uint64_t hash, const QuestionView& question) const GH_REQUIRES(mu_) {
     for (size_t slot = Home(hash); slots_[slot] != nullptr; slot = Next(slot)) {
       Entry& entry = *slots_[slot];
-      if (entry.hash == hash && Same(entry.question.view(), question)) return &entry;
+      if (entry.hash == hash && SameAsFlat(question, entry.question())) return &entry;
     }
     return nullptr;
   }
@@ -131,7 +153,7 @@ class alignas(64) Memory::Part {
     return hand_++;
   }
 
-  void Add(std::unique_ptr<Entry> added) GH_REQUIRES(mu_) {
+  void Add(Entry::Ptr added) GH_REQUIRES(mu_) {
     Entry& entry = *added;
     entry.place = ring_.size();
     bytes_ += entry.bytes;
@@ -158,7 +180,7 @@ class alignas(64) Memory::Part {
     slots_[slot] = &entry;
   }
 
-  std::unique_ptr<Entry> Remove(Entry& entry) GH_REQUIRES(mu_) {
+  Entry::Ptr Remove(Entry& entry) GH_REQUIRES(mu_) {
     Unplace(entry);
     for (size_t i = 0; i < entry.links.size(); ++i) {
       const Entry::Link& link = entry.links[i];
@@ -173,7 +195,7 @@ class alignas(64) Memory::Part {
     }
     bytes_ -= entry.bytes;
     const size_t place = entry.place;
-    std::unique_ptr<Entry> removed = std::move(ring_[place]);
+    Entry::Ptr removed = std::move(ring_[place]);
     if (place + 1 < ring_.size()) {
       ring_[place] = std::move(ring_.back());
       ring_[place]->place = place;
@@ -203,7 +225,7 @@ class alignas(64) Memory::Part {
   // Open addressing; a power of two, at most half full.
   std::vector<Entry*> slots_ GH_GUARDED_BY(mu_);
   // Owns the entries; the hand goes around it for one that was not used.
-  std::vector<std::unique_ptr<Entry>> ring_ GH_GUARDED_BY(mu_);
+  std::vector<Entry::Ptr> ring_ GH_GUARDED_BY(mu_);
   size_t hand_ GH_GUARDED_BY(mu_) = 0;
   std::unordered_map<Tag, Entry::Link*, TagHash> tagged_ GH_GUARDED_BY(mu_);
   size_t bytes_ GH_GUARDED_BY(mu_) = 0;
@@ -227,7 +249,7 @@ AnswerPtr Memory::Find(uint64_t hash, const QuestionView& question, int64_t now,
 
 void Memory::Insert(uint64_t hash, const QuestionView& question, const AnswerPtr& answer,
                     int64_t now, int64_t until) {
-  PartOf(hash).Insert(std::make_unique<Entry>(hash, question, answer, until), now);
+  PartOf(hash).Insert(Entry::Make(hash, question, answer, until), question, now);
 }
 
 size_t Memory::Drop(const Tag& tag) {

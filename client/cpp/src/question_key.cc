@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <random>
+#include <utility>
 
 namespace gatehouse::client {
 namespace {
@@ -82,8 +83,79 @@ bool Same(const Check& a, const Check& b) {
          a.tenant == b.tenant && a.relations == b.relations && a.attributes == b.attributes;
 }
 
-// Of a map's node and a string in it.
-constexpr size_t kNode = 48 + sizeof(std::string);
+// Writes what Reader compares with: each text behind its length, each list behind its
+// count, so that no two questions are written alike.
+class Writer {
+ public:
+  bool Number(size_t number) {
+    const auto word = static_cast<uint32_t>(number);
+    flat_.append(reinterpret_cast<const char*>(&word), sizeof word);
+    return true;
+  }
+  bool Text(std::string_view text) {
+    Number(text.size());
+    flat_ += text;
+    return true;
+  }
+  std::string Take() { return std::move(flat_); }
+
+ private:
+  std::string flat_;
+};
+
+class Reader {
+ public:
+  explicit Reader(const char* flat) : at_(flat) {}
+  bool Number(size_t number) {
+    uint32_t word = 0;
+    std::memcpy(&word, at_, sizeof word);
+    at_ += sizeof word;
+    return word == number;
+  }
+  // Only what is as long is compared, so that nothing beyond the bytes is.
+  bool Text(std::string_view text) {
+    if (!Number(text.size())) return false;
+    const bool same = std::memcmp(at_, text.data(), text.size()) == 0;
+    at_ += text.size();
+    return same;
+  }
+
+ private:
+  const char* at_;
+};
+
+// Goes through a question's parts in their one order, while what they are given to says
+// yes.
+template <class Visitor>
+bool Visit(Visitor& visitor, const Check& check) {
+  if (!visitor.Text(check.resource) || !visitor.Text(check.owner) || !visitor.Text(check.action) ||
+      !visitor.Text(check.tenant) || !visitor.Number(check.relations.size())) {
+    return false;
+  }
+  for (const auto& [name, subjects] : check.relations) {
+    if (!visitor.Text(name) || !visitor.Number(subjects.size())) return false;
+    for (const std::string& subject : subjects) {
+      if (!visitor.Text(subject)) return false;
+    }
+  }
+  if (!visitor.Number(check.attributes.size())) return false;
+  for (const auto& [name, value] : check.attributes) {
+    if (!visitor.Text(name) || !visitor.Text(value)) return false;
+  }
+  return true;
+}
+
+template <class Visitor>
+bool Visit(Visitor& visitor, const QuestionView& question) {
+  if (!visitor.Number(static_cast<size_t>(question.method)) || !visitor.Number(question.count) ||
+      !visitor.Text(question.token)) {
+    return false;
+  }
+  for (size_t i = 0; i < question.count; ++i) {
+    if (!Visit(visitor, question.checks[i])) return false;
+  }
+  return true;
+}
 
 }  // namespace
 
@@ -120,21 +192,15 @@ bool Same(const QuestionView& a, const QuestionView& b) {
   return true;
 }
 
-size_t BytesOf(const QuestionView& question) {
-  size_t bytes = sizeof(Question) + question.token.size();
-  for (size_t i = 0; i < question.count; ++i) {
-    const Check& check = question.checks[i];
-    bytes += sizeof(Check) + check.resource.size() + check.owner.size() + check.action.size() +
-             check.tenant.size();
-    for (const auto& [name, subjects] : check.relations) {
-      bytes += kNode + sizeof(std::vector<std::string>) + name.size();
-      for (const std::string& subject : subjects) bytes += sizeof(std::string) + subject.size();
-    }
-    for (const auto& [name, value] : check.attributes) {
-      bytes += kNode + sizeof(std::string) + name.size() + value.size();
-    }
-  }
-  return bytes;
+std::string Flatten(const QuestionView& question) {
+  Writer writer;
+  Visit(writer, question);
+  return writer.Take();
+}
+
+bool SameAsFlat(const QuestionView& question, const char* flat) {
+  Reader reader(flat);
+  return Visit(reader, question);
 }
 
 }  // namespace gatehouse::client

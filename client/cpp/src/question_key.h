@@ -39,6 +39,9 @@ struct Question {
 uint64_t HashOf(const QuestionView& question);
 // In every byte.
 bool Same(const QuestionView& a, const QuestionView& b);
-size_t BytesOf(const QuestionView& question);
+// The same with one that Flatten wrote, in one run of bytes: to compare with it touches no
+// more memory than that.
+std::string Flatten(const QuestionView& question);
+bool SameAsFlat(const QuestionView& question, const char* flat);
 
 }  // namespace gatehouse::client
