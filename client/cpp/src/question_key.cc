@@ -21,6 +21,12 @@ inline uint64_t Load(const char* from) {
   return word;
 }
 
+inline uint64_t LoadHalf(const char* from) {
+  uint32_t word = 0;
+  std::memcpy(&word, from, sizeof word);
+  return word;
+}
+
 constexpr uint64_t kA = 0x9e3779b97f4a7c15;
 constexpr uint64_t kB = 0xd1342543de82ef95;
 constexpr uint64_t kC = 0xbf58476d1ce4e5b9;
@@ -52,13 +58,17 @@ uint64_t Add(uint64_t state, std::string_view text) {
     }
     state = Mix(a ^ kB, b) ^ Mix(c ^ kD, d);
   }
-  for (; left >= 16; left -= 16, from += 16) {
+  for (; left > 16; left -= 16, from += 16) {
     state = Mix(Load(from) ^ kA, Load(from + 8) ^ state);
   }
+  // Loads that overlap, and no call of memcpy with a length that the compiler cannot see.
+  if (left >= 8) return Mix(Load(from) ^ kC, Load(from + left - 8) ^ state);
+  if (left >= 4) return Mix(LoadHalf(from) ^ kC, LoadHalf(from + left - 4) ^ state);
   if (left > 0) {
-    char rest[16] = {};
-    std::memcpy(rest, from, left);
-    state = Mix(Load(rest) ^ kC, Load(rest + 8) ^ state);
+    const uint64_t ends = (static_cast<uint64_t>(static_cast<unsigned char>(from[0])) << 16) |
+                          (static_cast<uint64_t>(static_cast<unsigned char>(from[left / 2])) << 8) |
+                          static_cast<unsigned char>(from[left - 1]);
+    return Mix(ends ^ kC, state ^ kD);
   }
   return state;
 }
