@@ -79,6 +79,15 @@ TEST_F(CallsTest, ACallIsTriedThreeTimesAtMostAndWithinItsDeadline) {
   EXPECT_TRUE(hurried->has_value());
 }
 
+TEST_F(CallsTest, WhenTheDeadlineEndsALaterTryTheErrorIsThatOfTheOneBefore) {
+  Make();
+  const Place place = Verify();
+  Fail(14);
+  time->Advance(20 * kMillisecond);
+  Fail(4);
+  EXPECT_EQ((*place)->error().code, ErrorCode::kUnavailable);
+}
+
 TEST_F(CallsTest, SecondTriesAreATenthOfTheCallsBeyondTheFirstTen) {
   Make();
   for (int i = 0; i < 500; ++i) {

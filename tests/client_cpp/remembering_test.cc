@@ -387,6 +387,60 @@ TEST_F(RememberingTest, AnErrorNamesTheCheckByItsPlaceAmongAllOfThem) {
   EXPECT_NE(batch->answers[0].error().message.find("checks[3].resource"), std::string::npos);
 }
 
+TEST_F(RememberingTest, ABatchThatIsTooLargeIsAskedInParts) {
+  MakeLive();
+  std::vector<Check> checks;
+  for (int i = 0; i < 2500; ++i) checks.push_back({"note/" + std::to_string(i)});
+  for (const char c : {'x', 'y', 'z'}) checks.push_back({"note/" + std::string(60'000, c)});
+  std::optional<BatchAnswer> batch;
+  const auto ask = [&] {
+    client->BatchAuthorize("t", checks, {}, [&](BatchAnswer answer) { batch = std::move(answer); });
+  };
+  ask();
+  ASSERT_EQ(transport->asked.size(), 5U);
+  const std::vector<int> sizes = {1000, 1000, 501, 1, 1};
+  for (size_t part = 0; part < sizes.size(); ++part) {
+    EXPECT_FALSE(batch.has_value());
+    v1::BatchAuthorizeRequest request;
+    ASSERT_TRUE(request.ParseFromString(transport->asked.front().request));
+    ASSERT_EQ(request.checks_size(), sizes[part]);
+    EXPECT_LE(transport->asked.front().request.size(), 128U * 1024);
+    auto reply = Good<v1::BatchAuthorizeResponse>();
+    for (int i = 0; i < sizes[part]; ++i) *reply.add_decisions() = reply.decision();
+    reply.mutable_decisions(0)->set_id("first of " + std::to_string(part));
+    Answer(reply);
+  }
+  ASSERT_TRUE(batch.has_value());
+  EXPECT_TRUE(batch->token.allowed());
+  EXPECT_EQ(batch->answers.at(2000).id(), "first of 2");
+  EXPECT_EQ(batch->answers.at(2502).id(), "first of 4");
+
+  batch.reset();
+  checks.assign(1001, {"bad/1"});
+  for (size_t i = 0; i < checks.size(); ++i) checks[i].owner = std::to_string(i);
+  ask();
+  ASSERT_EQ(transport->asked.size(), 2U);
+  transport->asked[1].done({3, "checks[0].resource: is malformed"}, "");
+  transport->asked[0].done({14, "gone"}, "");
+  time->Advance(kSecond);
+  transport->asked.back().done({13, "later"}, "");
+  ASSERT_TRUE(batch.has_value());
+  EXPECT_NE(batch->token.error().message.find("checks[1000].resource"), std::string::npos);
+  EXPECT_FALSE(batch->answers.at(5).decided());
+}
+
+TEST_F(RememberingTest, ADenialForWhatIsNotKnownIsNotKept) {
+  MakeLive();
+  v1::VerifyResponse reply = Allowed();
+  reply.mutable_decision()->set_code(static_cast<v1::Code>(77));
+  Ask(reply);
+  EXPECT_FALSE(Remembers());
+  reply = Allowed();
+  reply.mutable_decision()->set_effect(v1::EFFECT_DENY);
+  Ask(reply);
+  EXPECT_FALSE(Remembers());
+}
+
 TEST_F(RememberingTest, FewerDecisionsThanChecksDenyAndAreNotKept) {
   MakeLive();
   std::optional<BatchAnswer> batch;

@@ -35,7 +35,7 @@ from support.server import Server, run  # noqa: E402
 from proxy import Proxy  # noqa: E402
 
 CASES = json.loads((HERE / "cases.json").read_text())
-ISSUER, DOWN = "https://issuer.test", "https://down.test"
+ISSUER, RSA, DOWN = "https://issuer.test", "https://rsa.test", "https://down.test"
 ADMIN = ["verify", "authorize", "filter", "watch", "explain", "revoke", "reinstate", "list", "admin"]
 
 
@@ -103,7 +103,8 @@ class Stand:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self.issuers = {ISSUER: Issuer("EdDSA", ISSUER), DOWN: Issuer("EdDSA", DOWN)}
+        algorithms = {ISSUER: "EdDSA", RSA: "RS256", DOWN: "EdDSA"}
+        self.issuers = {name: Issuer(how, name) for name, how in algorithms.items()}
         self.stranger = Issuer("EdDSA", ISSUER, kid=self.issuers[ISSUER].kid)
         self.callers = {name: Caller(folder, name, may) for name, may in CASES["callers"].items()}
         self.callers["admin"] = Caller(folder, "admin", ADMIN)
@@ -116,6 +117,7 @@ class Stand:
             folder / "server",
             [
                 self.issuers[ISSUER].config_with_file(folder, claims={"tenant": "org"}),
+                self.issuers[RSA].config_with_file(folder),
                 self.issuers[DOWN].config({"jwks_url": nowhere}, claims={"tenant": "org"}),
             ],
             callers=[caller.config for caller in self.callers.values()],
@@ -150,6 +152,7 @@ class Stand:
             **self.where(),
             "callers": {**files, "unknown": str(self.unknown.token_file)},
             "tokens": {name: self.mint(recipe) for name, recipe in CASES["tokens"].items()},
+            "keys": {name: one.public_pem().decode() for name, one in self.issuers.items()},
             "folder": str(self.folder),
         }
 

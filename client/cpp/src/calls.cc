@@ -42,6 +42,8 @@ struct Calls::Call {
   std::optional<Revision> required;
   // The requirement was forgotten once.
   bool relaxed = false;
+  // What was wrong with the try before.
+  std::optional<Transport::Status> failed;
 };
 
 void Calls::Begin(Method method, Build build, int64_t deadline, Done done) {
@@ -106,11 +108,13 @@ void Calls::Ended(const std::shared_ptr<Call>& call, const Transport::Status& st
   if (status.code == kUnavailable) {
     const int64_t pause = HalfToAll(kPause << (call->tries - 1), chance_);
     if (MayRetry(*call, pause)) {
+      call->failed = status;
       retries_.fetch_add(1, std::memory_order_relaxed);
       return clock_.At(clock_.Now() + pause, [this, call] { Try(call); });
     }
   }
-  Finish(call, Explain(MethodName(call->method), status, settings_), "");
+  const bool late = status.code == kDeadlineExceeded && call->failed.has_value();
+  Finish(call, Explain(MethodName(call->method), late ? *call->failed : status, settings_), "");
 }
 
 bool Calls::MayRetry(const Call& call, int64_t pause) {

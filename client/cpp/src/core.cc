@@ -39,6 +39,56 @@ AnswerPtr Renumbered(const AnswerPtr& answer, const std::vector<size_t>& places)
   return AnswerOf(std::move(error));
 }
 
+// The answers of one part, into their places. Of several parts the first that failed, or
+// found the token bad, speaks for all.
+void Fill(BatchAnswer& batch, const std::vector<size_t>& places, const Reply& reply) {
+  const bool first = !batch.token.decided() && batch.token.error().code == ErrorCode::kUnknown;
+  if (first || batch.token.allowed()) {
+    const bool failed = reply.answer->error.has_value();
+    batch.token = Answer(failed ? Renumbered(reply.answer, places) : reply.answer, false);
+  }
+  for (size_t i = 0; i < places.size(); ++i) {
+    batch.answers[places[i]] = Answer(reply.answers[i], false);
+  }
+}
+
+// What a check takes in a message, about.
+size_t SizeOf(const Check& check) {
+  constexpr size_t kOfText = 8;
+  size_t size = 5 * kOfText + check.resource.size() + check.owner.size() + check.action.size() +
+                check.tenant.size();
+  for (const auto& [name, subjects] : check.relations) {
+    size += 2 * kOfText + name.size();
+    for (const std::string& subject : subjects) size += kOfText + subject.size();
+  }
+  for (const auto& [name, value] : check.attributes) {
+    size += 2 * kOfText + name.size() + value.size();
+  }
+  return size;
+}
+
+// Where the parts end in which the checks are asked, so that each is within the server's
+// bounds; one part where there are none. A check too large for any is one alone.
+std::vector<size_t> EndsOfParts(const std::vector<Check>& checks) {
+  constexpr size_t kMostChecks = 1000;
+  // The server takes 128 KiB; the token has up to 20.
+  constexpr size_t kMostBytes = size_t{100} * 1024;
+  std::vector<size_t> ends;
+  size_t begin = 0;
+  size_t bytes = 0;
+  for (size_t i = 0; i < checks.size(); ++i) {
+    const size_t more = SizeOf(checks[i]);
+    if (i > begin && (i - begin == kMostChecks || bytes + more > kMostBytes)) {
+      ends.push_back(i);
+      begin = i;
+      bytes = 0;
+    }
+    bytes += more;
+  }
+  ends.push_back(checks.size());
+  return ends;
+}
+
 constexpr int64_t kLook = 5 * kMillisecond;
 
 }  // namespace
@@ -213,22 +263,45 @@ void Core::AskBatch(std::string_view token, const std::vector<Check>& checks,
     batch.token = Answer(TokenOf(first), true);
     return done(std::move(batch));
   }
+  // Filled by the parts; the last one gives it back.
+  struct Parts {
+    Mutex mu;
+    size_t left GH_GUARDED_BY(mu) = 0;
+    BatchAnswer batch GH_GUARDED_BY(mu);
+    std::function<void(BatchAnswer)> done;
+  };
+  const auto parts = std::make_shared<Parts>();
+  const std::vector<size_t> ends = EndsOfParts(missing);
+  {
+    MutexLock lock(parts->mu);
+    parts->left = ends.size();
+    parts->batch = std::move(batch);
+    parts->done = std::move(done);
+  }
   CallOptions plain = options;
   plain.explain = plain.with_claims = false;
-  const QuestionView question{Method::kBatchAuthorize, token, missing.data(), missing.size()};
-  Ask(question, plain,
-      [batch = std::move(batch), places = std::move(places),
-       done = std::move(done)](const Reply& reply) mutable {
-        const bool failed = reply.answer->error.has_value();
-        batch.token = Answer(failed ? Renumbered(reply.answer, places) : reply.answer, false);
-        for (size_t i = 0; i < places.size(); ++i) {
-          batch.answers[places[i]] = Answer(reply.answers[i], false);
-        }
-        if (!reply.answer->allow) {
-          std::fill(batch.answers.begin(), batch.answers.end(), batch.token);
-        }
-        done(std::move(batch));
-      });
+  size_t begin = 0;
+  for (const size_t end : ends) {
+    const QuestionView question{Method::kBatchAuthorize, token, missing.data() + begin,
+                                end - begin};
+    std::vector<size_t> of_part(places.begin() + static_cast<long>(begin),
+                                places.begin() + static_cast<long>(end));
+    begin = end;
+    Ask(question, plain, [parts, of_part = std::move(of_part)](const Reply& reply) {
+      BatchAnswer whole;
+      {
+        MutexLock lock(parts->mu);
+        Fill(parts->batch, of_part, reply);
+        if (--parts->left > 0) return;
+        whole = std::move(parts->batch);
+      }
+      // An error, or a bad token, is good for nothing.
+      if (!whole.token.allowed()) {
+        std::fill(whole.answers.begin(), whole.answers.end(), whole.token);
+      }
+      parts->done(std::move(whole));
+    });
+  }
 }
 
 void Core::Revoke(const RevocationTarget& target, const RevokeOptions& options,

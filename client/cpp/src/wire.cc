@@ -122,7 +122,11 @@ AnswerPtr AnswerOf(const v1::Decision& decision, std::shared_ptr<const Principal
     answer->explanation.push_back({step.name(), step.passed(), step.detail()});
   }
   answer->principal = std::move(principal);
-  answer->facts = std::move(facts);
+  // A denial for what was not said, or is not known, is not kept.
+  const bool said =
+      answer->allow || (decision.effect() == v1::EFFECT_DENY &&
+                        answer->code != Code::kUnspecified && answer->code != Code::kOk);
+  if (said) answer->facts = std::move(facts);
   return answer;
 }
 

@@ -96,6 +96,16 @@ def test_who_calls(client, values, status, code):
     assert reply.headers["www-authenticate"] == header
 
 
+def test_a_principal_that_is_returned_shows_no_token(app, authz, table):
+    @app.get("/whole")
+    async def whole(user: Annotated[Principal, Depends(authz.user())]) -> Principal:
+        return user
+
+    with TestClient(app) as client:
+        reply = get(client, "/whole", "Bearer ada")
+    assert reply.json()["subject"] == "ada" and "token" not in reply.json()
+
+
 def test_require_asks_with_what_it_is_given(client, table):
     assert get(client, "/notes/a/b", "Bearer ada").json() == "a/b"
     assert get(client, "/notes/1", "Bearer bob").status_code == 200
@@ -113,6 +123,16 @@ def test_undecided_is_503_everywhere(client, table):
         assert (reply.status_code, reply.json()["code"]) == (503, "UNAVAILABLE")
         assert "www-authenticate" not in reply.headers and reply.headers["retry-after"]
     assert get(client, "/me").status_code == 401
+
+
+def test_a_malformed_question_is_503_and_said_in_the_log(app, authz, table, caplog):
+    @app.get("/wrong")
+    async def wrong(user: Annotated[Principal, Depends(authz.user())]):
+        await authz.require(user, "read", "note", id=42)
+
+    with TestClient(app) as client:
+        assert get(client, "/wrong", "Bearer ada").status_code == 503
+    assert "id: int is no str" in caplog.text
 
 
 def test_an_optional_user_is_none_only_without_a_token(client):

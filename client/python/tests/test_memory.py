@@ -128,12 +128,24 @@ def test_a_message_without_a_ping_proves_nothing(world):
 
 
 def test_a_ping_of_the_stream_before_proves_nothing(world):
+    world.pass_time(1, alive=False)
     ping = world.memory.ping()
     world.memory.begin()
+    world.hear(ping=ping)
+    world.pass_time(2, alive=False)
+    assert not world.memory.live
+
+
+def test_the_first_answer_too_is_as_old_as_its_ping():
+    world = World()
+    memory = world.memory = Memory(10, 64, STALENESS, clock=lambda: world.now)
+    memory.begin()
+    ping = memory.ping()
     world.pass_time(2.9, alive=False)
     world.hear(ping=ping)
+    assert memory.live and memory.staleness() == pytest.approx(2.9)
     world.pass_time(0.1, alive=False)
-    assert not world.memory.live
+    assert not memory.live
 
 
 def test_a_change_drops_what_has_its_tag_and_nothing_else(world):

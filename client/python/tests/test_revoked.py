@@ -1,8 +1,10 @@
 """Revoked while remembered, against the real server."""
 
+import dataclasses
 import itertools
 import statistics
 import time
+import uuid
 
 import pytest
 
@@ -10,7 +12,7 @@ from gatehouse import Code, Unavailable
 from support.stand import ISSUER
 from support.waiting import wait_until
 
-sessions = (f"session-{number}" for number in itertools.count())
+sessions = (f"session-{uuid.uuid4()}" for _ in itertools.count())
 
 
 def authorize(client, token, **how):
@@ -29,7 +31,7 @@ def remembered(client, token):
     wait_until(hit, "an answer from memory")
 
 
-def revoked_while_remembered(client, stand) -> float:
+def revoked_while_remembered(client, stand, patience: float = 20) -> float:
     """Seconds from the revocation's acknowledgement to the first denial."""
     session = next(sessions)
     token = stand.token(sid=session)
@@ -43,7 +45,7 @@ def revoked_while_remembered(client, stand) -> float:
             assert decision.code is Code.TOKEN_REVOKED and decision.status == 401
             return max(0.0, time.monotonic() - acknowledged)
         assert not told, "an allow after the event had come"
-        assert time.monotonic() < acknowledged + 1, "an allow long after the revocation"
+        assert time.monotonic() < acknowledged + patience, "an allow long after the revocation"
 
 
 def test_the_next_answer_after_the_event_is_a_denial(connect, stand, kind):
@@ -63,7 +65,7 @@ def test_that_test_fails_without_the_stream(connect, stand):
 
     memory.apply = only_pings
     with pytest.raises(AssertionError, match="an allow long after the revocation"):
-        revoked_while_remembered(client, stand)
+        revoked_while_remembered(client, stand, patience=1)
 
 
 def test_a_reinstated_token_is_asked_for_anew(connect, stand):
@@ -172,11 +174,30 @@ def test_a_batch_asks_for_what_is_not_remembered(connect, stand):
     assert rpcs["BatchAuthorize", "OK"] == 1 and rpcs["Authorize", "OK"] == 1
 
 
+def test_a_large_batch_is_asked_in_parts(connect, stand):
+    from gatehouse import Check, InvalidArgument
+
+    client = connect(stand)
+    token = stand.token(sid=next(sessions))
+    client.authorize(token, "note/3", "read", owner="ada")
+    checks = [Check(f"note/{n}", "read", owner="ada" if n % 2 else "bob") for n in range(2500)]
+    batch = client.batch(token, checks)
+    assert [one.allowed for one in batch.decisions] == [bool(n % 2) for n in range(2500)]
+    assert client.figures().rpcs["BatchAuthorize", "OK"] == 3
+    large = [Check(f"note/{n}", "read", owner="ü" * 2000) for n in range(100)]
+    assert len(client.batch(token, large).decisions) == 100
+    checks[2200] = Check("note", "read")
+    with pytest.raises(InvalidArgument, match=r"^checks\[2200\]\.resource"):
+        client.batch(token, checks, fresh=True)
+    bad = client.batch("x.y.z", checks[:2000])
+    assert bad.token.status == 401 and {one.status for one in bad.decisions} == {401}
+
+
 def test_who_revokes_reads_their_own_write(connect, stand):
     # Without a stream to tell of it: the change itself is enough.
     client = connect(stand)
     memory, apply = client.client._memory, client.client._memory.apply
-    for _ in range(20):
+    for _ in range(4):
         session = next(sessions)
         token = stand.token(sid=session)
         remembered(client, token)
@@ -206,7 +227,8 @@ def test_callbacks_come_once_when_a_token_is_revoked(connect, stand):
     token, other = stand.token(sid=session), stand.token(sid=next(sessions))
     heard, unheard, cancelled = [], [], []
     user = client.verify(token).principal
-    assert user.token == token and token not in repr(user)
+    assert user.token == token
+    assert token not in repr(user) and token not in str(dataclasses.asdict(user))
     client.on_revoked(user, heard.append)
     client.on_revoked(other, unheard.append)
     client.on_revoked(token, cancelled.append).cancel()

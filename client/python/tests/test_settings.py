@@ -211,6 +211,18 @@ def test_a_wrong_ca_is_named(connect, stand, tls):
     assert isinstance(error, Unavailable) and "GATEHOUSE_CA_FILE" in str(error)
 
 
+def test_the_files_of_tls_are_read_again_when_they_change(connect, stand, tls):
+    target, folder = tls
+    ca = folder / "ca.pem"
+    ca.write_bytes((folder / "other.pem").read_bytes())
+    client = connect(stand, target=target, live=False, ca_file=str(ca), deadline=1.0)
+    assert "GATEHOUSE_CA_FILE" in str(error_of(client))
+    ca.write_text("nonsense")
+    assert isinstance(error_of(client), Unavailable)
+    ca.write_bytes((folder / "server.pem").read_bytes())
+    wait_until(lambda: error_of(client).status == "UNIMPLEMENTED", "the new CA to be read")
+
+
 def test_plaintext_to_a_tls_port_is_named(connect, stand, tls):
     client = connect(stand, target=tls[0], live=False, deadline=1.0)
     error = error_of(client)

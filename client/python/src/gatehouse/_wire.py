@@ -203,8 +203,8 @@ def principal_of(reply: Any, token: str) -> Principal | None:
         issuer=said.issuer, subject=said.subject, tenant=said.tenant, roles=tuple(said.roles),
         scopes=tuple(said.scopes), session_id=said.session_id, token_id=said.token_id,
         client_id=said.client_id, email=said.email, issue_time=_time(said, "issue_time"),
-        expire_time=_time(said, "expire_time"), claims=claims, token=token,
-    )  # fmt: skip
+        expire_time=_time(said, "expire_time"), claims=claims,
+    ).with_token(token)  # fmt: skip
 
 
 def _time(said: Any, name: str) -> datetime | None:

@@ -15,8 +15,8 @@ from gatehouse.aio_subscriptions import Callback, Subscription
 from gatehouse.aio_transport import GrpcTransport, Transport
 from gatehouse.connection import CallFailed
 from gatehouse.core import (
-    NO_ID, Attributes, Check, Core, Question, Relations, Who, facts, joined, missing, revoking,
-    place_of, resource_of, token_of,
+    NO_ID, Attributes, Check, Core, Part, Question, Relations, Who, facts, joined, parts_of,
+    place_of, resource_of, revoking, token_of,
 )  # fmt: skip
 from gatehouse.counters import Figures
 from gatehouse.decisions import Batch, Decision, Principal, Revoked
@@ -83,9 +83,9 @@ class Gatehouse:
             one.cancel()
         stream, transport = self._stream, self._transport
         self._stream = self._transport = self._loop = None
-        if stream is not None:
+        while stream is not None and not stream.done():
             stream.cancel()
-            await asyncio.gather(stream, return_exceptions=True)
+            await asyncio.wait([stream], timeout=0.1)
         self._memory.lose_place()
         if transport is not None:
             await transport.close()
@@ -164,21 +164,27 @@ class Gatehouse:
         self, token: Who, checks: Iterable[Check], *, fresh: bool = False,
         timeout: float | None = None,
     ) -> Batch:  # fmt: skip
-        """`authorize` for many questions about one token, in one RPC for those not remembered."""
+        """`authorize` for many questions about one token, in as few RPCs as they fit into."""
         text = token_of(token)
         asked = [
             facts(one.resource, one.action, one.owner, one.tenant, one.relations, one.attributes)
             for one in checks
         ]
-        found = self._core.remembered_batch(text, [] if fresh else asked)
-        found = found or [None] * len(asked)
-        if found and None not in found:
-            return joined(found, None)
-        question = self._core.batching(text, missing(asked, found))
+        found: list[Decision | None] = [None] * len(asked)
+        if not fresh:
+            found = self._core.remembered_batch(text, asked)
+        parts = parts_of(asked, found)
+        answers = await asyncio.gather(*(self._part(text, one, fresh, timeout) for one in parts))
+        return joined(found, parts, answers)
+
+    async def _part(
+        self, token: str, part: Part, fresh: bool, timeout: float | None
+    ) -> Batch:
+        question = self._core.batching(token, [asked for _, asked in part])
         try:
-            return joined(found, cast(Batch, await self._ask(question, fresh, False, timeout)))
+            return cast(Batch, await self._ask(question, fresh, False, timeout))
         except InvalidArgument as error:
-            raise place_of(error, found) from None
+            raise place_of(error, part) from None
 
     async def filter(
         self, user: Who, action: str, type: str, *, timeout: float | None = None
@@ -275,6 +281,7 @@ class Gatehouse:
         counters = self._memory.counters
         end = time.monotonic() + timeout
         tries = 0
+        earlier: CallFailed | None = None
         self._core.budget.called()
         while True:
             tries += 1
@@ -285,7 +292,8 @@ class Gatehouse:
                 reply = await transport.call(method, request, max(0.0, end - time.monotonic()))
                 counters.rpcs[method.name, "OK"] += 1
                 return reply, mark
-            except CallFailed as failed:
+            except CallFailed as error:
+                failed = error
                 counters.rpcs[method.name, failed.status] += 1
                 if failed.status == "FAILED_PRECONDITION" and written[0]:
                     self._memory.forget_written()
@@ -296,7 +304,10 @@ class Gatehouse:
                     and time.monotonic() + pause < end
                     and self._core.budget.take()
                 ):
+                    earlier = failed
                     counters.retries += 1
                     await asyncio.sleep(pause)
                     continue
+                if failed.status == "DEADLINE_EXCEEDED" and earlier is not None:
+                    failed = earlier  # what was wrong before the time ran out
                 raise self._core.error(failed.status, failed.details) from None

@@ -36,28 +36,40 @@ async def _one(core: Core, transport: Transport, pause: StreamPause) -> tuple[st
     revision, store_id = core.memory.begin()
     stream: Stream | None = None
     pings: asyncio.Task[None] | None = None
+    patience = max(2 * core.settings.max_staleness, 1.0)
+    deaf = False
+
+    def give_up() -> None:
+        nonlocal deaf
+        deaf = True
+        if stream is not None:
+            stream.drop()
+
+    # No wait_for: before Python 3.12 it may lose the cancellation of this task.
+    loop = asyncio.get_running_loop()
+    timer = loop.call_later(patience, give_up)
     try:
         stream = transport.watch()
         pings = asyncio.create_task(_ping(core, stream, revision, store_id))
         while True:
-            patience = max(2 * core.settings.max_staleness, 1.0)
-            said = wire.heard(await asyncio.wait_for(stream.read(), patience))
+            said = wire.heard(await stream.read())
+            timer.cancel()
+            timer = loop.call_later(patience, give_up)
             core.memory.apply(said)
             if said.ping:
                 pause.reset()
                 core.warned.clear()
     except CallFailed as failed:
+        if deaf:
+            return "UNAVAILABLE", "the stream has gone quiet", True
         return failed.status, failed.details, False
-    except asyncio.TimeoutError:
-        return "UNAVAILABLE", "the stream has gone quiet", True
     except SettingsError as error:
         return "UNAVAILABLE", str(error), False
-    except asyncio.CancelledError:
-        raise
     except Exception:  # whatever it was, the stream must come back
         log.exception("the stream has failed")
         return "UNKNOWN", None, False
     finally:
+        timer.cancel()
         if pings is not None:
             pings.cancel()
         if stream is not None:

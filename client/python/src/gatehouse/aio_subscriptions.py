@@ -33,7 +33,7 @@ class Subscription:
         self._token, self._callback = token, callback
         self._listener = Listener(self._told)
         self._touched = asyncio.Event()
-        self._everything = False
+        self._everything = self._cancelled = False
         self._task: asyncio.Task[None] | None = None
 
     async def begin(self) -> None:
@@ -49,6 +49,7 @@ class Subscription:
 
     def cancel(self) -> None:
         """Nothing is called back any more."""
+        self._cancelled = True
         self._end()
         if self._task is not None:
             self._task.cancel()
@@ -76,6 +77,8 @@ class Subscription:
         try:
             while decision.allowed:
                 await self._wait(decision)
+                if self._cancelled:
+                    return
                 if self._everything:
                     await asyncio.sleep(random.uniform(0, SPREAD))
                 self._touched.clear()
@@ -90,6 +93,8 @@ class Subscription:
                     await asyncio.sleep(random.uniform(AGAIN / 2, AGAIN))
         finally:
             self._end()
+        if self._cancelled:
+            return
         done: Any = self._callback(decision)
         if inspect.isawaitable(done):
             await done

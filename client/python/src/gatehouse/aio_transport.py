@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any, Protocol
 
 import grpc
@@ -10,7 +11,10 @@ import grpc
 from gatehouse import _wire as wire
 from gatehouse import connection
 from gatehouse.connection import CallFailed, Caller
+from gatehouse.errors import SettingsError
 from gatehouse.settings import Settings
+
+log = logging.getLogger("gatehouse")
 
 
 class Stream(Protocol):
@@ -18,6 +22,9 @@ class Stream(Protocol):
 
     # The next message; raises CallFailed at the end.
     async def read(self) -> Any: ...
+
+    # Ends it from outside: read() raises CallFailed, for it is not its task that is cancelled.
+    def drop(self) -> None: ...
 
     def cancel(self) -> None: ...
 
@@ -36,6 +43,7 @@ class Transport(Protocol):
 class GrpcStream:
     def __init__(self, call: Any) -> None:
         self._call = call
+        self._dropped = False
 
     async def write(self, request: Any) -> None:
         try:
@@ -48,12 +56,20 @@ class GrpcStream:
             message = await self._call.read()
         except grpc.RpcError as error:
             raise connection.failed(error) from None
+        except asyncio.CancelledError:
+            if self._dropped:
+                raise CallFailed("UNAVAILABLE", "the stream was dropped") from None
+            raise
         if message is grpc.aio.EOF:
             await self._end()
         return message
 
     async def _end(self) -> None:
         raise CallFailed((await self._call.code()).name, await self._call.details())
+
+    def drop(self) -> None:
+        self._dropped = True
+        self._call.cancel()
 
     def cancel(self) -> None:
         self._call.cancel()
@@ -63,6 +79,8 @@ class GrpcTransport:
     def __init__(self, settings: Settings, caller: Caller) -> None:
         self._settings = settings
         self._caller = caller
+        self._files = connection.TlsFiles(settings)
+        self._stream: GrpcStream | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._open()
 
@@ -75,6 +93,7 @@ class GrpcTransport:
         self._stubs = {one.name: connection.stub(self._channel, one) for one in methods}
 
     async def call(self, method: wire.Method, request: Any, timeout: float) -> Any:
+        self._reread()
         try:
             return await self._stubs[method.name](
                 request, timeout=timeout, metadata=self._caller.metadata()
@@ -83,14 +102,26 @@ class GrpcTransport:
             raise connection.failed(error) from None
 
     def watch(self) -> GrpcStream:
-        return GrpcStream(self._stubs["Watch"](metadata=self._caller.metadata()))
+        self._reread()
+        self._stream = GrpcStream(self._stubs["Watch"](metadata=self._caller.metadata()))
+        return self._stream
 
     def renew(self) -> None:
         old = self._channel
         self._open()
+        if self._stream is not None:
+            self._stream.drop()
         closing = asyncio.ensure_future(old.close(self._settings.deadline))
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
+
+    def _reread(self) -> None:
+        """Another certificate or CA: a connection of its own."""
+        if self._files.changed():
+            try:
+                self.renew()
+            except SettingsError as error:
+                log.warning("the connection before stays in use: %s", error)
 
     async def close(self) -> None:
         await self._channel.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from typing import Any
 
 import grpc
@@ -52,6 +53,36 @@ class Caller:
                     log.warning("the token before stays in use: %s", error)
                     self._seen = None
             return self._metadata
+
+
+class TlsFiles:
+    """Tells when the files of TLS have changed, looking at them once a second at most."""
+
+    def __init__(self, settings: Settings) -> None:
+        given = (settings.ca_file, settings.cert_file, settings.key_file)
+        self._paths = [path for path in given if path is not None]
+        self._looked = 0.0
+        self._seen = self._look()
+
+    def changed(self) -> bool:
+        if not self._paths:
+            return False
+        now = time.monotonic()
+        if now - self._looked < 1:
+            return False
+        self._looked = now
+        seen = self._look()
+        if seen is None or seen == self._seen:
+            return False
+        self._seen = seen
+        return True
+
+    def _look(self) -> list[tuple[int, int, int]] | None:
+        try:
+            found = [os.stat(path) for path in self._paths]
+        except OSError:  # they are being replaced
+            return None
+        return [(one.st_mtime_ns, one.st_ino, one.st_size) for one in found]
 
 
 def credentials(settings: Settings) -> Any:

@@ -41,8 +41,17 @@ class Principal:
     expire_time: datetime | None = None
     # Only on request.
     claims: Mapping[str, Any] | None = field(default=None, compare=False)
-    # The token itself, with which the client asks on behalf of this principal.
-    token: str = field(default="", repr=False, compare=False)
+
+    @property
+    def token(self) -> str:
+        """The token itself, with which the client asks on behalf of this principal. No field, so
+        that it stands in no repr, no dictionary and no response."""
+        token: str = self.__dict__.get("_token", "")
+        return token
+
+    def with_token(self, token: str) -> Principal:
+        object.__setattr__(self, "_token", token)
+        return self
 
     def has_role(self, role: str) -> bool:
         """Whether the token names it. Included roles and rules are the server's: use `require`."""

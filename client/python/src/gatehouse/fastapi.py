@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Literal, overload
@@ -16,11 +17,12 @@ from starlette.requests import HTTPConnection
 
 from gatehouse import aio
 from gatehouse.decisions import MISSING, Code, Decision, Principal
-from gatehouse.errors import Denied, GatehouseError
+from gatehouse.errors import CallerRefused, Denied, GatehouseError, InvalidArgument
 from gatehouse.settings import Settings
 
 __all__ = ["Gatehouse", "HTTPDenied", "Principal", "error_response"]
 
+log = logging.getLogger("gatehouse")
 REALM = "gatehouse"
 SCHEME = "Gatehouse"
 # Of a WebSocket that is refused: policy violation, try again later.
@@ -62,6 +64,9 @@ def error_response(error: GatehouseError) -> JSONResponse:
 
 async def _respond(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, GatehouseError)
+    if isinstance(error, (InvalidArgument, CallerRefused)):
+        # No outage: somebody has to mend the application or its settings.
+        log.error("answered with 503: %s", error)
     return error_response(error)
 
 

@@ -13,8 +13,8 @@ from typing import Any, TypeVar, cast
 from gatehouse import _wire as wire
 from gatehouse.connection import CallFailed
 from gatehouse.core import (
-    NO_ID, Attributes, Check, Core, Question, Relations, Who, facts, joined, missing, revoking,
-    place_of, resource_of, token_of,
+    NO_ID, Attributes, Check, Core, Part, Question, Relations, Who, facts, joined, parts_of,
+    place_of, resource_of, revoking, token_of,
 )  # fmt: skip
 from gatehouse.counters import Figures
 from gatehouse.decisions import Batch, Decision, Principal, Revoked
@@ -168,21 +168,27 @@ class Gatehouse:
         self, token: Who, checks: Iterable[Check], *, fresh: bool = False,
         timeout: float | None = None,
     ) -> Batch:  # fmt: skip
-        """`authorize` for many questions about one token, in one RPC for those not remembered."""
+        """`authorize` for many questions about one token, in as few RPCs as they fit into."""
         text = token_of(token)
         asked = [
             facts(one.resource, one.action, one.owner, one.tenant, one.relations, one.attributes)
             for one in checks
         ]
-        found = self._core.remembered_batch(text, [] if fresh else asked)
-        found = found or [None] * len(asked)
-        if found and None not in found:
-            return joined(found, None)
-        question = self._core.batching(text, missing(asked, found))
+        found: list[Decision | None] = [None] * len(asked)
+        if not fresh:
+            found = self._core.remembered_batch(text, asked)
+        parts = parts_of(asked, found)
+        answers = [self._part(text, one, fresh, timeout) for one in parts]
+        return joined(found, parts, answers)
+
+    def _part(
+        self, token: str, part: Part, fresh: bool, timeout: float | None
+    ) -> Batch:
+        question = self._core.batching(token, [asked for _, asked in part])
         try:
-            return joined(found, cast(Batch, self._ask(question, fresh, False, timeout)))
+            return cast(Batch, self._ask(question, fresh, False, timeout))
         except InvalidArgument as error:
-            raise place_of(error, found) from None
+            raise place_of(error, part) from None
 
     def filter(
         self, user: Who, action: str, type: str, *, timeout: float | None = None
@@ -287,6 +293,7 @@ class Gatehouse:
         counters = self._memory.counters
         end = time.monotonic() + timeout
         tries = 0
+        earlier: CallFailed | None = None
         self._core.budget.called()
         while True:
             tries += 1
@@ -297,7 +304,8 @@ class Gatehouse:
                 reply = transport.call(method, request, max(0.0, end - time.monotonic()))
                 counters.rpcs[method.name, "OK"] += 1
                 return reply, mark
-            except CallFailed as failed:
+            except CallFailed as error:
+                failed = error
                 counters.rpcs[method.name, failed.status] += 1
                 if failed.status == "FAILED_PRECONDITION" and written[0]:
                     self._memory.forget_written()
@@ -308,9 +316,12 @@ class Gatehouse:
                     and time.monotonic() + pause < end
                     and self._core.budget.take()
                 ):
+                    earlier = failed
                     counters.retries += 1
                     time.sleep(pause)
                     continue
+                if failed.status == "DEADLINE_EXCEEDED" and earlier is not None:
+                    failed = earlier  # what was wrong before the time ran out
                 raise self._core.error(failed.status, failed.details) from None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Iterator
 from typing import Any, Protocol
 
@@ -10,7 +12,10 @@ import grpc
 from gatehouse import _wire as wire
 from gatehouse import connection
 from gatehouse.connection import Caller
+from gatehouse.errors import SettingsError
 from gatehouse.settings import Settings
+
+log = logging.getLogger("gatehouse")
 
 
 class Transport(Protocol):
@@ -42,6 +47,8 @@ class GrpcTransport:
     def __init__(self, settings: Settings, caller: Caller) -> None:
         self._settings = settings
         self._caller = caller
+        self._lock = threading.Lock()
+        self._files = connection.TlsFiles(settings)
         self._open()
 
     def _open(self) -> None:
@@ -53,6 +60,7 @@ class GrpcTransport:
         self._stubs = {one.name: connection.stub(self._channel, one) for one in methods}
 
     def call(self, method: wire.Method, request: Any, timeout: float) -> Any:
+        self._reread()
         try:
             return self._stubs[method.name](
                 request, timeout=timeout, metadata=self._caller.metadata()
@@ -61,13 +69,25 @@ class GrpcTransport:
             raise connection.failed(error) from None
 
     def watch(self, requests: Iterator[Any]) -> GrpcStream:
+        self._reread()
         return GrpcStream(self._stubs["Watch"](requests, metadata=self._caller.metadata()))
 
     def renew(self) -> None:
-        # Calls under way on it end as UNAVAILABLE, and are tried again on the new one.
         old = self._channel
         self._open()
-        old.close()
+        # Calls under way on it have their time.
+        later = threading.Timer(self._settings.deadline, old.close)
+        later.daemon = True
+        later.start()
+
+    def _reread(self) -> None:
+        """Another certificate or CA: a connection of its own."""
+        with self._lock:
+            if self._files.changed():
+                try:
+                    self.renew()
+                except SettingsError as error:
+                    log.warning("the connection before stays in use: %s", error)
 
     def close(self) -> None:
         self._channel.close()
