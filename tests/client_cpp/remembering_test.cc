@@ -143,6 +143,17 @@ TEST_F(RememberingTest, AKeyThatWentWhileItWasAskedOvertakesTheAnswerThoughItHas
   EXPECT_TRUE(Remembers());
 }
 
+TEST_F(RememberingTest, AKeyThatWentMoreChangesAgoThanAreRememberedMayHaveOvertakenTheAnswer) {
+  MakeLive();
+  const Place place = Verify();
+  stream().Tell(Change(10, 'a', v1::RevocationChange::KIND_KEY_GONE));
+  for (size_t i = 0; i < View::kChanges; ++i) {
+    stream().Tell(Change(10, 'b', v1::RevocationChange::KIND_KEY_GONE));
+  }
+  Answer(Allowed(10));
+  EXPECT_FALSE(Remembers());
+}
+
 TEST_F(RememberingTest, AKeyThatWentAmongOtherChangesOvertakesToo) {
   MakeLive();
   const Place place = Verify();
