@@ -225,10 +225,12 @@ class Measurement:
 
 
 def in_process(bench, options):
-    """What needs no server: the two programs print their own tables."""
+    """What needs no server: these programs print their own tables."""
     flags = [f"--rounds={min(21, 4 * options.rounds)}", f"--tokens={min(500, options.tokens)}",
              f"--many={min(100_000, 10 * options.tokens)}"]
-    for command in (["gatehouse-engine-bench", *flags], ["gatehouse-jose-bench"]):
+    client = [f"--rounds={min(11, 2 * options.rounds)}", f"--tokens={min(5000, 10 * options.tokens)}"]
+    for command in (["gatehouse-engine-bench", *flags], ["gatehouse-jose-bench"],
+                    ["gatehouse-client-bench", *client]):  # fmt: skip
         print(f"\n{shlex.join(command)}", flush=True)
         subprocess.run([servers.binary(options.build_dir, command[0]), *command[1:]], check=True)
 
