@@ -10,6 +10,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "client/cli/token_input.h"
+#include "server/keys/read_file.h"
 
 namespace gatehouse::cli {
 namespace {
@@ -18,6 +19,14 @@ std::string CheckText(const std::string& text) {
   if (LooksLikeToken(text)) return std::string(kTokensAreNoArguments);
   if (!simdjson::validate_utf8(text)) return "the value is not UTF-8 text";
   return "";
+}
+
+// One that was given and is empty, as of a variable that is not set, must not be as one that was
+// not.
+std::string CheckFile(const std::string& name) {
+  if (name.empty()) return "is empty: name a file, or leave the option out";
+  if (keys::HoldsDer(name)) return "takes the name of a file, no key or certificate (not shown)";
+  return CheckText(name);
 }
 
 bool IsOptionName(absl::string_view word) {
@@ -75,7 +84,7 @@ void AddGlobalOptions(CLI::App& app, Options& options) {
         ->envname(variable)
         ->type_name("FILE")
         ->take_last()
-        ->check(CLI::Validator(CheckText, ""));
+        ->check(CLI::Validator(CheckFile, ""));
   };
   add_file("--ca-file", options.tls.ca_file, "GATEHOUSE_CA_FILE",
            "The certificates, in PEM, that vouch for the server; with them calls are encrypted");

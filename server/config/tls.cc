@@ -7,6 +7,7 @@
 #include "server/base/log.h"
 #include "server/config/issuer.h"
 #include "server/config/spiffe_id.h"
+#include "server/keys/read_file.h"
 
 namespace gatehouse::config {
 namespace {
@@ -31,7 +32,12 @@ class TlsReader {
   void ReadFiles(const v1::Tls& in) {
     const std::string path = kTls;
     const auto read = [&](const std::string& text, const std::string& field) {
-      return RequireText(text, field, findings_) ? Resolve(folder_, text) : "";
+      if (!RequireText(text, field, findings_)) return std::string();
+      if (!keys::HoldsDer(text)) return Resolve(folder_, text);
+      findings_.Wrong(field,
+                      "is the name of a file, and this is a key or certificate itself, not shown "
+                      "here: put it into a file and name that");
+      return std::string();
     };
     const auto place = [&](const char* field) { return findings_.PlaceOf(path + field); };
     const bool has_roots = findings_.Given(path + ".client_ca_file");

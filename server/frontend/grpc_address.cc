@@ -5,6 +5,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 #include "server/base/status_macros.h"
+#include "server/frontend/accept_guard.h"
 
 namespace gatehouse::frontend {
 
@@ -18,6 +19,7 @@ absl::StatusOr<std::unique_ptr<GrpcAddress>> GrpcAddress::Take(const std::string
 
 void GrpcAddress::AddTo(grpc::ServerBuilder& builder,
                         const std::shared_ptr<grpc::ServerCredentials>& credentials) {
+  GuardAccepts();
   // Which gRPC reads as a part of a URI.
   const std::string address =
       socket_.has_value()

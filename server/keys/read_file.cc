@@ -6,10 +6,14 @@
 
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/held_files.h"
+#include "server/base/secret.h"
 
 namespace gatehouse::keys {
 namespace {
@@ -95,6 +99,16 @@ bool MayBeSecret(absl::string_view name) {
   // Padding: base64 may hold a "/".
   if (absl::EndsWith(name, "=")) return true;
   return name.size() >= kShortest && name.find_first_of("/.") == absl::string_view::npos;
+}
+
+bool HoldsDer(absl::string_view name) {
+  constexpr size_t kShortest = 32;
+  constexpr char kSequence = 0x30;
+  if (absl::StrContains(name, "-----BEGIN")) return true;
+  std::string der;
+  const bool decoded = absl::Base64Unescape(name, &der);
+  const Secret wiped(std::move(der));
+  return decoded && wiped.size() >= kShortest && wiped.Reveal().front() == kSequence;
 }
 
 }  // namespace gatehouse::keys

@@ -26,4 +26,7 @@ bool OthersMayRead(const std::string& path);
 // hold: then it is not to be shown where there is no such file.
 bool MayBeSecret(absl::string_view name);
 
+// Whether what was given as a file's name holds a key or certificate itself, in PEM or base64.
+bool HoldsDer(absl::string_view name);
+
 }  // namespace gatehouse::keys

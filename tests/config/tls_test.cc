@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/substitute.h"
 
 namespace gatehouse::config {
 namespace {
@@ -16,6 +17,7 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 // `listen` is on line 1, the callers begin on line 8.
@@ -77,6 +79,20 @@ TEST(TlsConfig, NeedsCertificateAndKey) {
                           StartsWith("/etc/g.yaml:1: listen.tls.key_file: is required")));
   EXPECT_THAT(Mistakes("tls: {cert_file: c, key_file: k, client_ca_file: ''}", kByToken),
               ElementsAre(HasSubstr("listen.tls.client_ca_file: must not be empty")));
+}
+
+TEST(TlsConfig, AKeyInTheFilesPlaceIsNotShown) {
+  const std::string der = "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g";
+  const std::string pem = absl::StrCat("-----BEGIN PRIVATE KEY----- ", der);
+  for (const std::string& key : {der, pem}) {
+    for (const char* given : {"cert_file: c, key_file: '$0'", "cert_file: '$0', key_file: k",
+                              "cert_file: c, key_file: k, client_ca_file: '$0'"}) {
+      const std::string tls = absl::StrCat("tls: {", absl::Substitute(given, key), "}");
+      EXPECT_THAT(Mistakes(tls, kByToken),
+                  ElementsAre(AllOf(HasSubstr("is the name of a file, and this is a key"),
+                                    Not(HasSubstr("VpguoRK9")))));
+    }
+  }
 }
 
 TEST(TlsConfig, EncryptsWhatOtherMachinesReach) {

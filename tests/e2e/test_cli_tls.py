@@ -83,3 +83,22 @@ def test_what_is_wrong_is_told_with_the_option_to_look_at(stage, options, words)
     assert words in done.stderr
     assert done.stdout == ""
     assert not any(secret in done.stderr for secret in stage.secrets)
+
+
+def test_a_file_that_was_named_and_is_empty_is_no_leave_to_speak_plaintext(stage):
+    for option in ("--ca-file", "--cert-file", "--key-file"):
+        for given in ((option, ""), (f"{option}=",)):
+            done = stage(*given)
+            assert done.returncode == 2 and "connect" not in done.stderr
+            assert option in done.stderr
+
+
+def test_a_key_that_is_given_in_the_place_of_its_file_is_not_shown(stage, tmp_path):
+    pem = (tmp_path / "ops.key").read_text()
+    lines = pem.splitlines()[1:-1]
+    for key in (pem, pem.replace("\n", " "), "".join(lines)):
+        for option in ("--ca-file", "--cert-file", "--key-file"):
+            variable = "GATEHOUSE_" + option.strip("-").replace("-", "_").upper()
+            for done in (stage(option, key), stage(**{variable: key})):
+                assert done.returncode == 2 and "takes the name of a file" in done.stderr
+                assert not any(line in done.stderr for line in lines)

@@ -9,6 +9,7 @@ import threading
 from contextlib import AsyncExitStack
 
 import grpc
+import pytest
 from grpc_health.v1 import health_pb2
 
 from support import http2
@@ -196,6 +197,25 @@ def test_connections_are_limited_by_the_hard_limit_of_open_files(serve, probe):
             stream = open_ones.enter_context(http2.connect(server.grpc))
             assert stream.recv(1), "the server speaks"
         assert probe(server).serving("liveness") == "SERVING"
+
+
+@pytest.mark.parametrize("port", ["grpc", "health"])
+def test_more_connections_than_there_are_files_end_no_port(serve, probe, hmac_issuer, port):
+    server = serve(start=False, health=LOOPBACK).create_database()
+    server.wrapper = ["sh", "-c", 'ulimit -n 64; exec "$@"', "sh"]
+    server.start().wait_until_ready()
+    with contextlib.ExitStack() as open_ones:
+        open_ones.callback(server.client.close)
+        for _ in range(100):
+            open_ones.enter_context(http2.connect(server.address(port)))
+        wait_until(lambda: "connections are sent away" in server.log, "somebody to be sent away")
+
+    def verified() -> bool:
+        with contextlib.closing(Client(server.grpc)) as client:
+            return status_of(lambda: client.verify(hmac_issuer.token())) == grpc.StatusCode.OK
+
+    wait_until(verified, "the gRPC port to be open still")
+    assert probe(server).serving("liveness") == "SERVING"
 
 
 def settings_of(server) -> dict[int, int]:
