@@ -57,9 +57,9 @@ absl::StatusOr<std::unique_ptr<Certificates>> Certificates::Load(const config::T
                                                                  const Clock& clock) {
   // Looks first: what changes while it is read is noticed.
   std::unique_ptr<Certificates> out(new Certificates(tls, metrics, clock));
-  GH_ASSIGN_OR_RETURN(std::shared_ptr<const tls::Material> first,
+  GH_ASSIGN_OR_RETURN(const std::shared_ptr<const tls::Material> first,
                       tls::Load(out->files_, clock.Now()));
-  out->PutInForce("certificates in force", std::move(first));
+  out->PutInForce("certificates in force", first);
   return out;
 }
 
@@ -87,25 +87,29 @@ void Certificates::Renew() {
   const absl::Status told = std::exchange(status_, next.status());
   if (!next.ok()) {
     if (status_ == told) return;
+    TellRefused(status_);
     metrics_.last_reload_ok.store(false, std::memory_order_relaxed);
+    // Whoever sees a count finds the lines about it in the log.
     metrics_.refused_reloads.fetch_add(1, std::memory_order_release);
-    return TellRefused(status_);
+    return;
   }
-  PutInForce("certificates reloaded", *std::move(next));
+  PutInForce("certificates reloaded", *next);
   metrics_.last_reload_ok.store(true, std::memory_order_relaxed);
   // Whoever sees this count finds what it is about in force.
   metrics_.reloads.fetch_add(1, std::memory_order_release);
 }
 
 void Certificates::PutInForce(absl::string_view event,
-                              std::shared_ptr<const tls::Material> material) {
+                              const std::shared_ptr<const tls::Material>& material) {
+  {
+    MutexLock lock(mu_);
+    current_ = material;
+  }
   const auto& roots = material->client_ca_until;
+  metrics_.SetInForce(material->certificate_until, roots);
   log::Info(event, {{"certificate_until", Text(material->certificate_until)},
                     {"client_ca_until", roots.has_value() ? Text(*roots) : ""}});
   for (const std::string& warning : material->warnings) log::Warning(warning);
-  metrics_.SetInForce(material->certificate_until, roots);
-  MutexLock lock(mu_);
-  current_ = std::move(material);
 }
 
 }  // namespace gatehouse

@@ -43,7 +43,8 @@ class Certificates {
   Certificates(const config::Tls& tls, frontend::TlsMetrics& metrics, const Clock& clock);
 
   void Renew() GH_EXCLUDES(mu_);
-  void PutInForce(absl::string_view event, std::shared_ptr<const tls::Material> material)
+  // `event` is for the log.
+  void PutInForce(absl::string_view event, const std::shared_ptr<const tls::Material>& material)
       GH_EXCLUDES(mu_);
 
   const tls::Files files_;

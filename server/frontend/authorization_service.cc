@@ -64,23 +64,21 @@ AuthorizationService::AuthorizationService(const Rulesets& rulesets,
       imports_(CallerNumbers::kCapacity, kMaxImportsOfACaller),
       copies_(CallerNumbers::kCapacity, kMaxBackupsOfACaller) {}
 
-KnownPeer AuthorizationService::Who(const grpc::ServerContext& context, const CallerTable& callers,
-                                    CallerTable::Memory& memory) const {
+KnownPeer AuthorizationService::Who(grpc::ServerContext& context, const CallerTable& callers,
+                                    CallerMemory& memory) const {
   if (callers.open()) return {.caller = callers.callers().data(), .id = {}};
   const auto& metadata = context.client_metadata();
   // Which decides alone.
   if (metadata.find("authorization") != metadata.end()) {
-    return {.caller = callers.Identify(metadata, memory), .id = {}};
+    return {.caller = callers.Identify(metadata, memory.tokens), .id = {}};
   }
   if (!trust_.certificates()) return IdentifyPeer(callers, trust_, metadata, PeerNames());
-  const std::shared_ptr<const grpc::AuthContext> shown = context.auth_context();
-  if (shown == nullptr) return {};
-  return IdentifyPeer(callers, trust_, metadata, PeerNames(*shown));
+  return IdentifyConnection(context.c_call(), callers, trust_, metadata, memory.peers);
 }
 
-grpc::Status AuthorizationService::Identify(const grpc::ServerContext& context,
-                                            const Ruleset& rules, CallerTable::Memory& memory,
-                                            std::optional<Right> right, const Caller*& caller) {
+grpc::Status AuthorizationService::Identify(grpc::ServerContext& context, const Ruleset& rules,
+                                            CallerMemory& memory, std::optional<Right> right,
+                                            const Caller*& caller) {
   const KnownPeer peer = Who(context, rules.callers, memory);
   caller = peer.caller;
   if (caller == nullptr) {

@@ -42,9 +42,8 @@ class AuthorizationService {
 
   // The caller of `context` by `rules`, who has `right` (where one is named); else why not,
   // with `caller` null if it is unknown.
-  grpc::Status Identify(const grpc::ServerContext& context, const Ruleset& rules,
-                        CallerTable::Memory& memory, std::optional<config::Right> right,
-                        const Caller*& caller);
+  grpc::Status Identify(grpc::ServerContext& context, const Ruleset& rules, CallerMemory& memory,
+                        std::optional<config::Right> right, const Caller*& caller);
 
   revocation::ChangeFeed& feed() { return feed_; }
   const revocation::RevocationStore& store() const { return store_; }
@@ -72,8 +71,8 @@ class AuthorizationService {
 
  private:
   // Whose call it is; null for nobody that is known.
-  KnownPeer Who(const grpc::ServerContext& context, const CallerTable& callers,
-                CallerTable::Memory& memory) const;
+  KnownPeer Who(grpc::ServerContext& context, const CallerTable& callers,
+                CallerMemory& memory) const;
   // How an answer is to be given.
   struct Form {
     Method method = Method::kVerify;

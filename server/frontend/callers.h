@@ -83,6 +83,8 @@ class CallerTable {
   const Caller* FindByDnsName(absl::string_view name) const;
 
   const std::vector<Caller>& callers() const { return callers_; }
+  // No other table has it, however long it lives.
+  uint64_t id() const { return id_; }
   // Whether whoever reaches the port may call.
   bool open() const { return open_; }
   // Whether the same callers are known by the same and may do the same.

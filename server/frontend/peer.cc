@@ -4,6 +4,7 @@
 
 #include <iterator>
 
+#include "absl/hash/hash.h"
 #include "server/frontend/forwarded_client_cert.h"
 
 namespace gatehouse::frontend {
@@ -23,6 +24,22 @@ const Caller* FindByDns(const CallerTable& callers, const PeerNames& names) {
   return found;
 }
 
+KnownPeer FindByOwnNames(const CallerTable& callers, const PeerNames& names) {
+  if (names.uris == 0) return {.caller = FindByDns(callers, names), .id = {}};
+  const absl::string_view id = names.only_uri();
+  return {.caller = callers.FindBySpiffeId(id), .id = id};
+}
+
+// By the word of a peer that is believed; `own` if it says nothing.
+KnownPeer FindForwarded(const CallerTable& callers, const CallerTable::Metadata& metadata,
+                        const KnownPeer& own) {
+  const auto [first, last] = metadata.equal_range(kForwarded);
+  if (first == last) return own;
+  if (std::next(first) != last) return {};
+  const absl::string_view id = ForwardedSpiffeId({first->second.data(), first->second.size()});
+  return {.caller = callers.FindBySpiffeId(id), .id = id};
+}
+
 }  // namespace
 
 PeerTrust::PeerTrust(const config::Config& config)
@@ -33,10 +50,10 @@ PeerTrust::PeerTrust(const config::Config& config)
   for (const std::string& id : config.forwarded_client_cert->peers) peers_.Add(id, 0);
 }
 
-PeerNames::PeerNames(const grpc::AuthContext& context) {
-  for (auto one = context.begin(); one != context.end(); ++one) {
-    const auto [name, value] = *one;
-    Add({name.data(), name.size()}, {value.data(), value.size()});
+PeerNames::PeerNames(const grpc_auth_context& context) {
+  grpc_auth_property_iterator all = grpc_auth_context_property_iterator(&context);
+  while (const grpc_auth_property* const one = grpc_auth_property_iterator_next(&all)) {
+    Add(one->name, {one->value, one->value_length});
   }
 }
 
@@ -51,17 +68,47 @@ void PeerNames::Add(absl::string_view property, absl::string_view value) {
 
 KnownPeer IdentifyPeer(const CallerTable& callers, const PeerTrust& trust,
                        const CallerTable::Metadata& metadata, const PeerNames& names) {
-  absl::string_view id = names.only_uri();
-  if (trust.Believes(id)) {
-    const auto [first, last] = metadata.equal_range(kForwarded);
-    if (first != last) {
-      if (std::next(first) != last) return {};
-      id = ForwardedSpiffeId({first->second.data(), first->second.size()});
-      return {.caller = callers.FindBySpiffeId(id), .id = id};
-    }
+  const KnownPeer own = FindByOwnNames(callers, names);
+  return trust.Believes(names.only_uri()) ? FindForwarded(callers, metadata, own) : own;
+}
+
+PeerMemory::Entry& PeerMemory::PlaceOf(const grpc_auth_context* context) {
+  return entries_[absl::Hash<const grpc_auth_context*>()(context) % entries_.size()];
+}
+
+const PeerMemory::Seen* PeerMemory::Find(const grpc_auth_context* context, uint64_t table) {
+  if (table_ != table) {
+    for (Entry& entry : entries_) entry = Entry();
+    table_ = table;
   }
-  if (names.uris > 0) return {.caller = callers.FindBySpiffeId(id), .id = id};
-  return {.caller = FindByDns(callers, names), .id = {}};
+  const Entry& entry = PlaceOf(context);
+  return entry.context.get() == context ? &entry.seen : nullptr;
+}
+
+void PeerMemory::Remember(grpc_auth_context* context, Seen seen) {
+  Entry& entry = PlaceOf(context);
+  entry.context.reset(context);
+  entry.seen = seen;
+}
+
+KnownPeer IdentifyConnection(grpc_call* call, const CallerTable& callers, const PeerTrust& trust,
+                             const CallerTable::Metadata& metadata, PeerMemory& memory) {
+  std::unique_ptr<grpc_auth_context, PeerMemory::Release> context(grpc_call_auth_context(call));
+  if (context == nullptr) return {};
+  const PeerMemory::Seen* const seen = memory.Find(context.get(), callers.id());
+  if (seen != nullptr) {
+    const KnownPeer own{.caller = seen->caller, .id = {}};
+    return seen->believed ? FindForwarded(callers, metadata, own) : own;
+  }
+  // The call holds the context too, and so what the names are views of.
+  const PeerNames names(*context);
+  const KnownPeer own = FindByOwnNames(callers, names);
+  const bool believed = trust.Believes(names.only_uri());
+  // Whoever is unknown may be told of in the log, by its name.
+  if (own.caller != nullptr) {
+    memory.Remember(context.release(), {.caller = own.caller, .believed = believed});
+  }
+  return believed ? FindForwarded(callers, metadata, own) : own;
 }
 
 }  // namespace gatehouse::frontend

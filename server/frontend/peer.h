@@ -1,8 +1,11 @@
 #pragma once
 
-#include <grpcpp/security/auth_context.h>
+#include <grpc/grpc_security.h>
 
 #include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
 
 #include "absl/container/inlined_vector.h"
 #include "absl/strings/string_view.h"
@@ -35,7 +38,7 @@ class PeerTrust {
 struct PeerNames {
   PeerNames() = default;
   // Of a connection whose peer has shown none there are none.
-  explicit PeerNames(const grpc::AuthContext& context);
+  explicit PeerNames(const grpc_auth_context& context);
 
   // One of the properties that gRPC tells of a peer.
   void Add(absl::string_view property, absl::string_view value);
@@ -53,9 +56,49 @@ struct KnownPeer {
   absl::string_view id;            // by which it was looked for, if by a SPIFFE id
 };
 
+// What peers' own certificates say, of the connections that called lately: it says the same in
+// each of their calls. Holds gRPC's context of each, so that none that it knows can be taken for
+// another. One for each thread. Knows of the table that was asked last alone.
+class PeerMemory {
+ public:
+  struct Seen {
+    const Caller* caller = nullptr;  // known by the certificate alone
+    bool believed = false;           // when it says who calls
+  };
+
+  struct Release {
+    void operator()(grpc_auth_context* context) const { grpc_auth_context_release(context); }
+  };
+
+  // Null if it is not remembered.
+  const Seen* Find(const grpc_auth_context* context, uint64_t table);
+  // After Find. Takes over a reference to the context.
+  void Remember(grpc_auth_context* context, Seen seen);
+
+ private:
+  struct Entry {
+    std::unique_ptr<grpc_auth_context, Release> context;  // null: the place is free
+    Seen seen;
+  };
+  Entry& PlaceOf(const grpc_auth_context* context);
+
+  std::vector<Entry> entries_ = std::vector<Entry>(256);
+  uint64_t table_ = 0;
+};
+
+// What a thread remembers of those who call.
+struct CallerMemory {
+  CallerTable::Memory tokens;
+  PeerMemory peers;
+};
+
 // Whose call it is that came without a token, by docs/mesh.md ("Who calls", "Behind a sidecar"):
 // `names` are of the certificate that TLS has verified. Allocates nothing.
 KnownPeer IdentifyPeer(const CallerTable& callers, const PeerTrust& trust,
                        const CallerTable::Metadata& metadata, const PeerNames& names);
+
+// The same of the call's connection, whose peer TLS has verified.
+KnownPeer IdentifyConnection(grpc_call* call, const CallerTable& callers, const PeerTrust& trust,
+                             const CallerTable::Metadata& metadata, PeerMemory& memory);
 
 }  // namespace gatehouse::frontend

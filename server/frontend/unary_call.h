@@ -16,6 +16,7 @@
 #include "server/frontend/cold_work.h"
 #include "server/frontend/fair_waits.h"
 #include "server/frontend/metrics.h"
+#include "server/frontend/peer.h"
 #include "server/frontend/queue_event.h"
 #include "server/frontend/reply.h"
 #include "server/frontend/ruleset.h"
@@ -54,7 +55,7 @@ struct Worker {
   KeyWaits& waits;
   Rulesets::Reader rules;
   DecisionIds ids;
-  CallerTable::Memory known_callers;
+  CallerMemory known_callers;
   ColdWork cold;
 };
 
@@ -77,6 +78,7 @@ class UnaryCall final : public QueueEvent, public ColdItem {
   // For handlers.
   const grpc::ByteBuffer& request() const { return request_; }
   const grpc::ServerContext& context() const { return *context_; }
+  grpc::ServerContext& context() { return *context_; }
   Worker& worker();
   // When it came, on the steady clock.
   int64_t started_nanos() const { return started_nanos_; }

@@ -37,7 +37,7 @@ class WatchCall {
   // Ends it now, without a word.
   void Cancel() { context_.TryCancel(); }
 
-  const grpc::ServerContext& context() const { return context_; }
+  grpc::ServerContext& context() { return context_; }
   // Has come, and not ended.
   bool is_live() const { return came_ && !ended_; }
   // A client that was let in and is not being ended.

@@ -222,7 +222,7 @@ void WatchHub::Land() {
   if (in_flight_.fetch_sub(1, std::memory_order_acq_rel) == 1) in_flight_.notify_all();
 }
 
-grpc::Status WatchHub::Enter(const grpc::ServerContext& context, size_t& caller, bool& entered) {
+grpc::Status WatchHub::Enter(grpc::ServerContext& context, size_t& caller, bool& entered) {
   {
     MutexLock lock(mu_);
     if (closing_) return ShuttingDown();

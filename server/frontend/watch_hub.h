@@ -64,7 +64,7 @@ class WatchHub final : public QueueEvent, public revocation::ChangeFeed::Followe
   void AcceptOne();
   void Request(grpc::ServerContext& context, WatchCall::Stream& stream, void* tag);
   // Takes a place for the caller, if there is one for it; `entered` then.
-  grpc::Status Enter(const grpc::ServerContext& context, size_t& caller, bool& entered);
+  grpc::Status Enter(grpc::ServerContext& context, size_t& caller, bool& entered);
   void Leave(size_t caller);
   int64_t Now() const { return clock_.SteadyNanos(); }
   revocation::ChangeFeed& feed() const { return feed_; }

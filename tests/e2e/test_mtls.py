@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+import threading
 
 import grpc
 import pytest
@@ -10,7 +11,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from support.callers import Caller
 from support.certificates import DAY, Authority, Files, TlsClient, now, uri
-from support.client import Client, assert_allowed, status_of
+from support.client import Client, assert_allowed, messages, status_of
+from support.reloads import reload
 from support.waiting import wait_until
 
 OK = grpc.StatusCode.OK
@@ -197,7 +199,7 @@ def test_the_log_names_the_spiffe_id_of_who_is_unknown(stage):
     other = "spiffe://cluster.local/ns/other/sa/api"
     assert stage.verify(stage.authority.client(other)) == UNAUTHENTICATED
     wait_until(
-        lambda: f'reason="unknown caller"' in stage.server.log
+        lambda: 'reason="unknown caller"' in stage.server.log
         and f'spiffe_id="{other}"' in stage.server.log,
         "the line",
     )
@@ -229,6 +231,7 @@ def test_tls_without_client_ca_asks_for_no_certificate_and_knows_tokens_alone(
 
 def handshake(stage, pair, *, folder, session=None, **versions):
     context = ssl.create_default_context(cadata=stage.authority.pem)
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")  # what it does not offer it cannot be refused
     for name, version in versions.items():
         setattr(context, name, version)
     context.set_alpn_protocols(["h2"])
@@ -248,3 +251,40 @@ def test_tls_is_1_2_at_least(stage, tmp_path):
         both = {"minimum_version": version, "maximum_version": version}
         with handshake(stage, pair, folder=tmp_path, **both) as connection:
             assert connection.selected_alpn_protocol() == "h2"
+
+
+def test_connections_come_and_go_and_nobody_is_taken_for_another(stage):
+    pairs = {
+        stage.authority.client(API): OK,
+        stage.authority.client("spiffe://cluster.local/ns/x/sa/y"): UNAUTHENTICATED,
+        stage.authority.client("spiffe://cluster.local/ns/jobs/sa/nightly/a"): PERMISSION_DENIED,
+    }
+    token = stage.issuer.token()
+    for _ in range(40):
+        for pair, expected in pairs.items():
+            client = TlsClient(stage.server.grpc, stage.authority.pem, pair)
+            for _ in range(3):
+                assert outcome(lambda client=client: client.verify(token)) == expected
+            client.close()
+
+
+def test_who_watches_is_let_go_when_a_reload_takes_its_id_away(stage):
+    watch = {"name": "todo-api", "spiffe_ids": API, "may": ["verify", "watch"]}
+    others = CALLERS[1:]
+    reload(stage.server, callers=[watch, *others])
+    client = stage.client(stage.authority.client(API))
+    assert_allowed(client.verify(stage.issuer.token()))
+    stream = client.stub.Watch(iter_open(), timeout=60)
+    next(stream)
+    reload(stage.server, callers=[{**watch, "spiffe_ids": API + "2"}, *others])
+    with pytest.raises(grpc.RpcError) as caught:
+        for _ in stream:
+            pass
+    assert caught.value.code() == UNAUTHENTICATED
+    assert outcome(lambda: client.verify(stage.issuer.token())) == UNAUTHENTICATED
+
+
+def iter_open():
+    """A first message, and then nothing."""
+    yield messages.WatchRequest()
+    threading.Event().wait(60)
