@@ -66,11 +66,11 @@ AuthorizationService::AuthorizationService(const Rulesets& rulesets,
 
 KnownPeer AuthorizationService::Who(grpc::ServerContext& context, const CallerTable& callers,
                                     CallerMemory& memory) const {
-  if (callers.open()) return {.caller = callers.callers().data(), .id = {}};
   const auto& metadata = context.client_metadata();
   // Which decides alone.
-  if (metadata.find("authorization") != metadata.end()) {
-    return {.caller = callers.Identify(metadata, memory.tokens), .id = {}};
+  if (callers.open() || metadata.find("authorization") != metadata.end()) {
+    return {.caller = callers.Identify(metadata, memory.tokens),
+            .why = "the authorization header is no known caller's token"};
   }
   if (!trust_.certificates()) return IdentifyPeer(callers, trust_, metadata, PeerNames());
   return IdentifyConnection(context.c_call(), callers, trust_, metadata, memory.peers);
@@ -86,7 +86,9 @@ grpc::Status AuthorizationService::Identify(grpc::ServerContext& context, const 
     if (denials_.Admit("unknown caller", left_out)) {
       log::Info("refused", {{"reason", "unknown caller"},
                             {"peer", context.peer()},
+                            {"why", peer.why},
                             {"spiffe_id", peer.id.substr(0, kMaxLoggedId)},
+                            {"dns_name", peer.dns.substr(0, kMaxLoggedId)},
                             {"left_out", left_out}});
     }
     return UnknownCaller();
