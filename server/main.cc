@@ -27,11 +27,12 @@ int Fail(const absl::Status& status) {
 
 int Check(const config::Config& config, const std::string& path) {
   const absl::Status keys = CheckKeys(config);
-  const absl::Status certificates = CheckCertificates(config);
+  const absl::StatusOr<std::vector<std::string>> certificates = CheckCertificates(config);
   if (!keys.ok()) Fail(keys);
-  if (!certificates.ok()) Fail(certificates);
+  if (!certificates.ok()) Fail(certificates.status());
   if (!keys.ok() || !certificates.ok()) return 1;
   for (const std::string& warning : Warnings(config)) std::cout << "warning: " << warning << "\n";
+  for (const std::string& warning : *certificates) std::cout << "warning: " << warning << "\n";
   std::cout << path << ": OK\n";
   return 0;
 }

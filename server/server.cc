@@ -85,12 +85,12 @@ class RunningServer final : public Server {
     MutexLock lock(mu_);
     TellNewWarnings(config);
     if (config.tls.has_value()) {
-      GH_ASSIGN_OR_RETURN(certificates_, Certificates::Load(*config.tls, clock_));
+      GH_ASSIGN_OR_RETURN(certificates_, Certificates::Load(*config.tls, tls_, clock_));
     }
     GH_ASSIGN_OR_RETURN(RulesBuilder::Built built, builder_.Build(config));
     fixed_ = config;
     rulesets_.emplace(std::move(built.rules));
-    metrics_.emplace(*rulesets_, index_, store_counters_, numbers_, decisions_, clock_);
+    metrics_.emplace(*rulesets_, index_, store_counters_, numbers_, decisions_, tls_, clock_);
     readiness_.emplace(*rulesets_);
     GH_ASSIGN_OR_RETURN(
         store_, revocation::OpenSqliteStore(
@@ -113,7 +113,7 @@ class RunningServer final : public Server {
     }
     GH_ASSIGN_OR_RETURN(grpc_, frontend::GrpcServer::Start({.address = config.grpc.ToString(),
                                                             .threads = threads,
-                                                            .credentials = CredentialsOf(config),
+                                                            .credentials = Credentials(),
                                                             .encrypted = config.tls.has_value(),
                                                             .connections = config.connections},
                                                            *service_, *metrics_, clock_));
@@ -151,7 +151,7 @@ class RunningServer final : public Server {
   size_t FreeReplaced() override { return rulesets_->FreeRetired(); }
 
   void LookAtCertificates() override {
-    if (certificates_ != nullptr) certificates_->Look(metrics_->tls());
+    if (certificates_ != nullptr) certificates_->Look();
   }
 
   void Shutdown(absl::Duration grace) override {
@@ -191,13 +191,10 @@ class RunningServer final : public Server {
     if (health_ != nullptr) health_->SetServing(name, *serving);
   }
 
-  std::shared_ptr<grpc::ServerCredentials> CredentialsOf(const config::Config& config) {
+  std::shared_ptr<grpc::ServerCredentials> Credentials() const {
     if (certificates_ == nullptr) return grpc::InsecureServerCredentials();
-    const auto first = certificates_->Current();
-    metrics_->tls().SetInForce(first->certificate_until, first->client_ca_until);
     return frontend::MakeTlsCredentials(
-        [certificates = certificates_.get()] { return certificates->Current(); },
-        !config.tls->client_ca_file.empty(), clock_);
+        [certificates = certificates_.get()] { return certificates->Current(); }, clock_);
   }
 
   static absl::string_view KindOfTls(const config::Config& config) {
@@ -263,8 +260,9 @@ class RunningServer final : public Server {
   frontend::CallerNumbers numbers_;
   frontend::DecisionLogCounters decisions_;
   RulesBuilder builder_ GH_GUARDED_BY(mu_);
-  std::unique_ptr<Certificates> certificates_;  // null: the gRPC port is plaintext
+  frontend::TlsMetrics tls_;
   // Set by Start, as all that follows.
+  std::unique_ptr<Certificates> certificates_;  // null: the gRPC port is plaintext
   std::optional<frontend::Rulesets> rulesets_;
   std::optional<frontend::Metrics> metrics_;
   std::unique_ptr<revocation::RevocationStore> store_;
@@ -322,7 +320,7 @@ absl::Status CheckKeys(const config::Config& config) {
   return absl::Status(faults[0].code(), absl::StrJoin(lines, "\n"));
 }
 
-absl::Status CheckCertificates(const config::Config& config) {
+absl::StatusOr<std::vector<std::string>> CheckCertificates(const config::Config& config) {
   return CheckCertificates(config.tls, SystemClock());
 }
 

@@ -75,8 +75,9 @@ class Server {
 // line for each fault, "file:line: field: what is wrong", and the first one's code.
 absl::Status CheckKeys(const config::Config& config);
 
-// The same of the files of listen.tls.
-absl::Status CheckCertificates(const config::Config& config);
+// The same of the files of listen.tls. Gives back what is allowed there and an operator should
+// know, a sentence each.
+absl::StatusOr<std::vector<std::string>> CheckCertificates(const config::Config& config);
 
 // Makes the new, empty store that the configuration names. As CreateSqliteDatabase.
 absl::Status CreateStore(const config::Config& config);

@@ -17,7 +17,7 @@ void WarnOfSecretFile(const config::SecretPlace& secret, std::vector<std::string
   warnings.push_back(
       absl::StrCat(secret.place, ": ", secret.name,
                    " may be read by others than its owner and group, or written by the group; "
-                   "chmod 600 it"));
+                   "chmod 640 it at most"));
 }
 
 std::vector<std::string> CallerWarnings(const config::Config& config) {
@@ -38,7 +38,7 @@ std::vector<std::string> CallerWarnings(const config::Config& config) {
     if (caller.token_file.empty() || !keys::OthersMayRead(caller.token_file)) continue;
     warnings.push_back(
         absl::StrCat(caller.token_file, ": the token of caller ", caller.name,
-                     " can be read by others than the file's owner and group; chmod 600"));
+                     " can be read by others than the file's owner and group; chmod 640 at most"));
   }
   return warnings;
 }

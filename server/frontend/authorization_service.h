@@ -52,6 +52,7 @@ class AuthorizationService {
 
   void Verify(UnaryCall& call);
   void Authorize(UnaryCall& call);
+  // In batch_calls.cc.
   void BatchAuthorize(UnaryCall& call);
   void Filter(UnaryCall& call);
   // In revocation_calls.cc, as what they call.

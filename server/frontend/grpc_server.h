@@ -16,8 +16,8 @@ namespace gatehouse::frontend {
 struct GrpcOptions {
   std::string address;  // as GrpcAddress takes it
   int threads = 1;
-  std::shared_ptr<grpc::ServerCredentials> credentials =
-      {};                  // required: nothing is plaintext by mistake
+  // Required: nothing is plaintext by mistake.
+  std::shared_ptr<grpc::ServerCredentials> credentials = {};
   bool encrypted = false;  // whether these are TLS's
   config::Connections connections = {};
 };

@@ -228,7 +228,13 @@ void Metrics::AddTls(std::vector<MetricFamily>& out) const {
   };
   add("certificate", tls_.certificate_until);
   add("client_ca", tls_.client_ca_until);
-  if (!left.metric.empty()) out.push_back(std::move(left));
+  if (left.metric.empty()) return;
+  out.push_back(std::move(left));
+  MetricFamily last = Family(
+      "gatehouse_tls_last_reload_successful",
+      "Whether the files of listen.tls, as they are now, are those in force.", MetricType::Gauge);
+  AddValue(last, tls_.last_reload_ok ? 1 : 0);
+  out.push_back(std::move(last));
 }
 
 std::vector<MetricFamily> Metrics::Collect() const {

@@ -131,6 +131,7 @@ struct TlsMetrics {
   std::atomic<int64_t> client_ca_until = kNone;
   std::atomic<uint64_t> reloads = 0;
   std::atomic<uint64_t> refused_reloads = 0;
+  std::atomic<bool> last_reload_ok = true;
 };
 
 // What /metrics shows. Thread-safe.
@@ -139,12 +140,13 @@ class Metrics final : public prometheus::Collectable {
   // All outlive this. `numbers` are those of all callers in `rulesets`.
   Metrics(const Rulesets& rulesets, const revocation::RevocationIndex& index,
           const revocation::StoreCounters& store, const CallerNumbers& numbers,
-          const DecisionLogCounters& decision_log, const Clock& clock)
+          const DecisionLogCounters& decision_log, const TlsMetrics& tls, const Clock& clock)
       : rulesets_(rulesets),
         index_(index),
         store_(store),
         numbers_(numbers),
         decision_log_(decision_log),
+        tls_(tls),
         clock_(clock),
         reloaded_(absl::ToUnixSeconds(clock.Now())) {}
 
@@ -165,7 +167,6 @@ class Metrics final : public prometheus::Collectable {
   void CountReload(bool ok, absl::Time now);
 
   WatchMetrics& watch() { return watch_; }
-  TlsMetrics& tls() { return tls_; }
 
   std::vector<prometheus::MetricFamily> Collect() const override;
   // All of it in the Prometheus text format.
@@ -180,6 +181,7 @@ class Metrics final : public prometheus::Collectable {
   const revocation::StoreCounters& store_;
   const CallerNumbers& numbers_;
   const DecisionLogCounters& decision_log_;
+  const TlsMetrics& tls_;
   const Clock& clock_;
   std::atomic<uint64_t> revocations_ = 0;
   std::atomic<uint64_t> repeated_revocations_ = 0;
@@ -191,7 +193,6 @@ class Metrics final : public prometheus::Collectable {
   std::atomic<bool> last_reload_ok_ = true;
   std::atomic<int64_t> reloaded_;  // Unix seconds
   WatchMetrics watch_;
-  TlsMetrics tls_;
   mutable Mutex mu_;
   std::vector<std::unique_ptr<ThreadMetrics>> threads_ GH_GUARDED_BY(mu_);
 };

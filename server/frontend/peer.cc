@@ -13,21 +13,29 @@ namespace {
 constexpr char kForwarded[] = "x-forwarded-client-cert";
 
 // Names that nobody is called by lead to nobody, and are no contradiction.
-const Caller* FindByDns(const CallerTable& callers, const PeerNames& names) {
-  const Caller* found = nullptr;
+KnownPeer FindByDns(const CallerTable& callers, const PeerNames& names) {
+  if (names.dns.empty()) return {.why = "there is no token, and no certificate with a name"};
+  KnownPeer found{.why = "no caller has a DNS name of the certificate", .dns = names.dns.front()};
   for (const absl::string_view name : names.dns) {
     const Caller* const one = callers.FindByDnsName(name);
     if (one == nullptr) continue;
-    if (found != nullptr && found != one) return nullptr;
-    found = one;
+    if (found.caller != nullptr && found.caller != one) {
+      return {.why = "the certificate has the DNS names of several callers", .dns = name};
+    }
+    found = {.caller = one, .dns = name};
   }
   return found;
 }
 
+KnownPeer FindById(const CallerTable& callers, absl::string_view id, absl::string_view otherwise) {
+  const Caller* const found = callers.FindBySpiffeId(id);
+  return {.caller = found, .why = found == nullptr ? otherwise : "", .id = id};
+}
+
 KnownPeer FindByOwnNames(const CallerTable& callers, const PeerNames& names) {
-  if (names.uris == 0) return {.caller = FindByDns(callers, names), .id = {}};
-  const absl::string_view id = names.only_uri();
-  return {.caller = callers.FindBySpiffeId(id), .id = id};
+  if (names.uris == 0) return FindByDns(callers, names);
+  if (names.uris > 1) return {.why = "the certificate has several URIs"};
+  return FindById(callers, names.uri, "no caller has the URI of the certificate");
 }
 
 // By the word of a peer that is believed; `own` if it says nothing.
@@ -35,9 +43,12 @@ KnownPeer FindForwarded(const CallerTable& callers, const CallerTable::Metadata&
                         const KnownPeer& own) {
   const auto [first, last] = metadata.equal_range(kForwarded);
   if (first == last) return own;
-  if (std::next(first) != last) return {};
+  if (std::next(first) != last) return {.why = "x-forwarded-client-cert came more than once"};
   const absl::string_view id = ForwardedSpiffeId({first->second.data(), first->second.size()});
-  return {.caller = callers.FindBySpiffeId(id), .id = id};
+  return FindById(callers, id,
+                  id.empty() ? "the last element of x-forwarded-client-cert has not one SPIFFE "
+                               "id, or the header is malformed"
+                             : "no caller has the SPIFFE id in x-forwarded-client-cert");
 }
 
 }  // namespace
@@ -94,10 +105,10 @@ void PeerMemory::Remember(grpc_auth_context* context, Seen seen) {
 KnownPeer IdentifyConnection(grpc_call* call, const CallerTable& callers, const PeerTrust& trust,
                              const CallerTable::Metadata& metadata, PeerMemory& memory) {
   std::unique_ptr<grpc_auth_context, PeerMemory::Release> context(grpc_call_auth_context(call));
-  if (context == nullptr) return {};
+  if (context == nullptr) return {.why = "the connection is not encrypted"};
   const PeerMemory::Seen* const seen = memory.Find(context.get(), callers.id());
   if (seen != nullptr) {
-    const KnownPeer own{.caller = seen->caller, .id = {}};
+    const KnownPeer own{.caller = seen->caller};
     return seen->believed ? FindForwarded(callers, metadata, own) : own;
   }
   // The call holds the context too, and so what the names are views of.

@@ -53,7 +53,11 @@ struct PeerNames {
 // Who calls.
 struct KnownPeer {
   const Caller* caller = nullptr;  // of the table; null: nobody knows
-  absl::string_view id;            // by which it was looked for, if by a SPIFFE id
+  absl::string_view why = {};      // nobody knows, for the log: a constant
+  // By which it was looked for: the URI of the certificate or what a sidecar told, or else one
+  // of the DNS names. Views of these.
+  absl::string_view id = {};
+  absl::string_view dns = {};
 };
 
 // What peers' own certificates say, of the connections that called lately: it says the same in

@@ -17,12 +17,12 @@ constexpr int64_t kTicketNanos = int64_t{600} * 1'000'000'000;
 
 class TlsCredentials final : public grpc::ServerCredentials {
  public:
-  TlsCredentials(TlsSource source, bool asks_clients, const Clock& clock)
-      : source_(std::move(source)), clock_(clock) {
+  TlsCredentials(TlsSource source, const Clock& clock) : source_(std::move(source)), clock_(clock) {
     grpc_ssl_server_credentials_options* const options =
         grpc_ssl_server_credentials_create_options_using_config_fetcher(
-            asks_clients ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
-                         : GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE,
+            source_()->client_ca.empty()
+                ? GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE
+                : GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY,
             &Fetch, this);
     credentials_ = grpc_ssl_server_credentials_create_with_options(options);
   }
@@ -73,9 +73,8 @@ class TlsCredentials final : public grpc::ServerCredentials {
 
 }  // namespace
 
-std::shared_ptr<grpc::ServerCredentials> MakeTlsCredentials(TlsSource source, bool asks_clients,
-                                                            const Clock& clock) {
-  return std::make_shared<TlsCredentials>(std::move(source), asks_clients, clock);
+std::shared_ptr<grpc::ServerCredentials> MakeTlsCredentials(TlsSource source, const Clock& clock) {
+  return std::make_shared<TlsCredentials>(std::move(source), clock);
 }
 
 }  // namespace gatehouse::frontend

@@ -10,7 +10,8 @@
 
 namespace gatehouse::frontend {
 
-// What is in force now, never null. Thread-safe, and quick: each handshake asks.
+// What is in force now, never null. Thread-safe, and quick: each handshake asks. Either always
+// has a `client_ca` or never.
 using TlsSource = std::function<std::shared_ptr<const tls::Material>()>;
 
 // TLS 1.2 or 1.3 for one port. Each handshake gets what `source` gives then; connections that are
@@ -19,8 +20,7 @@ using TlsSource = std::function<std::shared_ptr<const tls::Material>()>;
 // minutes at most, and not when there is something new.
 //
 // What this gives and `clock` must outlive the server that it is given to, which does not hold
-// it. `asks_clients`: whether `source` has a `client_ca`, which it then always has.
-std::shared_ptr<grpc::ServerCredentials> MakeTlsCredentials(TlsSource source, bool asks_clients,
-                                                            const Clock& clock);
+// it.
+std::shared_ptr<grpc::ServerCredentials> MakeTlsCredentials(TlsSource source, const Clock& clock);
 
 }  // namespace gatehouse::frontend

@@ -48,7 +48,7 @@ class Splitter {
       absl::string_view line = text_.substr(0, end);
       text_.remove_prefix(end == absl::string_view::npos ? text_.size() : end + 1);
       ++number_;
-      const absl::Status status = Take(absl::StripTrailingAsciiWhitespace(line));
+      absl::Status status = Take(absl::StripTrailingAsciiWhitespace(line));
       if (!status.ok()) return status;
     }
     if (open_) return Wrong("the block that begins on line ", current_.line, " has no end");

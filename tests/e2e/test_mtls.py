@@ -1,5 +1,6 @@
 """Who calls, known by the certificates that TLS has verified."""
 
+import re
 import socket
 import ssl
 import threading
@@ -195,14 +196,21 @@ def test_a_token_decides_alone(stage):
     client.revoke_session("https://issuer.test", "s")  # a right that the certificate has not
 
 
-def test_the_log_names_the_spiffe_id_of_who_is_unknown(stage):
+def test_the_log_says_by_which_name_nobody_is_known(stage):
+    def told(fields):
+        wait_until(lambda: f'reason="unknown caller" {fields}' in shown(), fields)
+
+    def shown():
+        return re.sub(r' peer="[^"]*"', "", stage.server.log)
+
     other = "spiffe://cluster.local/ns/other/sa/api"
     assert stage.verify(stage.authority.client(other)) == UNAUTHENTICATED
-    wait_until(
-        lambda: 'reason="unknown caller"' in stage.server.log
-        and f'spiffe_id="{other}"' in stage.server.log,
-        "the line",
-    )
+    told(f'why="no caller has the URI of the certificate" spiffe_id="{other}" dns_name=""')
+    assert stage.verify(stage.named(x509.DNSName("x.internal"))) == UNAUTHENTICATED
+    told('why="no caller has a DNS name of the certificate" spiffe_id="" dns_name="x.internal"')
+    api = stage.authority.client(API)
+    assert stage.verify(api, [("authorization", "Bearer " + "x" * 40)]) == UNAUTHENTICATED
+    told('why="the authorization header is no known caller\'s token" spiffe_id=""')
 
 
 def test_the_forwarded_header_has_no_effect_without_the_setting(stage):

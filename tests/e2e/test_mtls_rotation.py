@@ -19,6 +19,7 @@ from support.waiting import wait_until
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 API = "spiffe://cluster.local/ns/todo/sa/api"
+LAST = "gatehouse_tls_last_reload_successful"
 
 
 def count(server, result: str) -> int:
@@ -248,12 +249,13 @@ BAD = {
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_what_is_wrong_leaves_the_old_in_force_is_told_once_and_mends_by_itself(stage, what):
+def test_what_is_wrong_leaves_the_old_in_force_is_told_and_mends_by_itself(stage, what):
     server = stage.server
     before, pair = der_of(stage.files.certificate), stage.old.server()
     with Traffic(stage, [stage.api] * 2, stage.old.pem) as traffic:
         BAD[what](stage, pair)
         wait_for(server, "refused", 0)
+        assert server.metrics()[LAST] == 0
         traffic.go_on()
         assert shown(server, stage.api, stage.folder) == before
         wait_for_log(server, "certificates refused", f"{stage.files.certificate.parent}/")
@@ -263,6 +265,7 @@ def test_what_is_wrong_leaves_the_old_in_force_is_told_once_and_mends_by_itself(
         wait_for(server, "ok", 0)
         assert shown(server, stage.api, stage.folder) == der(pair)
         traffic.go_on()
+        wait_until(lambda: server.metrics()[LAST] == 1, "that all is well again")
 
 
 def der_of(path) -> bytes:

@@ -199,6 +199,15 @@ def test_roots_that_are_none(folder):
     assert "cannot be read" in folder.check()
 
 
+def test_an_expired_root_beside_a_good_one_is_a_warning(folder):
+    past = Authority("past", starts=now() - 9 * DAY, ends=now() - DAY)
+    put(folder.files.client_ca, folder.authority.pem + past.pem)
+    assert folder.check() == ""
+    checked = run("--check", folder.path).stdout
+    line = folder.authority.pem.count("\n") + 1
+    assert f"warning: {folder.files.client_ca}:{line}: the certificate of CN=past has" in checked
+
+
 def test_a_chain_out_of_order(folder):
     pair = folder.authority.server()
     folder.put(Pair(pair.chain + folder.authority.pem, pair.key))

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+
 namespace gatehouse::frontend {
 namespace {
 
@@ -56,6 +58,11 @@ class Peers : public ::testing::Test {
     PeerNames names;
     for (const std::string& name : dns) names.Add("peer_dns", name);
     return Who(names);
+  }
+  std::string WhyNot(const PeerNames& names, const PeerTrust& trust = {}) const {
+    const KnownPeer known = IdentifyPeer(table_, trust, metadata_, names);
+    EXPECT_EQ(known.caller == nullptr, !known.why.empty());
+    return absl::StrCat(known.why, "|", known.id, "|", known.dns);
   }
   void Forward(const char* value) { metadata_.emplace("x-forwarded-client-cert", value); }
 
@@ -156,6 +163,36 @@ TEST_F(Peers, WhatAListedPeerTellsThatCannotBeReadMakesNobodyKnown) {
   Forward("URI=spiffe://a.b/ns/todo/sa/api");
   Forward("URI=spiffe://a.b/ns/todo/sa/api");
   EXPECT_EQ(ByUris({"spiffe://a.b/envoy"}, trust), "-") << "twice";
+}
+
+TEST_F(Peers, WhyNobodyIsKnownIsForTheLog) {
+  const PeerTrust trust(Config(/*tls=*/true, {"spiffe://a.b/envoy"}));
+  PeerNames names;
+  EXPECT_EQ(WhyNot(names), "there is no token, and no certificate with a name||");
+  names.Add("peer_dns", "x");
+  EXPECT_EQ(WhyNot(names), "no caller has a DNS name of the certificate||x");
+  names.Add("peer_dns", "web.internal");
+  EXPECT_EQ(WhyNot(names), "||web.internal");
+  names.Add("peer_dns", "other.internal");
+  EXPECT_EQ(WhyNot(names), "the certificate has the DNS names of several callers||other.internal");
+  names.Add("peer_uri", "spiffe://c");
+  EXPECT_EQ(WhyNot(names), "no caller has the URI of the certificate|spiffe://c|");
+  names.Add("peer_uri", "spiffe://c");
+  EXPECT_EQ(WhyNot(names), "the certificate has several URIs||");
+
+  PeerNames envoy;
+  envoy.Add("peer_uri", "spiffe://a.b/envoy");
+  EXPECT_EQ(WhyNot(envoy, trust), "|spiffe://a.b/envoy|") << "it is itself";
+  Forward("URI=spiffe://c");
+  EXPECT_EQ(WhyNot(envoy, trust),
+            "no caller has the SPIFFE id in x-forwarded-client-cert|spiffe://c|");
+  Forward("URI=spiffe://c");
+  EXPECT_EQ(WhyNot(envoy, trust), "x-forwarded-client-cert came more than once||");
+  metadata_.clear();
+  Forward("By=spiffe://a.b/x");
+  EXPECT_EQ(WhyNot(envoy, trust),
+            "the last element of x-forwarded-client-cert has not one SPIFFE id, or the header is "
+            "malformed||");
 }
 
 // They are known by certificates, and no token is.

@@ -134,10 +134,12 @@ TEST_F(ServerCallersTest, AMissingOrSharedTokenFileStopsTheStartAndTheCheck) {
 }
 
 TEST_F(ServerCallersTest, WarningsNameFilesThatOthersReadAndAMissingListOfCallers) {
-  std::filesystem::permissions(config_.callers[0].token_file, std::filesystem::perms::owner_read);
+  std::filesystem::permissions(
+      config_.callers[0].token_file,
+      std::filesystem::perms::owner_read | std::filesystem::perms::group_read);
   std::filesystem::permissions(
       config_.callers[1].token_file,
-      std::filesystem::perms::owner_read | std::filesystem::perms::group_read);
+      std::filesystem::perms::owner_read | std::filesystem::perms::others_read);
   const auto has = [&](const std::string& part) {
     const std::vector<std::string> warnings = Warnings(config_);
     return std::any_of(warnings.begin(), warnings.end(), [&](const std::string& warning) {

@@ -19,6 +19,8 @@
 #include <thread>
 #include <vector>
 
+#include "server/config/endpoint.h"
+
 namespace gatehouse::frontend {
 namespace {
 
@@ -90,6 +92,18 @@ TEST_F(SocketFileTest, IsRemovedWithItsOwner) {
     EXPECT_TRUE(file.Publish().ok());
   }
   EXPECT_THAT(Files(), IsEmpty());
+}
+
+// It is bound under a longer name first.
+TEST_F(SocketFileTest, TheLongestPathThatAConfigurationMayNameIsServed) {
+  path_ = folder_ + "/";
+  path_.resize(98, 'a');
+  ASSERT_TRUE(config::ParseSocketEndpoint("unix:" + path_).ok());
+  ASSERT_FALSE(config::ParseSocketEndpoint("unix:" + path_ + "a").ok());
+  SocketFile file(path_);
+  ASSERT_LT(file.bound().size(), sizeof(sockaddr_un::sun_path));
+  const Listener listener(file.bound());
+  EXPECT_TRUE(file.Publish().ok());
 }
 
 TEST_F(SocketFileTest, ReplacesWhatWasLeftBehindOnly) {
