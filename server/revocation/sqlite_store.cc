@@ -32,7 +32,7 @@ absl::Status Copy(const absl::Status& status) {
 
 // How long a write waits for others to share its commit, where several did lately. Real
 // time whatever the clock: nothing but how many share it follows from it.
-constexpr std::chrono::microseconds kCompanyWait{1000};
+constexpr std::chrono::microseconds kCompanyWait{2000};
 
 // How many writes the last commits held.
 class LatestGroups {
