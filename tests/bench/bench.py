@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import pathlib
 import shlex
 import shutil
@@ -19,6 +20,7 @@ import revocations
 import rules
 import servers
 
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 REACH = 1.10  # The server's CPU a call against the yardstick's, one token repeated.
 
 EPILOG = """\
@@ -27,7 +29,7 @@ servers are interleaved, so that a machine that slows down slows all alike, and
 the medians are printed. A call that fails or is denied ends the run.
 
 examples:
-  scripts/bench                    everything, about eleven minutes
+  scripts/bench                    all but --clients, about twelve minutes
   scripts/bench --quick            the same with short rounds: only to see it work
   scripts/bench --yardstick-only   completion queue against callback API, no server
   scripts/bench --flood            one caller floods, another is measured
@@ -35,6 +37,7 @@ examples:
   scripts/bench --check            Envoy's Check with many routes
   scripts/bench --envoy            through a real Envoy, beside its own JWT filter
   scripts/bench --mesh             callers with certificates, and a thousand connections
+  scripts/bench --clients          remembered checks in C++, Python and Node, and FastAPI
   scripts/bench --revocation       how fast revocations are, and a million of them
   scripts/bench --in-process       first sight and memory of a token, beside OpenSSL alone
   scripts/bench --profile          where the time of a Verify goes; with --check, of a Check
@@ -77,6 +80,9 @@ def arguments():
     parser.add_argument("--mesh", action="store_true",
                         help="only Verify under mTLS, what a connection costs, and a restart under "
                              "a tenth of --tokens of them")
+    parser.add_argument("--clients", action="store_true",
+                        help="only the clients that remember: what a remembered check costs in C++, "
+                             "Python and Node, and FastAPI beside one that verifies itself")
     parser.add_argument("--revocation", action="store_true",
                         help="only how fast revocations are, beside SQLite alone, what they cost "
                              "others, and an index of 100 times --tokens entries")
@@ -224,13 +230,34 @@ class Measurement:
                   f"the reach is at most {REACH}x: {'reached' if ratio <= REACH else 'missed'}.")
 
 
+def cpp_client(options):
+    return ["gatehouse-client-bench", f"--rounds={min(11, 2 * options.rounds)}",
+            f"--tokens={min(5000, 10 * options.tokens)}"]
+
+
+def clients(options):
+    """Each client's own program, with the interpreter and the packages of the tests."""
+    venv = REPOSITORY / ".cache" / "venv" / "bin"
+    folder = REPOSITORY / "tests" / "bench" / "clients"
+    name, *flags = cpp_client(options)
+    environment = {**os.environ, "GATEHOUSE_BIN": str(pathlib.Path(options.build_dir).absolute()),
+                   "PATH": f"{venv}:{os.environ['PATH']}"}
+    commands = [[servers.binary(options.build_dir, name), *flags],
+                [str(venv / "python"), str(folder / "python_bench.py"),
+                 f"--rounds={options.rounds}", f"--seconds={options.seconds}"],
+                ["npm", "--silent", "--prefix", "client/typescript", "run", "build"],
+                [str(venv / "node"), str(folder / "node_bench.mjs")]]
+    for command in commands:
+        print(f"\n{shlex.join(command)}", flush=True)
+        subprocess.run(command, check=True, cwd=REPOSITORY, env=environment)
+
+
 def in_process(bench, options):
     """What needs no server: these programs print their own tables."""
     flags = [f"--rounds={min(21, 4 * options.rounds)}", f"--tokens={min(500, options.tokens)}",
              f"--many={min(100_000, 10 * options.tokens)}"]
-    client = [f"--rounds={min(11, 2 * options.rounds)}", f"--tokens={min(5000, 10 * options.tokens)}"]
     for command in (["gatehouse-engine-bench", *flags], ["gatehouse-jose-bench"],
-                    ["gatehouse-client-bench", *client]):  # fmt: skip
+                    cpp_client(options)):
         print(f"\n{shlex.join(command)}", flush=True)
         subprocess.run([servers.binary(options.build_dir, command[0]), *command[1:]], check=True)
 
@@ -291,6 +318,9 @@ def run(options, bench):
         return
     if options.in_process:
         in_process(bench, options)
+        return
+    if options.clients:
+        clients(options)
         return
     measurement = Measurement(bench, options)
     flooded = None
