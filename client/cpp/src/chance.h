@@ -11,7 +11,8 @@ Chance MakeChance();
 
 // Between half of `time` and all of it.
 inline int64_t HalfToAll(int64_t time, const Chance& chance) {
-  return time / 2 + static_cast<int64_t>(static_cast<double>(time - time / 2) * chance());
+  const int64_t half = time / 2;
+  return half + static_cast<int64_t>(static_cast<double>(time - half) * chance());
 }
 
 // Pauses that double from 50 ms to 2 s, each between half and all of it. For one thread.

@@ -306,9 +306,9 @@ void Core::AskBatch(std::string_view token, const std::vector<Check>& checks,
 
 void Core::Revoke(const RevocationTarget& target, const RevokeOptions& options,
                   std::function<void(Result<Revoked>)> done) {
-  const std::string request = EncodeRevoke(target, options);
   calls_.Begin(
-      Method::kRevoke, [request](const std::optional<Revision>&) { return request; },
+      Method::kRevoke,
+      [request = EncodeRevoke(target, options)](const std::optional<Revision>&) { return request; },
       DeadlineOf(options.deadline),
       [this, done = std::move(done)](std::optional<Error> error, const std::string& bytes) {
         if (error.has_value()) return done(*std::move(error));
@@ -321,9 +321,9 @@ void Core::Revoke(const RevocationTarget& target, const RevokeOptions& options,
 
 void Core::Reinstate(std::string_view id, std::string_view reason,
                      std::function<void(Result<Reinstated>)> done) {
-  const std::string request = EncodeReinstate(id, reason);
   calls_.Begin(
-      Method::kReinstate, [request](const std::optional<Revision>&) { return request; },
+      Method::kReinstate,
+      [request = EncodeReinstate(id, reason)](const std::optional<Revision>&) { return request; },
       DeadlineOf(std::chrono::milliseconds(0)),
       [this, done = std::move(done)](std::optional<Error> error, const std::string& bytes) {
         if (error.has_value()) return done(*std::move(error));

@@ -105,7 +105,7 @@ class Step {
 
 class UnaryCall final : public Step {
  public:
-  UnaryCall(Running& running, std::string request, Transport::Done done)
+  UnaryCall(Running& running, const std::string& request, Transport::Done done)
       : running_(running), request_(BufferOf(request)), done_(std::move(done)) {}
 
   grpc::ClientContext& context() { return context_; }
