@@ -13,6 +13,7 @@ from support.readme import Block, blocks_of
 
 PORTS = (7070, 7071, 8081, 9000)
 README = REPOSITORY / "README.md"
+TYPESCRIPT = REPOSITORY / "client" / "typescript"
 
 
 @pytest.fixture
@@ -36,6 +37,15 @@ def demonstration(tmp_path):
     assert status == 0, run.text()
 
 
+@pytest.fixture
+def typescript():
+    """The TypeScript client as `npm pack` would take it."""
+    env = {**os.environ, "PATH": f"{CACHE / 'venv' / 'bin'}:{os.environ['PATH']}"}
+    build = ["npm", "--prefix", str(TYPESCRIPT), "run", "build"]
+    done = subprocess.run(build, capture_output=True, text=True, timeout=600, env=env)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 class Reader:
     """Somebody who pastes block after block into one terminal, in a copy of the tree."""
 
@@ -47,9 +57,15 @@ class Reader:
                 (folder / entry.name).symlink_to(entry)
         if demo:
             (folder / "demo").symlink_to(demo)
-        for name in ("package.json", "node_modules"):
-            (folder / name).symlink_to(E2E / "readme" / name)
-        self._env = {**os.environ}
+        (folder / "package.json").symlink_to(E2E / "readme" / "package.json")
+        modules = folder / "node_modules"
+        modules.mkdir()
+        for entry in (E2E / "readme" / "node_modules").iterdir():
+            (modules / entry.name).symlink_to(entry)
+        # The clients, as if they were installed.
+        (modules / "@gatehouse").mkdir()
+        (modules / "@gatehouse" / "client").symlink_to(TYPESCRIPT)
+        self._env = {**os.environ, "PYTHONPATH": str(REPOSITORY / "client" / "python" / "src")}
         self._env["PATH"] = f"{CACHE / 'venv' / 'bin'}:{CACHE / 'bin'}:{self._env['PATH']}"
         self._cwd = str(folder)
 
@@ -93,7 +109,7 @@ class Reader:
         )  # fmt: skip
 
 
-def test_blocks_of_the_readme_run_and_print_what_they_say(demonstration, tmp_path):
+def test_blocks_of_the_readme_run_and_print_what_they_say(demonstration, typescript, tmp_path):
     blocks = blocks_of(README.read_text())
     assert blocks, "README.md has no block that can be run"
     reader = Reader(tmp_path / "reader", demonstration)

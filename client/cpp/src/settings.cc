@@ -99,7 +99,7 @@ std::optional<Error> WrongNumbers(const Settings& settings) {
     return Bad(kStaleness, "must be from 1s to 60s");
   }
   if (settings.memory_entries > 100'000'000) return Bad(kEntries, "must be at most 100000000");
-  if (settings.memory_mib > 1024 * 1024 ||
+  if (settings.memory_mib > size_t{1024} * 1024 ||
       (settings.memory_mib == 0 && settings.memory_entries > 0)) {
     return Bad(kMib,
                "must be from 1 to 1048576; memory_entries (GATEHOUSE_MEMORY_ENTRIES) 0 is "

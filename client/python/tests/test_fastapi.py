@@ -1,16 +1,22 @@
 """FastAPI without a server: responses, WebSockets, and what applications test with."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Annotated
 
+import gatehouse
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, WebSocket
 from fastapi.testclient import TestClient
-from gatehouse import Check, Denied, Principal, Row, Settings, Unavailable
+from gatehouse import Check, Denied, GatehouseError, Principal, Row, Settings, Unavailable
 from gatehouse.fastapi import Gatehouse
 from gatehouse.sync import Gatehouse as SyncGatehouse
 from gatehouse.testing import Table, assert_every_route_asks, deciding_by
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.responses import PlainTextResponse
 from starlette.websockets import WebSocketDisconnect
 
 USERS = {"ada": {}, "bob": {"roles": ["support"]}, "old": "TOKEN_EXPIRED", "out": "TOKEN_REVOKED"}
@@ -160,6 +166,37 @@ def test_without_a_lifespan_the_status_is_right_all_the_same(app, table):
     client = TestClient(app)
     assert get(client, "/me").status_code == 401
     assert get(client, "/me").headers["www-authenticate"]
+    assert get(client, "/me").json()["code"] == "TOKEN_MISSING"
+    assert get(client, "/notes/1", "Bearer out").json()["code"] == "TOKEN_REVOKED"
+    table.down = True
+    assert get(client, "/me", "Bearer ada").status_code == 503
+
+
+def test_a_handler_of_ones_own_is_kept_without_a_lifespan(app, table):
+    @app.exception_handler(GatehouseError)
+    def own(_, error):
+        return PlainTextResponse("own", 418)
+
+    assert get(TestClient(app), "/me").status_code == 418
+
+
+def test_an_outage_is_said_in_the_log_once_a_second(client, table, caplog):
+    table.down = True
+    for _ in range(3):
+        assert get(client, "/me", "Bearer ada").status_code == 503
+    assert caplog.text.count("answered with 503") == 1
+    with pytest.raises(WebSocketDisconnect):
+        with client.websocket_connect("/live", headers={"Authorization": "Bearer ada"}):
+            pass
+    assert "Bearer" not in caplog.text and "closed with" not in caplog.text
+
+
+@pytest.mark.parametrize("extra", ["fastapi", "sqlalchemy"])
+def test_a_missing_extra_is_named(extra):
+    code = f"import sys; sys.modules['{extra}'] = None; import gatehouse.{extra}"
+    env = {**os.environ, "PYTHONPATH": str(Path(gatehouse.__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    assert f"pip install 'gatehouse[{extra}]'" in done.stderr
 
 
 def test_every_route_is_walked(app, authz):

@@ -63,7 +63,7 @@ function hintOf(details: string): string {
     return ` (look at ${nameOf("caFile")}, and at ${nameOf("certFile")} if the service asks for one)`;
   }
   if (/connect|resolution|ECONN|ENOENT|ENOTFOUND|EAI_AGAIN|protocol|wrong version|SSL|hang up/i.test(details)) {
-    return ` (look at ${nameOf("target")}; and at ${nameOf("caFile")}, which is to be set if the service has TLS and only then)`;
+    return ` (look at ${nameOf("target")}, which is the port of gRPC; and at ${nameOf("caFile")}, which is to be set if the service has TLS and only then)`;
   }
   return "";
 }

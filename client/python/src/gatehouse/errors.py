@@ -74,8 +74,13 @@ def from_status(status: str, details: str, target: str, secure: bool) -> Gatehou
     if status == "UNAVAILABLE":
         hint = "see GATEHOUSE_TARGET"
         lowered = details.lower()
-        if secure and (any(word in lowered for word in _TLS_WORDS) or "connect" in lowered):
-            hint += ", and whether GATEHOUSE_CA_FILE is the CA of its certificate"
+        if "http1.x" in lowered:
+            hint += ": that port speaks HTTP/1, and is not the server's `listen.grpc`"
+        elif secure and (any(word in lowered for word in _TLS_WORDS) or "connect" in lowered):
+            hint += (
+                ", whether GATEHOUSE_CA_FILE is the CA of its certificate, and whether it asks for "
+                "this service's own (GATEHOUSE_CERT_FILE)"
+            )
         elif not secure and ("closed" in lowered or "reset" in lowered):
             hint += ", and whether it wants TLS (GATEHOUSE_CA_FILE)"
     message = f"no decision from Gatehouse at {target}: {status}: {details}"

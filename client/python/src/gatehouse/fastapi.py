@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import logging
+import math
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Literal, overload
 
-from fastapi import FastAPI, HTTPException, Request
+try:
+    from fastapi import FastAPI, HTTPException, Request
+except ModuleNotFoundError as error:
+    if error.name != "fastapi":
+        raise
+    raise ModuleNotFoundError(
+        "gatehouse.fastapi needs FastAPI: pip install 'gatehouse[fastapi]'", name="fastapi"
+    ) from None
 from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
 from fastapi.responses import JSONResponse
 from fastapi.security.base import SecurityBase
@@ -62,14 +71,6 @@ def error_response(error: GatehouseError) -> JSONResponse:
     return JSONResponse(body, 503, {"Retry-After": "1"})
 
 
-async def _respond(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, GatehouseError)
-    if isinstance(error, (InvalidArgument, CallerRefused)):
-        # No outage: somebody has to mend the application or its settings.
-        log.error("answered with 503: %s", error)
-    return error_response(error)
-
-
 class _User(SecurityBase):
     """The dependency, and its entry in OpenAPI."""
 
@@ -79,12 +80,17 @@ class _User(SecurityBase):
         self._gatehouse, self._optional, self._with_claims = gatehouse, optional, with_claims
 
     async def __call__(self, connection: HTTPConnection) -> Principal | None:
+        # An application without the lifespan, or mounted in one that has it.
+        if GatehouseError not in connection.app.exception_handlers:
+            self._gatehouse.install(connection.app)
         try:
             return await self._principal(connection)
         except GatehouseError as error:
             if connection.scope["type"] != "websocket":
                 raise
             denied = isinstance(error, Denied)
+            if not denied:
+                self._gatehouse._tell(error, f"closed with {_CLOSE_UNAVAILABLE}")
             raise WebSocketException(
                 _CLOSE_DENIED if denied else _CLOSE_UNAVAILABLE,
                 error.decision.detail if isinstance(error, Denied) else "unavailable",
@@ -117,6 +123,7 @@ class Gatehouse(aio.Gatehouse):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
+        self._told_at = -math.inf
 
     @asynccontextmanager
     async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:
@@ -129,14 +136,30 @@ class Gatehouse(aio.Gatehouse):
             await self.close()
 
     def install(self, app: FastAPI) -> None:
-        """Makes refusals the responses of `error_response`. `lifespan` does it too."""
-        app.add_exception_handler(GatehouseError, _respond)
+        """Makes refusals the responses of `error_response`. `lifespan` does it too, and the
+        dependency at its first request."""
+        app.add_exception_handler(GatehouseError, self._respond)
         # At its lifespan an application has built its middleware already.
         layer: Any = app.middleware_stack
         while layer is not None:
             if isinstance(layer, ExceptionMiddleware):
-                layer.add_exception_handler(GatehouseError, _respond)
+                layer.add_exception_handler(GatehouseError, self._respond)
             layer = getattr(layer, "app", None)
+
+    async def _respond(self, _: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, GatehouseError)
+        if not isinstance(error, Denied):
+            self._tell(error, "answered with 503")
+        return error_response(error)
+
+    def _tell(self, error: GatehouseError, what: str) -> None:
+        if isinstance(error, (InvalidArgument, CallerRefused)):
+            # No outage: somebody has to mend the application or its settings.
+            log.error("%s: %s", what, error)
+        elif time.monotonic() - self._told_at >= 1:
+            # Once a second at most: in an outage every request would say the same.
+            self._told_at = time.monotonic()
+            log.warning("%s: %s", what, error)
 
     @overload
     def user(

@@ -7,10 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import (
-    Boolean, ColumnElement, Float, Integer, Numeric, Text, and_, cast, collate, exists, false,
-    func, literal, not_, null, or_, true,
-)  # fmt: skip
+try:
+    from sqlalchemy import (
+        Boolean, ColumnElement, Float, Integer, Numeric, Text, and_, cast, collate, exists, false,
+        func, literal, not_, null, or_, true,
+    )  # fmt: skip
+except ModuleNotFoundError as error:
+    if error.name != "sqlalchemy":
+        raise
+    raise ModuleNotFoundError(
+        "gatehouse.sqlalchemy needs SQLAlchemy: pip install 'gatehouse[sqlalchemy]'",
+        name="sqlalchemy",
+    ) from None
 from sqlalchemy.exc import CompileError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import visitors

@@ -242,7 +242,8 @@ export class Outbox {
         this.pausedUntil = Math.max(this.pausedUntil, this.now() + wait);
       }
       const why = reasonOf(error);
-      this.say(why, `could not revoke a ${row.kind} (${row.reason}), and will try again: ${why}`);
+      const whose = malformed ? ` of the issuer ${row.issuer}` : "";
+      this.say(why, `could not revoke a ${row.kind}${whose} (${row.reason}), and will try again: ${why}`);
       await this.postpone([{ ...row, attempts }], this.now() + wait);
       return;
     }
