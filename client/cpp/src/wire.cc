@@ -13,7 +13,7 @@ namespace {
 
 // No issuer may allow longer tokens (16 KiB), so a longer one is as bad when it is cut.
 // Whole, it could be too large a message: no decision, where the truth is a bad token.
-constexpr size_t kLongestToken = 20 * 1024;
+constexpr size_t kLongestToken = size_t{20} * 1024;
 
 // A token as it may stand in a message, which holds only UTF-8. No byte beyond ASCII is
 // ever good, nor is what takes its place.
@@ -266,7 +266,7 @@ std::optional<Error> Malformed(const QuestionView& question) {
       look("attributes", value);
     }
     if (!field.empty() && question.method == Method::kBatchAuthorize) {
-      field = "checks[" + std::to_string(i) + "]." + field;
+      field.insert(0, std::string("checks[").append(std::to_string(i)).append("]."));
     }
   }
   if (field.empty()) return std::nullopt;
