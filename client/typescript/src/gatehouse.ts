@@ -211,8 +211,11 @@ export class Gatehouse {
           return answer.decision;
         }),
       );
-      const all = Object.freeze(decisions as Decision[]);
-      return Object.freeze({ decision: tokenDecisionOf([...tokens, ...all]), decisions: all });
+      const decision =
+        tokens.find(({ allowed }) => !allowed) ?? tokenDecisionOf([...tokens, ...(decisions as Decision[])]);
+      // A bad token is good for nothing, whatever was said before.
+      const all = decision.allowed ? (decisions as Decision[]) : decisions.map(() => decision);
+      return Object.freeze({ decision, decisions: Object.freeze(all) });
     });
   }
 

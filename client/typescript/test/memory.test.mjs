@@ -163,6 +163,7 @@ for (const [what, fields] of [
   ["fell_behind", { fellBehind: true, revision: 20 }],
   ["another store", { storeId: "other" }],
   ["a change of no kind", { changes: [{ kind: 0, tag: new Uint8Array(), revision: 0 }] }],
+  ["a change of a kind that is not known", { changes: [{ kind: 4, tag: tag("bob"), revision: 11 }], revision: 11 }],
 ]) {
   test(`${what} drops everything`, async () => {
     const { client, transport, ask, isKept } = await remembering();
@@ -276,6 +277,19 @@ test("a batch asks for what is not remembered, and each check is kept for itself
   assert.ok(client.remembered("token", "read", two));
   assert.equal(transport.calls.length, 2);
 });
+
+for (const code of [Code.TOKEN_REVOKED, 99]) {
+  test(`a batch whose token turns out bad (code ${code}) denies what was remembered as well`, async () => {
+    const { client, ask } = await remembering();
+    await ask({}, () => client.authorize("token", "read", NOTE));
+    const { decision, principal } = reply({ code });
+    const batch = await ask({ decision, principal, decisions: [decision] }, () =>
+      client.batchAuthorize("token", [{ action: "read", ...NOTE }, { action: "read", type: "note", id: "2" }]),
+    );
+    assert.equal(batch.decision.allowed, false);
+    assert.deepEqual(batch.decisions, [batch.decision, batch.decision]);
+  });
+}
 
 test("calls that ask the same at the same time share one RPC", async () => {
   const { client, transport } = await remembering();
