@@ -381,3 +381,14 @@ def test_not_asked_for_before_the_list_of_changes_began_anew(world, how):
     world.hear(*([Change(None, 0)] if how == "unknown" else []), fell_behind=how == "fell_behind")
     assert not world.keep(mark=mark)
     assert world.keep()
+
+
+def test_a_call_under_way_is_joined_until_a_change_or_max_staleness(world):
+    mark = world.memory.mark()
+    world.now += STALENESS - 0.001
+    assert world.memory.is_recent(mark)
+    world.now += 0.001
+    assert not world.memory.is_recent(mark)
+    mark = world.memory.mark()
+    world.revoke()
+    assert not world.memory.is_recent(mark)

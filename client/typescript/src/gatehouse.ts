@@ -104,7 +104,8 @@ export class Gatehouse {
       bytes: this.#settings.memoryBytes,
     });
     this.#calls = new Calls(this.#transport, this.#clock, this.#counters, this.#settings.target);
-    this.#flights = new Flights(this.#clock, this.#counters, () => this.#memory.changes);
+    const { maxStalenessMs } = this.#settings;
+    this.#flights = new Flights(this.#clock, this.#counters, () => this.#memory.changes, maxStalenessMs);
     this.#listeners = new Listeners(
       this.#clock,
       (token) => this.#verifyAnew(token),

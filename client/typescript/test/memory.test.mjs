@@ -327,6 +327,23 @@ test("a call that begins under other rules shares none that was sent before them
   for (const call of transport.calls) await call.answer({});
 });
 
+test("a call shares none that was sent max_staleness ago", async () => {
+  const { client, clock, transport } = await remembering({ deadlineMs: 60_000 });
+  const first = client.verify("token");
+  transport.stream.end("UNAVAILABLE");
+  await clock.pass(2999);
+  const second = client.verify("token");
+  assert.equal(transport.calls.length, 1);
+  await clock.pass(1);
+  const third = client.verify("token");
+  await settled();
+  assert.equal(transport.calls.length, 2);
+  await transport.calls[0].answer({});
+  await transport.calls[1].answer({ ...reply({ code: Code.TOKEN_REVOKED }) });
+  const answers = await Promise.all([first, second, third]);
+  assert.deepEqual(answers.map(({ code }) => code), ["OK", "OK", "TOKEN_REVOKED"]);
+});
+
 test("fresh shares no call that was under way", async () => {
   const { client, transport } = await remembering();
   void client.verify("token");

@@ -139,10 +139,11 @@ class Memory:
         with self._lock:
             return Mark(self._clock(), self._count)
 
-    @property
-    def count(self) -> int:
-        """Rises with every change that is known."""
-        return self._count
+    def is_recent(self, mark: Mark) -> bool:
+        """Whether a call sent after `mark` may still be joined: no change is known since, and it is
+        not so long ago that without a stream its answer may be older than any that is used."""
+        with self._lock:
+            return mark.known == self._count and self._clock() < mark.moment + self._max_staleness
 
     def keep(self, key: Hashable, value: Any, stamp: Stamp, mark: Mark, size: int) -> bool:
         """Keeps the answer to a request sent after `mark`, if it may be; `size` is that of
