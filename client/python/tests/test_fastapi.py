@@ -9,6 +9,7 @@ from typing import Annotated
 import gatehouse
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, WebSocket
+from fastapi.exceptions import FastAPIError
 from fastapi.testclient import TestClient
 from gatehouse import Check, Denied, GatehouseError, Principal, Row, Settings, Unavailable
 from gatehouse.fastapi import Gatehouse
@@ -100,6 +101,26 @@ def test_who_calls(client, values, status, code):
     if code != "TOKEN_MISSING":
         header += ', error="invalid_token"'
     assert reply.headers["www-authenticate"] == header
+
+
+def test_the_dependency_without_its_brackets_is_refused_when_the_route_is_made(app, authz):
+    with pytest.raises(FastAPIError):
+
+        @app.get("/open")
+        async def everybody(user: Annotated[Principal, Depends(authz.user)]):
+            return "let in"
+
+
+class Nameless(Table):
+    def answer(self, method, request):
+        reply = super().answer(method, request)
+        reply.ClearField("principal")
+        return reply
+
+
+def test_an_allow_that_does_not_say_whom_is_503(app, authz):
+    with deciding_by(authz, Nameless(USERS)), TestClient(app) as client:
+        assert get(client, "/me", "Bearer ada").status_code == 503
 
 
 def test_a_principal_that_is_returned_shows_no_token(app, authz, table):

@@ -82,6 +82,13 @@ def random_condition(rng, depth=3) -> Condition:
             return Condition("")  # one that this client does not know
 
 
+def test_a_relation_that_a_row_does_not_name_is_unknown():
+    related = Condition("related", "relations.blocked", ("ada",))
+    for condition in (related, Condition("not", inner=(related,)), Condition("is_false", inner=(related,))):
+        assert not Filter("condition", condition, ALLOW).matches(Row("ada"))
+    assert truth(related, Row("ada", relations={"blocked": []})) is False
+
+
 def test_random_conditions_select_in_sqlite_what_they_say():
     rng = random.Random(9)
     some = rows(rng)

@@ -369,3 +369,26 @@ def test_random_histories_never_give_an_answer_that_was_revoked():
             world.now += rng.choice([0, 0, 0.1])
             if not world.memory.live:
                 world.hear(revision=told)
+
+
+@pytest.mark.parametrize("how", ["fell_behind", "unknown", "first"])
+def test_not_asked_for_before_the_list_of_changes_began_anew(world, how):
+    """What was left out may have had no revision: a key that has gone."""
+    mark = world.memory.mark()
+    if how == "first":
+        world.memory.lose_place()
+        mark = world.memory.mark()
+    world.hear(*([Change(None, 0)] if how == "unknown" else []), fell_behind=how == "fell_behind")
+    assert not world.keep(mark=mark)
+    assert world.keep()
+
+
+def test_a_call_under_way_is_joined_until_a_change_or_max_staleness(world):
+    mark = world.memory.mark()
+    world.now += STALENESS - 0.001
+    assert world.memory.is_recent(mark)
+    world.now += 0.001
+    assert not world.memory.is_recent(mark)
+    mark = world.memory.mark()
+    world.revoke()
+    assert not world.memory.is_recent(mark)

@@ -6,6 +6,7 @@ interface Flight<T> {
   readonly question: string;
   /** How many changes were known when it was sent. */
   readonly changes: number;
+  readonly at: number;
   readonly answer: Promise<T>;
   readonly abort: AbortController;
   waiting: number;
@@ -26,17 +27,19 @@ export class Flights {
     private readonly clock: Clock,
     private readonly counters: MutableCounters,
     private readonly changes: () => number,
+    private readonly maxStalenessMs: number,
   ) {}
 
   /**
-   * Joins the flight of this question if it was sent after the latest change that is known;
-   * else begins one with `send`. Its answer comes to everybody, whoever gives up; when all have,
+   * Joins the flight of this question if it was sent after the latest change that is known, and
+   * not so long ago that without a stream its answer may be older than any that is used; else begins one with `send`. Its answer comes to everybody, whoever gives up; when all have,
    * it is aborted.
    */
   join<T>(question: string, wait: Wait, alone: boolean, send: (signal: AbortSignal) => Promise<T>): Promise<T> {
     if (wait.signal?.aborted) return Promise.reject(wait.signal.reason);
     const known = this.#flights.get(question) as Flight<T> | undefined;
-    if (!alone && known !== undefined && known.changes === this.changes()) {
+    const now = this.clock.now();
+    if (!alone && known !== undefined && known.changes === this.changes() && now - known.at < this.maxStalenessMs) {
       this.counters.shared++;
       return this.#wait(known, wait);
     }
@@ -45,6 +48,7 @@ export class Flights {
     const flight: Flight<T> = {
       question,
       changes,
+      at: now,
       abort,
       waiting: 0,
       answer: send(abort.signal).finally(() => this.#land(flight)),

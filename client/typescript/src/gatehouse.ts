@@ -104,7 +104,8 @@ export class Gatehouse {
       bytes: this.#settings.memoryBytes,
     });
     this.#calls = new Calls(this.#transport, this.#clock, this.#counters, this.#settings.target);
-    this.#flights = new Flights(this.#clock, this.#counters, () => this.#memory.changes);
+    const { maxStalenessMs } = this.#settings;
+    this.#flights = new Flights(this.#clock, this.#counters, () => this.#memory.changes, maxStalenessMs);
     this.#listeners = new Listeners(
       this.#clock,
       (token) => this.#verifyAnew(token),
@@ -211,8 +212,11 @@ export class Gatehouse {
           return answer.decision;
         }),
       );
-      const all = Object.freeze(decisions as Decision[]);
-      return Object.freeze({ decision: tokenDecisionOf([...tokens, ...all]), decisions: all });
+      const decision =
+        tokens.find(({ allowed }) => !allowed) ?? tokenDecisionOf([...tokens, ...(decisions as Decision[])]);
+      // A bad token is good for nothing, whatever was said before.
+      const all = decision.allowed ? (decisions as Decision[]) : decisions.map(() => decision);
+      return Object.freeze({ decision, decisions: Object.freeze(all) });
     });
   }
 

@@ -6,6 +6,12 @@ import type { CallError, Stream as OpenStream, Transport } from "./transport.js"
 import type { WatchResponse } from "./wire/gatehouse/v1/authorization_service.js";
 import { RevocationChange_Kind } from "./wire/gatehouse/v1/revocation.js";
 
+// A change of another kind may touch anything.
+const KNOWN: ReadonlySet<RevocationChange_Kind> = new Set([
+  RevocationChange_Kind.REVOKED,
+  RevocationChange_Kind.REINSTATED,
+  RevocationChange_Kind.KEY_GONE,
+]);
 const PING_MS = 1000;
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2000;
@@ -88,7 +94,7 @@ export class WatchStream {
     let lost = false;
     for (const change of message.changes) {
       this.counters.changes++;
-      if (change.kind === RevocationChange_Kind.UNSPECIFIED || change.tag.length === 0) {
+      if (!KNOWN.has(change.kind) || change.tag.length === 0) {
         this.memory.forgetAll(message.revision);
         lost = true;
         continue;
@@ -112,6 +118,7 @@ export class WatchStream {
   #ended(error: CallError): void {
     switch (error.status) {
       case "FAILED_PRECONDITION":
+      case "RESOURCE_EXHAUSTED":
         this.memory.lose();
         this.listener.onLost();
         return this.#again(error.status, this.#nextPause());

@@ -163,6 +163,7 @@ for (const [what, fields] of [
   ["fell_behind", { fellBehind: true, revision: 20 }],
   ["another store", { storeId: "other" }],
   ["a change of no kind", { changes: [{ kind: 0, tag: new Uint8Array(), revision: 0 }] }],
+  ["a change of a kind that is not known", { changes: [{ kind: 4, tag: tag("bob"), revision: 11 }], revision: 11 }],
 ]) {
   test(`${what} drops everything`, async () => {
     const { client, transport, ask, isKept } = await remembering();
@@ -277,6 +278,19 @@ test("a batch asks for what is not remembered, and each check is kept for itself
   assert.equal(transport.calls.length, 2);
 });
 
+for (const code of [Code.TOKEN_REVOKED, 99]) {
+  test(`a batch whose token turns out bad (code ${code}) denies what was remembered as well`, async () => {
+    const { client, ask } = await remembering();
+    await ask({}, () => client.authorize("token", "read", NOTE));
+    const { decision, principal } = reply({ code });
+    const batch = await ask({ decision, principal, decisions: [decision] }, () =>
+      client.batchAuthorize("token", [{ action: "read", ...NOTE }, { action: "read", type: "note", id: "2" }]),
+    );
+    assert.equal(batch.decision.allowed, false);
+    assert.deepEqual(batch.decisions, [batch.decision, batch.decision]);
+  });
+}
+
 test("calls that ask the same at the same time share one RPC", async () => {
   const { client, transport } = await remembering();
   const answers = Array.from({ length: 100 }, () => client.authorize("token", "read", NOTE));
@@ -311,6 +325,23 @@ test("a call that begins under other rules shares none that was sent before them
   await settled();
   assert.equal(transport.calls.length, 2);
   for (const call of transport.calls) await call.answer({});
+});
+
+test("a call shares none that was sent max_staleness ago", async () => {
+  const { client, clock, transport } = await remembering({ deadlineMs: 60_000 });
+  const first = client.verify("token");
+  transport.stream.end("UNAVAILABLE");
+  await clock.pass(2999);
+  const second = client.verify("token");
+  assert.equal(transport.calls.length, 1);
+  await clock.pass(1);
+  const third = client.verify("token");
+  await settled();
+  assert.equal(transport.calls.length, 2);
+  await transport.calls[0].answer({});
+  await transport.calls[1].answer({ ...reply({ code: Code.TOKEN_REVOKED }) });
+  const answers = await Promise.all([first, second, third]);
+  assert.deepEqual(answers.map(({ code }) => code), ["OK", "OK", "TOKEN_REVOKED"]);
 });
 
 test("fresh shares no call that was under way", async () => {

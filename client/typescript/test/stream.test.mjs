@@ -69,19 +69,21 @@ test("changes are applied before what the message proves", async () => {
   assert.equal(isKept(), false);
 });
 
-test("FAILED_PRECONDITION empties the memory, and the next stream starts from now", async () => {
-  const { client, clock, transport, ask, isKept } = await remembering();
-  await ask();
-  transport.stream.end("FAILED_PRECONDITION");
-  assert.equal(client.stats().entries, 0);
-  await clock.pass(50);
-  const [first] = transport.stream.sent;
-  assert.deepEqual([first.fromRevision, first.storeId], [undefined, ""]);
-  // An answer from before the new stream began may be old.
-  transport.stream.tell({ storeId: "other", revision: 3 });
-  await ask({ storeId: "other", revision: 3 });
-  assert.equal(isKept(), true);
-});
+for (const status of ["FAILED_PRECONDITION", "RESOURCE_EXHAUSTED"]) {
+  test(`${status} empties the memory, and the next stream starts from now`, async () => {
+    const { client, clock, transport, ask, isKept } = await remembering();
+    await ask();
+    transport.stream.end(status);
+    assert.equal(client.stats().entries, 0);
+    await clock.pass(50);
+    const [first] = transport.stream.sent;
+    assert.deepEqual([first.fromRevision, first.storeId], [undefined, ""]);
+    // An answer from before the new stream began may be old.
+    transport.stream.tell({ storeId: "other", revision: 3 });
+    await ask({ storeId: "other", revision: 3 });
+    assert.equal(isKept(), true);
+  });
+}
 
 for (const [status, words] of [
   ["UNAUTHENTICATED", "GATEHOUSE_TOKEN_FILE"],

@@ -42,8 +42,8 @@ class Gatehouse:
         self._transport: Transport | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stream: asyncio.Task[None] | None = None
-        # By question: how many changes were known when it was sent, and the call.
-        self._shared: dict[Any, tuple[int, asyncio.Task[Any]]] = {}
+        # By question: what was known when it was sent, and the call.
+        self._shared: dict[Any, tuple[Mark, asyncio.Task[Any]]] = {}
         self._watch = True
         self._subscriptions: set[Subscription] = set()
         # In tests: what decides instead of the server.
@@ -253,13 +253,14 @@ class Gatehouse:
             under_way = self._shared.get(key)
         except TypeError:
             return (await self._answer(question, seconds))[0]
-        if under_way is not None and under_way[0] == self._memory.count:
+        if under_way is not None and self._memory.is_recent(under_way[0]):
             self._memory.counters.shared += 1
             task = under_way[1]
         else:
             self._begin()
+            mark = self._memory.mark()
             task = asyncio.get_running_loop().create_task(self._answer(question, seconds))
-            self._shared[key] = (self._memory.count, task)
+            self._shared[key] = (mark, task)
             task.add_done_callback(lambda done: self._forget(key, done))
         # Whoever gives up leaves it to the others.
         return (await asyncio.shield(task))[0]

@@ -26,7 +26,7 @@ from starlette.requests import HTTPConnection
 
 from gatehouse import aio
 from gatehouse.decisions import MISSING, Code, Decision, Principal
-from gatehouse.errors import CallerRefused, Denied, GatehouseError, InvalidArgument
+from gatehouse.errors import CallerRefused, Denied, GatehouseError, InvalidArgument, Unavailable
 from gatehouse.settings import Settings
 
 __all__ = ["Gatehouse", "HTTPDenied", "Principal", "error_response"]
@@ -103,8 +103,10 @@ class _User(SecurityBase):
                 return None
             raise HTTPDenied(MISSING)
         decision = await self._gatehouse.verify(token, with_claims=self._with_claims)
-        if not decision.allowed or decision.principal is None:
+        if not decision.allowed:
             raise HTTPDenied(decision)
+        if decision.principal is None:
+            raise Unavailable("the service allowed, and did not say whom", "INTERNAL")
         return decision.principal
 
 
@@ -116,6 +118,11 @@ def bearer(connection: HTTPConnection) -> str:
         return " ".join(values)
     scheme, _, token = values[0].partition(" ")
     return token.strip(" ") if scheme.lower() == "bearer" else ""
+
+
+class _NotOfARequest:
+    """What FastAPI cannot read from a request. So `Depends(authz.user)`, without its brackets, is refused
+    when the route is made; else it would let everybody in."""
 
 
 class Gatehouse(aio.Gatehouse):
@@ -171,10 +178,12 @@ class Gatehouse(aio.Gatehouse):
         self, *, optional: Literal[True], with_claims: bool = False
     ) -> Callable[..., Principal | None]: ...
 
-    def user(self, *, optional: bool = False, with_claims: bool = False) -> Any:
+    def user(
+        self, *, optional: bool | _NotOfARequest = False, with_claims: bool | _NotOfARequest = False
+    ) -> Any:
         """A dependency: whose token came with the request, `Depends(authz.user())`. Without a good
         one 401; where nothing could be decided 503. `optional`: None without a token."""
-        return _User(self, optional, with_claims)
+        return _User(self, bool(optional), bool(with_claims))
 
     def _denied(self, decision: Decision) -> Denied:
         return HTTPDenied(decision)

@@ -101,8 +101,10 @@ def truth(condition: Condition, row: Row) -> bool | None:
             return one is False
         return None if one is None else not one
     if operation == "related":
-        members = row.relations.get(condition.field.removeprefix("relations."), ())
-        return len(condition.values) == 1 and condition.values[0] in members
+        members = row.relations.get(condition.field.removeprefix("relations."))
+        if members is None or len(condition.values) != 1:
+            return None
+        return condition.values[0] in members
     value = _value(condition.field, row)
     if operation == "present":
         return value not in (None, "")

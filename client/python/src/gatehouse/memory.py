@@ -103,9 +103,11 @@ class Memory:
         self._live_until = float("-inf")
         self._pings: dict[int, float] = {}
         self._ping = 0
-        # The last changes, (tag, revision, number). All beyond _reach are among them.
+        # The last changes, (tag, revision, number). All beyond _reach are among them, and all
+        # that came since so many were known as _reach_known.
         self._changes: deque[tuple[bytes | None, int, int]] = deque(maxlen=KEPT_CHANGES)
         self._reach = 0
+        self._reach_known = 0
         self._count = 0
         # What this process itself has written, until the stream has passed it.
         self._written: tuple[int, str] | None = None
@@ -137,10 +139,11 @@ class Memory:
         with self._lock:
             return Mark(self._clock(), self._count)
 
-    @property
-    def count(self) -> int:
-        """Rises with every change that is known."""
-        return self._count
+    def is_recent(self, mark: Mark) -> bool:
+        """Whether a call sent after `mark` may still be joined: no change is known since, and it is
+        not so long ago that without a stream its answer may be older than any that is used."""
+        with self._lock:
+            return mark.known == self._count and self._clock() < mark.moment + self._max_staleness
 
     def keep(self, key: Hashable, value: Any, stamp: Stamp, mark: Mark, size: int) -> bool:
         """Keeps the answer to a request sent after `mark`, if it may be; `size` is that of
@@ -180,7 +183,7 @@ class Memory:
     def _overtaken(self, stamp: Stamp, mark: Mark) -> bool:
         if self._revision is None:
             return True
-        if stamp.revision < self._reach or self._count - mark.known > KEPT_CHANGES:
+        if stamp.revision < self._reach or mark.known < self._reach_known:
             return True
         for tag, revision, number in reversed(self._changes):
             if revision <= stamp.revision and number <= mark.known:
@@ -254,6 +257,7 @@ class Memory:
                 continue
             if len(self._changes) == KEPT_CHANGES:
                 self._reach = max(self._reach, self._changes[0][1])
+                self._reach_known = self._changes[0][2]
             self._changes.append((change.tag, change.revision or message.revision, self._count))
             touched.add(change.tag)
             for entry in list(self._by_tag.get(change.tag, ())):
@@ -266,6 +270,9 @@ class Memory:
         ):
             self._changes.clear()
             self._reach = message.revision
+            # What was left out may have no revision: a key that has gone.
+            self._count += 1
+            self._reach_known = self._count
         self._revision, self._store_id, self._rules = (
             message.revision, message.store_id, message.rules,
         )  # fmt: skip

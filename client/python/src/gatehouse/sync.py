@@ -44,8 +44,8 @@ class Gatehouse:
         self._lock = threading.Lock()
         self._transport: Transport | None = None
         self._stream: Follower | None = None
-        # By question: how many changes were known when it was sent, and what will be the answer.
-        self._shared: dict[Any, tuple[int, Future[Any]]] = {}
+        # By question: what was known when it was sent, and what will be the answer.
+        self._shared: dict[Any, tuple[Mark, Future[Any]]] = {}
         self._watch = True
         self._subscriptions: set[Subscription] = set()
         # In tests: what decides instead of the server.
@@ -253,8 +253,8 @@ class Gatehouse:
             mine: Future[Any] = Future()
             with self._lock:
                 under_way = self._shared.get(key)
-                if under_way is None or under_way[0] != self._memory.count:
-                    self._shared[key] = (self._memory.count, mine)
+                if under_way is None or not self._memory.is_recent(under_way[0]):
+                    self._shared[key] = (self._memory.mark(), mine)
                     under_way = None
             if under_way is None:
                 return self._lead(question, seconds, key, mine)

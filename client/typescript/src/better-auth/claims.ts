@@ -16,8 +16,8 @@ export interface ClaimsOptions {
   organizationRoles?: boolean;
 }
 
-/** The state of a session as the database has it now; undefined if the session has ended. */
-export type ReadState = (session: Session) => Promise<{ state: Session; member?: { role?: unknown } } | undefined>;
+/** The state of a session as the database has it now. Rejects if the session has ended, or its user is gone or banned. */
+export type ReadState = (session: Session) => Promise<{ state: Session; member?: { role?: unknown } }>;
 
 export const LINK = Symbol.for("@gatehouse/client/better-auth/claims");
 
@@ -46,11 +46,8 @@ export function gatehouseClaims(options: ClaimsOptions = {}): { jwt: { definePay
       throw new GatehouseError("gatehouseClaims() needs the gatehouse() plugin: name both in `plugins`.");
     }
     const iat = Math.floor(Date.now() / 1000);
-    const found = await link.read(given);
+    const { state, member } = await link.read(given);
     const identity = { iat, sid: given.session.id, jti: crypto.randomUUID() };
-    // Its session is revoked, so this token is good for nothing; it must not name any right either.
-    if (!found) return { ...identity, roles: [] };
-    const { state, member } = found;
     const roles = split(state.user.role);
     if (options.organizationRoles !== false && member) {
       roles.push(...split(member.role).map((role) => `org:${role}`));

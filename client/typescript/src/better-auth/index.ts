@@ -59,10 +59,10 @@ export function gatehouse(options: PluginOptions = {}) {
       linkClaims(jwt, async (given) => {
         const token = given.session.token as string;
         const found = (await context.internalAdapter.findSession(token)) as Session | null;
-        if (!found) return undefined;
+        if (!found) throw ended();
         // In `secondaryStorage` the user is a copy.
         const user = storage ? await byId(adapter, "user", given.user.id) : found.user;
-        if (!user) return undefined;
+        if (!user) throw ended();
         if (isBanned(user)) throw new APIError("FORBIDDEN", { code: "BANNED_USER", message: "This user is banned" });
         const state = { session: found.session, user: user as Session["user"] };
         const org = found.session.activeOrganizationId;
@@ -104,6 +104,11 @@ async function deliver(client: Revoker, row: OutboxRow, signal: AbortSignal): Pr
   if (row.kind === "session") return void (await client.revoke({ issuer, sessionId: target }, options));
   const until = { issuer, issuedUntil: new Date((row.seenAt ?? 0) * 1000) };
   await client.revoke(row.kind === "subject" ? { ...until, subject: target } : { ...until, tenant: target }, options);
+}
+
+// A cookie's cache, or a secondary storage, may still have what is gone: of that nobody need have heard a revocation.
+function ended(): APIError {
+  return new APIError("UNAUTHORIZED", { code: "SESSION_ENDED", message: "This session has ended" });
 }
 
 // The admin plugin ends the sessions of whom it bans only afterwards.

@@ -389,6 +389,17 @@ def test_a_banned_user_gets_no_token(place):
     assert refused.value.status == 403
 
 
+@pytest.mark.parametrize(("flags", "gone"), [("--cookie-cache", "session"), ("--secondary", "user")])
+def test_what_is_gone_but_for_a_cache_gets_no_token(make_place, flags, gone):
+    place = make_place(flags)
+    world = World(place)
+    column = {"session": "userId", "user": "id"}[gone]
+    place.app.sql(f'DELETE FROM "{gone}" WHERE "{column}" = ?', world.ada.id)
+    with pytest.raises(Refused) as refused:
+        world.laptop.token()
+    assert refused.value.status == 401
+
+
 def test_a_member_who_was_removed_gets_no_token_of_the_organization(place):
     # Better Auth leaves the organization active in the session.
     world = World(place)
