@@ -64,6 +64,19 @@ TEST_F(SharingTest, FreshSharesNoCallThatWasUnderWay) {
   EXPECT_EQ(transport->asked.size(), 2U);
 }
 
+TEST_F(SharingTest, WhoBeginsMaxStalenessAfterACallWasSentDoesNotJoinIt) {
+  // Without a stream no change is known of.
+  CallOptions patient;
+  patient.deadline = std::chrono::seconds(20);
+  Verify("t", patient);
+  time->Advance(3 * kSecond - 1);
+  Verify("t", patient);
+  EXPECT_EQ(transport->asked.size(), 1U);
+  time->Advance(1);
+  Verify("t", patient);
+  EXPECT_EQ(transport->asked.size(), 2U);
+}
+
 TEST_F(SharingTest, AnErrorIsShared) {
   MakeLive();
   const Place one = Verify();

@@ -167,8 +167,8 @@ void Core::Share(const QuestionView& question, const CallOptions& options, int64
   const int64_t now = clock_->Now();
   AnswerPtr found;
   auto waiter = std::make_shared<Waiter>(deadline, std::move(done));
-  const Flights::Joined joined =
-      flights_.Join(question, hash, generation, waiter, [&]() -> FlightPtr {
+  const Flights::Joined joined = flights_.Join(
+      question, hash, generation, now - Nanos(settings_.max_staleness), waiter, [&]() -> FlightPtr {
         // The answer may have come since it was looked for: it is kept before its flight
         // is taken away.
         if (Remembers(options) && IsKept(question.method) && view_.Usable(now)) {

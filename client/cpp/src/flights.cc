@@ -5,12 +5,14 @@
 namespace gatehouse::client {
 
 Flights::Joined Flights::Join(const QuestionView& question, uint64_t hash, uint64_t generation,
-                              const WaiterPtr& waiter, const std::function<FlightPtr()>& begin) {
+                              int64_t stale, const WaiterPtr& waiter,
+                              const std::function<FlightPtr()>& begin) {
   MutexLock lock(mu_);
   const auto [first, last] = flights_.equal_range(hash);
   for (auto place = first; place != last; ++place) {
     const FlightPtr& flight = place->second;
-    if (flight->generation < generation || !Same(flight->question.view(), question)) continue;
+    if (flight->generation < generation || flight->sent <= stale) continue;
+    if (!Same(flight->question.view(), question)) continue;
     flight->waiters.push_back(waiter);
     return {flight, false};
   }

@@ -53,13 +53,14 @@ using FlightPtr = std::shared_ptr<Flight>;
 class Flights {
  public:
   // Joins `waiter` to the flight with this question, unless that was sent before
-  // `generation`. If there is none `begin` may make one, which is then found by others; it
-  // runs under the lock. nullptr: `begin` made none.
+  // `generation`, or not after `stale`: without a stream no change is known of. If there is none
+  // `begin` may make one, which is then found by others; it runs under the lock. nullptr: `begin`
+  // made none.
   struct Joined {
     FlightPtr flight;
     bool began = false;
   };
-  Joined Join(const QuestionView& question, uint64_t hash, uint64_t generation,
+  Joined Join(const QuestionView& question, uint64_t hash, uint64_t generation, int64_t stale,
               const WaiterPtr& waiter, const std::function<FlightPtr()>& begin) GH_EXCLUDES(mu_);
   // Nobody joins it any more. Returns who waits for it.
   std::vector<WaiterPtr> Land(const FlightPtr& flight) GH_EXCLUDES(mu_);
