@@ -66,6 +66,7 @@ TEST_F(SharingTest, FreshSharesNoCallThatWasUnderWay) {
 
 TEST_F(SharingTest, WhoBeginsMaxStalenessAfterACallWasSentDoesNotJoinIt) {
   // Without a stream no change is known of.
+  MakeLive();
   CallOptions patient;
   patient.deadline = std::chrono::seconds(20);
   Verify("t", patient);
