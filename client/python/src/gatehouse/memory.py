@@ -107,6 +107,8 @@ class Memory:
         self._changes: deque[tuple[bytes | None, int, int]] = deque(maxlen=KEPT_CHANGES)
         self._reach = 0
         self._count = 0
+        # The count when the list began anew: what came before is not known.
+        self._began = 0
         # What this process itself has written, until the stream has passed it.
         self._written: tuple[int, str] | None = None
         self._listeners: set[Listener] = set()
@@ -180,7 +182,9 @@ class Memory:
     def _overtaken(self, stamp: Stamp, mark: Mark) -> bool:
         if self._revision is None:
             return True
-        if stamp.revision < self._reach or self._count - mark.known > KEPT_CHANGES:
+        if stamp.revision < self._reach or mark.known < self._began:
+            return True
+        if self._count - mark.known > KEPT_CHANGES:
             return True
         for tag, revision, number in reversed(self._changes):
             if revision <= stamp.revision and number <= mark.known:
@@ -266,6 +270,8 @@ class Memory:
         ):
             self._changes.clear()
             self._reach = message.revision
+            self._count += 1
+            self._began = self._count
         self._revision, self._store_id, self._rules = (
             message.revision, message.store_id, message.rules,
         )  # fmt: skip
@@ -289,9 +295,7 @@ class Memory:
             if not keep_place:
                 self._revision, self._store_id, self._rules = None, "", ""
                 self._written = None
-            told = self._told(None)
-        for listener in told:
-            listener.told(True)
+        self.tell_everybody()
 
     def _drop_all(self) -> None:
         self._count += 1
@@ -319,6 +323,13 @@ class Memory:
     def unlisten(self, listener: Listener) -> None:
         with self._lock:
             self._listeners.discard(listener)
+
+    def tell_everybody(self) -> None:
+        """Nobody knows what was touched."""
+        with self._lock:
+            told = self._told(None)
+        for listener in told:
+            listener.told(True)
 
     def _told(self, tags: Iterable[bytes] | None) -> list[Listener]:
         if tags is None:
