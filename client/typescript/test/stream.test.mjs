@@ -15,6 +15,14 @@ test("a ping goes out each second, and rises", async () => {
   assert.deepEqual(transport.stream.sent.map(({ fromRevision }) => fromRevision), [undefined, undefined, undefined, undefined]);
 });
 
+test("with a short max_staleness pings go out more often, and one that is late changes nothing", async () => {
+  const { client, clock, transport } = await remembering({ maxStalenessMs: 1200 });
+  await clock.pass(400);
+  assert.deepEqual(transport.stream.sent.map(({ ping }) => ping), [1, 2]);
+  await clock.pass(799);
+  assert.equal(client.stats().live, true);
+});
+
 test("it resumes where it was, after a pause that doubles up to 2 s", async () => {
   const { clock, transport, isKept, ask } = await remembering();
   await ask();
@@ -67,6 +75,13 @@ test("changes are applied before what the message proves", async () => {
   await clock.pass(3000);
   transport.stream.change("ada", 11);
   assert.equal(isKept(), false);
+});
+
+test("RESOURCE_EXHAUSTED empties the memory: this watcher was too slow", async () => {
+  const { client, transport, ask, isKept } = await remembering();
+  await ask();
+  transport.stream.end("RESOURCE_EXHAUSTED");
+  assert.deepEqual([client.stats().entries, client.stats().live, isKept()], [0, false, false]);
 });
 
 test("FAILED_PRECONDITION empties the memory, and the next stream starts from now", async () => {
@@ -166,6 +181,7 @@ for (const [what, happen] of [
   ["fell_behind", (stream) => stream.tell({ fellBehind: true })],
   ["other rules", (stream) => stream.tell({ rules: "other" })],
   ["another store", (stream) => stream.end("FAILED_PRECONDITION")],
+  ["a stream that was too slow", (stream) => stream.end("RESOURCE_EXHAUSTED")],
 ]) {
   test(`onRevoked asks anew, within a second by chance, on ${what}`, async () => {
     const { clock, transport, told } = await listening();
