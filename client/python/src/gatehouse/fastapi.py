@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Literal, overload
@@ -62,12 +63,25 @@ def error_response(error: GatehouseError) -> JSONResponse:
     return JSONResponse(body, 503, {"Retry-After": "1"})
 
 
-async def _respond(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, GatehouseError)
-    if isinstance(error, (InvalidArgument, CallerRefused)):
-        # No outage: somebody has to mend the application or its settings.
+class _Refusals:
+    """The handler of all errors."""
+
+    def __init__(self) -> None:
+        self._logged = float("-inf")
+
+    async def __call__(self, _: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, GatehouseError)
+        if isinstance(error, (InvalidArgument, CallerRefused)):
+            # No outage: somebody has to mend the application or its settings.
+            self._log(error)
+        return error_response(error)
+
+    def _log(self, error: GatehouseError) -> None:
+        """Once a second at most: every request may say the same."""
+        if time.monotonic() - self._logged < 1:
+            return
+        self._logged = time.monotonic()
         log.error("answered with 503: %s", error)
-    return error_response(error)
 
 
 class _User(SecurityBase):
@@ -130,12 +144,13 @@ class Gatehouse(aio.Gatehouse):
 
     def install(self, app: FastAPI) -> None:
         """Makes refusals the responses of `error_response`. `lifespan` does it too."""
-        app.add_exception_handler(GatehouseError, _respond)
+        respond = _Refusals()
+        app.add_exception_handler(GatehouseError, respond)
         # At its lifespan an application has built its middleware already.
         layer: Any = app.middleware_stack
         while layer is not None:
             if isinstance(layer, ExceptionMiddleware):
-                layer.add_exception_handler(GatehouseError, _respond)
+                layer.add_exception_handler(GatehouseError, respond)
             layer = getattr(layer, "app", None)
 
     @overload
