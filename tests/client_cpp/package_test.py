@@ -96,6 +96,7 @@ def main(build_dir: str, compiler: str, launcher: str = ""):
         prefix = Path(folder) / "prefix"
         run("cmake", "--install", build, "--prefix", prefix)
         check_headers(prefix)
+        expect("the licence is installed", len(list(prefix.rglob("LICENSE"))), 1)
         program = build_consumer(Path(folder) / "consumer", prefix, compiler)
         try_example(program, Path(build_dir))
     print("the installed package and the README's example work")

@@ -8,6 +8,7 @@
 namespace gatehouse::client {
 namespace {
 
+constexpr int kCancelled = 1;
 constexpr int kDeadlineExceeded = 4;
 constexpr int kFailedPrecondition = 9;
 constexpr int kUnavailable = 14;
@@ -105,7 +106,8 @@ void Calls::Ended(const std::shared_ptr<Call>& call, const Transport::Status& st
     view_.Unrequire(*call->required);
     return Try(call);
   }
-  if (status.code == kUnavailable) {
+  // CANCELLED by the server: it ended while the call arrived.
+  if (status.code == kUnavailable || status.code == kCancelled) {
     const int64_t pause = HalfToAll(kPause << (call->tries - 1), chance_);
     if (MayRetry(*call, pause)) {
       call->failed = status;

@@ -16,6 +16,8 @@ constexpr int kUnauthenticated = 16;
 // Between attempts that only somebody's doing can make succeed.
 constexpr int64_t kRefusedPause = 30 * kSecond;
 constexpr int64_t kRefusedSpread = 2 * kSecond;
+// Beyond max_staleness without an answer to a ping, before the connection is given up.
+constexpr int64_t kPatience = kSecond;
 
 bool IsRefusal(int code) {
   return code == kPermissionDenied || code == kUnimplemented || code == kUnauthenticated;
@@ -97,7 +99,8 @@ void WatchLoop::Tick(uint64_t stream) {
     MutexLock lock(mu_);
     if (stream != stream_ || open_ == nullptr) return;
     open = open_;
-    if (clock_.Now() - heard_ < max_staleness_) ping = EncodeWatch(std::nullopt, NotePing());
+    if (clock_.Now() - heard_ < max_staleness_ + kPatience)
+      ping = EncodeWatch(std::nullopt, NotePing());
   }
   if (ping.empty()) {
     // Nobody answers, and nobody says that the connection is gone.

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,9 @@ import pytest
 from fastapi import APIRouter, Depends, FastAPI, WebSocket
 from fastapi.exceptions import FastAPIError
 from fastapi.testclient import TestClient
-from gatehouse import Check, Denied, GatehouseError, Principal, Row, Settings, Unavailable
+from gatehouse import (
+    Check, Denied, GatehouseError, InvalidArgument, Principal, Row, Settings, Unavailable,
+)  # fmt: skip
 from gatehouse.fastapi import Gatehouse
 from gatehouse.sync import Gatehouse as SyncGatehouse
 from gatehouse.testing import Table, assert_every_route_asks, deciding_by
@@ -160,6 +163,18 @@ def test_a_malformed_question_is_503_and_said_in_the_log(app, authz, table, capl
     with TestClient(app) as client:
         assert get(client, "/wrong", "Bearer ada").status_code == 503
     assert "id: int is no str" in caplog.text
+
+
+def test_a_mistake_that_every_request_makes_is_said_once_a_second(app, authz, table, caplog):
+    @app.get("/wrong")
+    async def wrong(user: Annotated[Principal, Depends(authz.user())]):
+        raise InvalidArgument("as every time")
+
+    with TestClient(app) as client:
+        began = time.monotonic()
+        for _ in range(20):
+            assert get(client, "/wrong", "Bearer ada").status_code == 503
+    assert 1 <= caplog.text.count("as every time") <= 1 + (time.monotonic() - began)
 
 
 def test_an_optional_user_is_none_only_without_a_token(client):

@@ -238,6 +238,17 @@ def test_after_falling_behind_the_changes_begin_anew(world):
     assert world.keep(revision=behind + 100)
 
 
+@pytest.mark.parametrize("how", ["fell_behind", "another place"])
+def test_not_if_it_was_asked_for_before_the_changes_began_anew(world, how):
+    """What came between may have been a key that left its set, which has no revision."""
+    mark = world.memory.mark()
+    if how == "another place":
+        world.memory.lose_place()
+    world.hear(fell_behind=how == "fell_behind")
+    assert not world.keep(mark=mark)
+    assert world.keep()
+
+
 def test_after_losing_the_place_everything_begins_anew(world):
     world.keep()
     world.memory.lose_place()

@@ -1,5 +1,6 @@
 """A server that is killed, restarted, restored, and a network that cuts, delays and parts."""
 
+import asyncio
 import threading
 import time
 
@@ -284,11 +285,9 @@ def test_questions_at_the_same_time_share_one_call(connect, stand, kind):
     assert client.figures().rpcs["Authorize", "OK"] <= distinct
 
 
-def test_who_gives_up_leaves_the_answer_to_the_others(connect, stand, kind):
-    if kind == "sync":
-        return  # a thread cannot be made to give up
-    import asyncio
-
+# A thread cannot be made to give up.
+@pytest.mark.parametrize("kind", ["aio"])
+def test_who_gives_up_leaves_the_answer_to_the_others(connect, stand):
     client = connect(stand)
     token = stand.token(sid=next(sessions))
 
@@ -299,7 +298,7 @@ def test_who_gives_up_leaves_the_answer_to_the_others(connect, stand, kind):
         second = asyncio.create_task(authorize(one, token))
         await asyncio.sleep(0)
         first.cancel()
-        return (await asyncio.gather(first, second, return_exceptions=True))
+        return await asyncio.gather(first, second, return_exceptions=True)
 
     first, second = client.run(run())
     assert isinstance(first, asyncio.CancelledError) and second.allowed

@@ -75,6 +75,8 @@ def test_it_installs_with_plain_pip_and_needs_nothing_but_grpcio_and_protobuf(tm
     assert done.returncode == 0, done.stderr
     unwanted = {"fastapi", "starlette", "pydantic", "sqlalchemy"}
     assert not unwanted.intersection(eval(done.stdout))
+    [licence] = out.glob("gatehouse-*.dist-info/licenses/LICENSE")
+    assert licence.read_text() == (REPOSITORY / "LICENSE").read_text()
     [metadata] = out.glob("gatehouse-*.dist-info/METADATA")
     needs = re.findall(r"^Requires-Dist: ([a-z]+)[^;\n]*$", metadata.read_text(), re.M)
     assert sorted(needs) == ["grpcio", "protobuf"]

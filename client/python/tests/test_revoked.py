@@ -240,6 +240,17 @@ def test_callbacks_come_once_when_a_token_is_revoked(connect, stand):
     assert (len(heard), unheard, cancelled) == (1, [], [])
 
 
+def test_callbacks_come_where_no_stream_can_be_had(connect, stand, monkeypatch):
+    monkeypatch.setattr("gatehouse.core.REFUSED_PAUSE", 0.05)
+    client = connect(stand, "unwatched", live=False)
+    session = next(sessions)
+    heard = []
+    client.on_revoked(stand.token(sid=session), heard.append)
+    stand.revoke_session(session)
+    wait_until(lambda: heard, "the callback")
+    assert heard[0].code is Code.TOKEN_REVOKED
+
+
 def test_callbacks_come_when_a_token_expires(connect, stand):
     client = connect(stand)
     # Beyond exp there is the skew that the server allows.

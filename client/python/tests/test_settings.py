@@ -38,11 +38,11 @@ def test_all_of_them_from_the_environment(files):
     settings = Settings.from_env({
         **GOOD, "GATEHOUSE_TOKEN_FILE": str(files / "good"), "GATEHOUSE_CA_FILE": str(files / "pem"),
         "GATEHOUSE_CERT_FILE": str(files / "pem"), "GATEHOUSE_KEY_FILE": str(files / "pem"),
-        "GATEHOUSE_DEADLINE": "1.5s", "GATEHOUSE_MAX_STALENESS": "900ms",
+        "GATEHOUSE_DEADLINE": "1.5s", "GATEHOUSE_MAX_STALENESS": "1s",
         "GATEHOUSE_MEMORY_ENTRIES": "5", "GATEHOUSE_MEMORY_MIB": "1",
         "GATEHOUSE_PLAINTEXT_BEHIND_MESH": "false",
     })  # fmt: skip
-    assert (settings.deadline, settings.max_staleness, settings.memory_entries) == (1.5, 0.9, 5)
+    assert (settings.deadline, settings.max_staleness, settings.memory_entries) == (1.5, 1.0, 5)
     assert settings.secure
 
 
@@ -81,6 +81,8 @@ def test_good_targets(target):
         ({"GATEHOUSE_DEADLINE": "500"}, "DEADLINE"),
         ({"GATEHOUSE_DEADLINE": "0s"}, "DEADLINE"),
         ({"GATEHOUSE_MAX_STALENESS": "soon"}, "MAX_STALENESS"),
+        ({"GATEHOUSE_MAX_STALENESS": "999ms"}, "MAX_STALENESS"),
+        ({"GATEHOUSE_MAX_STALENESS": "61s"}, "MAX_STALENESS"),
         ({"GATEHOUSE_MEMORY_ENTRIES": "-1"}, "MEMORY_ENTRIES"),
         ({"GATEHOUSE_MEMORY_MIB": "many"}, "MEMORY_MIB"),
     ],

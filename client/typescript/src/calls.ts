@@ -6,7 +6,7 @@ import { CallError, type Method, type Request, type Response, type Transport } f
 
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 200;
-const MOST_TRIES_OF_ONE = 4;
+const MOST_TRIES_OF_ONE = 3;
 // Second tries that may be saved up, and what each call adds.
 const MOST_TRIES = 10;
 const TRIES_A_CALL = 0.1;

@@ -69,7 +69,7 @@ function answerOf(reply: Replied): Answer {
   };
 }
 
-/** For tests: what else the client is made of. */
+/** @internal For tests: what else the client is made of. */
 export interface Parts {
   readonly clock?: Clock;
   readonly transport?: Transport;
@@ -95,6 +95,9 @@ export class Gatehouse {
   readonly #warned = new Set<string>();
   #closed = false;
 
+  constructor(settings: Settings);
+  /** @internal */
+  constructor(settings: Settings, parts?: Parts);
   constructor(settings: Settings, parts: Parts = {}) {
     this.#settings = checkSettings(settings);
     this.#clock = parts.clock ?? systemClock;

@@ -4,8 +4,8 @@ import type { Tag } from "./tags.js";
 
 // The longest pause by chance when everything must be asked anew.
 const SPREAD_MS = 1000;
-const FIRST_PAUSE_MS = 200;
-const LONGEST_PAUSE_MS = 5000;
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 2000;
 
 /** What Verify says of a token, with the tags that a change of it would name. */
 export interface Verified {

@@ -16,7 +16,7 @@ export interface Settings {
   plaintextBehindMesh?: boolean | undefined;
   /** Of every call that names none; 500 unless set. */
   deadlineMs?: number | undefined;
-  /** How old the stream's word may be for the memory to be used; 3000 unless set. */
+  /** How old the stream's word may be for the memory to be used; 3000 unless set, from 1000 to 60,000. */
   maxStalenessMs?: number | undefined;
   /** How many decisions are remembered at most; 10,000 unless set. 0: none. */
   memoryEntries?: number | undefined;
@@ -55,7 +55,6 @@ const ENVIRONMENT: Record<string, string> = {
 const NAMES = [...Object.keys(ENVIRONMENT), "onWarning"];
 // Node counts a timer's milliseconds in 31 bits.
 const LONGEST_MS = 2 ** 31 - 1;
-const PING_MS = 1000;
 
 /** How a developer finds a setting: by its name, and by its variable. */
 export function nameOf(setting: string): string {
@@ -207,8 +206,7 @@ export function checkSettings(settings: Settings): CheckedSettings {
     certFile,
     keyFile,
     deadlineMs: checkNumber("deadlineMs", settings.deadlineMs, 500, 1, LONGEST_MS),
-    // A ping goes out each second: what is stale before its answer is never used.
-    maxStalenessMs: checkNumber("maxStalenessMs", settings.maxStalenessMs, 3000, PING_MS + 1, 60_000),
+    maxStalenessMs: checkNumber("maxStalenessMs", settings.maxStalenessMs, 3000, 1000, 60_000),
     memoryEntries: checkNumber("memoryEntries", settings.memoryEntries, 10_000, 0, 10_000_000),
     memoryBytes: checkNumber("memoryMib", settings.memoryMib, 64, 0, 65_536) * 2 ** 20,
     onWarning: settings.onWarning ?? ((message) => process.emitWarning(message, "GatehouseWarning")),

@@ -13,6 +13,8 @@ const KNOWN: ReadonlySet<RevocationChange_Kind> = new Set([
   RevocationChange_Kind.KEY_GONE,
 ]);
 const PING_MS = 1000;
+// Beyond maxStalenessMs without an answer to a ping, before the connection is given up.
+const PATIENCE_MS = 1000;
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2000;
 const REFUSED_PAUSE_MS = 30_000;
@@ -33,6 +35,8 @@ export class WatchStream {
   // When each ping of the open stream was sent that may yet be answered.
   #sent = new Map<number, number>();
   #ping = 0;
+  // So that one that is lost or late does not end the use of the memory.
+  readonly #pingMs: number;
   #openedAt = 0;
   #provedAt = -Infinity;
   #pause = FIRST_PAUSE_MS;
@@ -46,7 +50,9 @@ export class WatchStream {
     private readonly counters: MutableCounters,
     private readonly maxStalenessMs: number,
     private readonly listener: Listener,
-  ) {}
+  ) {
+    this.#pingMs = Math.min(PING_MS, maxStalenessMs / 3);
+  }
 
   /** When the newest ping that was answered was sent. */
   get provedAt(): number {
@@ -76,13 +82,13 @@ export class WatchStream {
   #send(first: { fromRevision?: number; storeId?: string } = {}): void {
     const now = this.clock.now();
     this.#sent.set(++this.#ping, now);
-    this.#callOff = this.clock.after(PING_MS, () => this.#beat());
+    this.#callOff = this.clock.after(this.#pingMs, () => this.#beat());
     this.#open?.send({ fromRevision: first.fromRevision, storeId: first.storeId ?? "", ping: this.#ping });
   }
 
   #beat(): void {
     const silent = this.clock.now() - Math.max(this.#openedAt, this.#provedAt);
-    if (silent < this.maxStalenessMs + PING_MS) return this.#send();
+    if (silent < this.maxStalenessMs + PATIENCE_MS) return this.#send();
     // The connection may be half dead: another one tells.
     this.#open?.cancel();
     this.transport.renew();

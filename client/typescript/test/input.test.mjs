@@ -64,7 +64,7 @@ test("a setting that is wrong is said at the start, by its names", () => {
     [{ target, certFile: PEM, keyFile: PEM }, "caFile", "GATEHOUSE_CA_FILE"],
     [{ target, deadlineMs: 0 }, "deadlineMs", "GATEHOUSE_DEADLINE"],
     [{ target, deadlineMs: "500ms" }, "deadlineMs", "GATEHOUSE_DEADLINE"],
-    [{ target, maxStalenessMs: 1000 }, "maxStalenessMs", "GATEHOUSE_MAX_STALENESS"],
+    [{ target, maxStalenessMs: 999 }, "maxStalenessMs", "GATEHOUSE_MAX_STALENESS"],
     [{ target, memoryEntries: -1 }, "memoryEntries", "GATEHOUSE_MEMORY_ENTRIES"],
     [{ target, memoryMib: NaN }, "memoryMib", "GATEHOUSE_MEMORY_MIB"],
     [{ target, deadline: 500 }, "deadline", "deadlineMs"],

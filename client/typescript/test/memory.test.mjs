@@ -425,6 +425,19 @@ test("UNAVAILABLE alone is tried again, within the deadline, after a pause", asy
   }
 });
 
+test("no call has a fourth try", async () => {
+  const { client, clock, transport } = await remembering({ deadlineMs: 60_000 });
+  const rejected = assert.rejects(client.verify("token"), { status: "UNAVAILABLE" });
+  for (let tries = 1; tries <= 3; tries++) {
+    await settled();
+    assert.equal(transport.calls.length, tries);
+    await transport.last.fail("UNAVAILABLE");
+    await clock.pass(200);
+  }
+  assert.equal(transport.calls.length, 3);
+  await rejected;
+});
+
 test("second tries come from a budget of a tenth of the calls", async () => {
   const { client, clock, transport } = await remembering();
   const answered = new Set();

@@ -33,7 +33,17 @@ test("the package holds what its exports name, and no more than it needs", () =>
       assert.ok(names.includes(path.slice(2)), path);
     }
   }
+  assert.ok(names.includes("LICENSE"));
+  assert.equal(readFileSync(join(PACKAGE, "LICENSE"), "utf8"), readFileSync(join(PACKAGE, "../../LICENSE"), "utf8"));
   assert.ok(names.every((name) => name.startsWith("dist/") || ["README.md", "package.json", "LICENSE"].includes(name)), names.join(" "));
+});
+
+test("what is for tests alone stands in no typing", () => {
+  const dist = join(PACKAGE, "dist");
+  for (const name of readdirSync(dist, { recursive: true }).filter((one) => one.endsWith(".d.ts"))) {
+    assert.doesNotMatch(readFileSync(join(dist, name), "utf8"), /@internal/, name);
+  }
+  assert.doesNotMatch(readFileSync(join(dist, "gatehouse.d.ts"), "utf8"), /Parts|Transport/);
 });
 
 test("no lock file names a registry", () => {

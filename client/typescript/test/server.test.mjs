@@ -228,6 +228,8 @@ test("restarted: the memory goes on where it was", async () => {
   const { subject, token } = await somebody();
   await remember(client, token);
   await stand.do("restart");
+  // The old stream's word still counts: only an answer tells that the server was found again.
+  await until(() => client.verify(token, { fresh: true }).then(() => true, () => false), "an answer");
   await live(client);
   assert.equal((await revokedWhileRemembered(client)) !== undefined, true);
   await revoke(subject);

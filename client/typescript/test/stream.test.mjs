@@ -15,6 +15,14 @@ test("a ping goes out each second, and rises", async () => {
   assert.deepEqual(transport.stream.sent.map(({ fromRevision }) => fromRevision), [undefined, undefined, undefined, undefined]);
 });
 
+test("with a short max_staleness pings go out more often, and one that is late changes nothing", async () => {
+  const { client, clock, transport } = await remembering({ maxStalenessMs: 1200 });
+  await clock.pass(400);
+  assert.deepEqual(transport.stream.sent.map(({ ping }) => ping), [1, 2]);
+  await clock.pass(799);
+  assert.equal(client.stats().live, true);
+});
+
 test("it resumes where it was, after a pause that doubles up to 2 s", async () => {
   const { clock, transport, isKept, ask } = await remembering();
   await ask();
@@ -74,7 +82,7 @@ for (const status of ["FAILED_PRECONDITION", "RESOURCE_EXHAUSTED"]) {
     const { client, clock, transport, ask, isKept } = await remembering();
     await ask();
     transport.stream.end(status);
-    assert.equal(client.stats().entries, 0);
+    assert.deepEqual([client.stats().entries, client.stats().live, isKept()], [0, false, false]);
     await clock.pass(50);
     const [first] = transport.stream.sent;
     assert.deepEqual([first.fromRevision, first.storeId], [undefined, ""]);
@@ -168,6 +176,7 @@ for (const [what, happen] of [
   ["fell_behind", (stream) => stream.tell({ fellBehind: true })],
   ["other rules", (stream) => stream.tell({ rules: "other" })],
   ["another store", (stream) => stream.end("FAILED_PRECONDITION")],
+  ["a stream that was too slow", (stream) => stream.end("RESOURCE_EXHAUSTED")],
 ]) {
   test(`onRevoked asks anew, within a second by chance, on ${what}`, async () => {
     const { clock, transport, told } = await listening();

@@ -20,10 +20,9 @@ from gatehouse.core import (
 )  # fmt: skip
 from gatehouse.counters import Figures
 from gatehouse.decisions import Batch, Decision, Principal, Revoked
-from gatehouse.errors import Denied, InvalidArgument
+from gatehouse.errors import Denied, InvalidArgument, Unavailable
 from gatehouse.filters import Filter
 from gatehouse.memory import Mark
-from gatehouse.retry import RETRIED, call_pause
 from gatehouse.settings import Settings
 
 Self = TypeVar("Self", bound="Gatehouse")
@@ -42,8 +41,8 @@ class Gatehouse:
         self._transport: Transport | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stream: asyncio.Task[None] | None = None
-        # By question: what was known when it was sent, and the call.
-        self._shared: dict[Any, tuple[Mark, asyncio.Task[Any]]] = {}
+        # By question: what was known when it was sent, when it ends, and the call.
+        self._shared: dict[Any, tuple[Mark, float, asyncio.Task[Any]]] = {}
         self._watch = True
         self._subscriptions: set[Subscription] = set()
         # In tests: what decides instead of the server.
@@ -248,26 +247,44 @@ class Gatehouse:
         seconds = self._timeout(timeout)
         if fresh or alone:
             return (await self._answer(question, seconds))[0]
-        key = (question.key, seconds)
-        try:
-            under_way = self._shared.get(key)
-        except TypeError:
-            return (await self._answer(question, seconds))[0]
-        if under_way is not None and self._memory.is_recent(under_way[0]):
+        key = question.key
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                under_way = self._shared.get(key)
+            except TypeError:
+                return (await self._answer(question, seconds))[0]
+            # One that has ended is not yet taken away.
+            if (
+                under_way is None
+                or not self._memory.is_recent(under_way[0])
+                or under_way[2].done()
+            ):
+                return (await asyncio.shield(self._lead(question, end)))[0]
             self._memory.counters.shared += 1
-            task = under_way[1]
-        else:
-            self._begin()
-            mark = self._memory.mark()
-            task = asyncio.get_running_loop().create_task(self._answer(question, seconds))
-            self._shared[key] = (mark, task)
-            task.add_done_callback(lambda done: self._forget(key, done))
-        # Whoever gives up leaves it to the others.
-        return (await asyncio.shield(task))[0]
+            _, its_end, task = under_way
+            if its_end > end:
+                await asyncio.wait([task], timeout=max(0.0, end - time.monotonic()))
+                if not task.done():
+                    raise self._core.late()
+            try:
+                return (await asyncio.shield(task))[0]
+            except Unavailable as error:
+                if error.status != "DEADLINE_EXCEEDED" or time.monotonic() >= end:
+                    raise
+
+    def _lead(self, question: Question, end: float) -> asyncio.Task[Any]:
+        """Asks for all who ask the same meanwhile. Whoever gives up leaves it to the others."""
+        self._begin()
+        key, left, mark = question.key, end - time.monotonic(), self._memory.mark()
+        task = asyncio.get_running_loop().create_task(self._answer(question, left))
+        self._shared[key] = (mark, end, task)
+        task.add_done_callback(lambda done: self._forget(key, done))
+        return task
 
     def _forget(self, key: Any, done: asyncio.Task[Any]) -> None:
         under_way = self._shared.get(key)
-        if under_way is not None and under_way[1] is done:
+        if under_way is not None and under_way[2] is done:
             del self._shared[key]
         if not done.cancelled():
             done.exception()  # seen, also where everybody gave up
@@ -299,14 +316,9 @@ class Gatehouse:
                 if failed.status == "FAILED_PRECONDITION" and written[0]:
                     self._memory.forget_written()
                     continue
-                pause = call_pause(tries)
-                if (
-                    failed.status in RETRIED
-                    and time.monotonic() + pause < end
-                    and self._core.budget.take()
-                ):
+                pause = self._core.pause_before_another(failed.status, tries, end)
+                if pause is not None:
                     earlier = failed
-                    counters.retries += 1
                     await asyncio.sleep(pause)
                     continue
                 if failed.status == "DEADLINE_EXCEEDED" and earlier is not None:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from gatehouse import _wire as wire
 from gatehouse.decisions import Decision
-from gatehouse.errors import Unavailable
+from gatehouse.errors import GatehouseError
 from gatehouse.memory import Listener, Memory
+from gatehouse.retry import StreamPause
 
 if TYPE_CHECKING:
     from gatehouse.aio import Gatehouse
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 Callback = Callable[[Decision], Awaitable[None] | None]
 # Where everything is touched, everybody asks anew within so many seconds, by chance.
 SPREAD = 1.0
-AGAIN = 0.5
 
 
 class Subscription:
@@ -74,6 +74,7 @@ class Subscription:
         return decision, overtaken
 
     async def _run(self, decision: Decision) -> None:
+        pause = StreamPause()
         try:
             while decision.allowed:
                 await self._wait(decision)
@@ -85,12 +86,13 @@ class Subscription:
                 self._everything = False
                 try:
                     decision, overtaken = await self._look()
+                    pause.reset()
                     if overtaken:
                         self._touched.set()
-                except Unavailable:
+                except GatehouseError:
                     # Not known: asked again, since what was touched stays so.
                     self._touched.set()
-                    await asyncio.sleep(random.uniform(AGAIN / 2, AGAIN))
+                    await asyncio.sleep(pause.take())
         finally:
             self._end()
         if self._cancelled:

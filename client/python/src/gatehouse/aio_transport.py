@@ -75,47 +75,63 @@ class GrpcStream:
         self._call.cancel()
 
 
+class _Link:
+    """A channel, and what is called over it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.channel = connection.async_channel(settings)
+        self.stubs = connection.stubs(self.channel)
+        self.closed = False
+
+    async def close(self) -> None:
+        self.closed = True
+        await self.channel.close()
+
+
 class GrpcTransport:
     def __init__(self, settings: Settings, caller: Caller) -> None:
         self._settings = settings
         self._caller = caller
         self._files = connection.TlsFiles(settings)
         self._stream: GrpcStream | None = None
-        self._closing: set[asyncio.Task[None]] = set()
-        self._open()
-
-    def _open(self) -> None:
-        self._channel = connection.async_channel(self._settings)
-        methods = (
-            wire.VERIFY, wire.AUTHORIZE, wire.BATCH, wire.FILTER, wire.REVOKE, wire.REINSTATE,
-            wire.WATCH,
-        )  # fmt: skip
-        self._stubs = {one.name: connection.stub(self._channel, one) for one in methods}
+        self._link = _Link(settings)
+        # Those before, with what closes each when the calls under way have had their time.
+        self._old: dict[_Link, asyncio.Task[None]] = {}
 
     async def call(self, method: wire.Method, request: Any, timeout: float) -> Any:
         self._reread()
+        link = self._link
         try:
-            return await self._stubs[method.name](
+            return await link.stubs[method.name](
                 request, timeout=timeout, metadata=self._caller.metadata()
             )
         except grpc.RpcError as error:
             raise connection.failed(error) from None
+        except asyncio.CancelledError:
+            # To gRPC a channel that is closed cancels; whoever waits has not been.
+            if not link.closed:
+                raise
         except grpc.aio.UsageError:
-            raise CallFailed("ABORTED", "this Gatehouse was closed") from None
+            pass
+        if link is not self._link:
+            raise CallFailed("CANCELLED", "its connection was closed")
+        raise CallFailed("ABORTED", "this Gatehouse was closed")
 
     def watch(self) -> GrpcStream:
         self._reread()
-        self._stream = GrpcStream(self._stubs["Watch"](metadata=self._caller.metadata()))
+        self._stream = GrpcStream(self._link.stubs["Watch"](metadata=self._caller.metadata()))
         return self._stream
 
     def renew(self) -> None:
-        old = self._channel
-        self._open()
+        old, self._link = self._link, _Link(self._settings)
         if self._stream is not None:
             self._stream.drop()
-        closing = asyncio.ensure_future(old.close(self._settings.deadline))
-        self._closing.add(closing)
-        closing.add_done_callback(self._closing.discard)
+        self._old[old] = asyncio.ensure_future(self._retire(old))
+
+    async def _retire(self, old: _Link) -> None:
+        await asyncio.sleep(self._settings.deadline)
+        await old.close()
+        del self._old[old]
 
     def _reread(self) -> None:
         """Another certificate or CA: a connection of its own."""
@@ -126,4 +142,6 @@ class GrpcTransport:
                 log.warning("the connection before stays in use: %s", error)
 
     async def close(self) -> None:
-        await self._channel.close()
+        for retiring in self._old.values():
+            retiring.cancel()
+        await asyncio.gather(*(link.close() for link in [*self._old, self._link]))

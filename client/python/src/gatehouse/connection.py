@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 
+from gatehouse import _wire as wire
 from gatehouse.errors import SettingsError
 from gatehouse.settings import Settings, read_pem, read_token
 
@@ -111,14 +112,22 @@ def async_channel(settings: Settings) -> Any:
     return grpc.aio.secure_channel(settings.target, secure, options=_OPTIONS)
 
 
-def stub(channel: Any, method: Any) -> Any:
-    """The callable of a method."""
-    make = channel.stream_stream if method.name == "Watch" else channel.unary_unary
-    return make(
-        method.path,
-        request_serializer=method.request.SerializeToString,
-        response_deserializer=method.response.FromString,
-    )
+def stubs(channel: Any) -> dict[str, Any]:
+    """The callable of each method, by name."""
+
+    def stub(method: wire.Method) -> Any:
+        make = channel.stream_stream if method is wire.WATCH else channel.unary_unary
+        return make(
+            method.path,
+            request_serializer=method.request.SerializeToString,
+            response_deserializer=method.response.FromString,
+        )
+
+    methods = (
+        wire.VERIFY, wire.AUTHORIZE, wire.BATCH, wire.FILTER, wire.REVOKE, wire.REINSTATE,
+        wire.WATCH,
+    )  # fmt: skip
+    return {one.name: stub(one) for one in methods}
 
 
 class CallFailed(Exception):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -16,7 +17,7 @@ from gatehouse.counters import Figures
 from gatehouse.decisions import Batch, Code, Decision, Principal
 from gatehouse.errors import GatehouseError, InvalidArgument, from_status
 from gatehouse.memory import Mark, Memory
-from gatehouse.retry import Budget
+from gatehouse.retry import RETRIED, TRIES, Budget, call_pause
 from gatehouse.settings import Settings
 
 log = logging.getLogger("gatehouse")
@@ -190,9 +191,24 @@ class Core:
 
     # Errors.
 
+    def pause_before_another(self, status: str, tries: int, end: float) -> float | None:
+        """Seconds before a call that has ended so is tried again; None: it is not. Takes it from
+        the budget."""
+        pause = call_pause(tries)
+        if status not in RETRIED or tries >= TRIES or time.monotonic() + pause >= end:
+            return None
+        if not self.budget.take():
+            return None
+        self.memory.counters.retries += 1
+        return pause
+
     def error(self, status: str, details: str | None) -> GatehouseError:
         settings = self.settings
         return from_status(status, details or "", settings.target, settings.secure)
+
+    def late(self) -> GatehouseError:
+        """The caller's own deadline has passed, while a call that began earlier was waited for."""
+        return self.error("DEADLINE_EXCEEDED", "a call that began earlier goes on")
 
     def stream_ended(self, status: str, details: str | None) -> float | None:
         """What the end of a stream means for the memory. Seconds to wait, or None: as usual."""
@@ -208,6 +224,8 @@ class Core:
                     self.error(status, details),
                     "; its caller needs `watch` in `may`" if status == "PERMISSION_DENIED" else "",
                 )  # fmt: skip
+            # Nobody tells those who wait to be told: let them look themselves.
+            self.memory.tell_everybody()
             return REFUSED_PAUSE
         return None
 

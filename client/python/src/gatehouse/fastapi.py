@@ -160,13 +160,13 @@ class Gatehouse(aio.Gatehouse):
         return error_response(error)
 
     def _tell(self, error: GatehouseError, what: str) -> None:
-        if isinstance(error, (InvalidArgument, CallerRefused)):
-            # No outage: somebody has to mend the application or its settings.
-            log.error("%s: %s", what, error)
-        elif time.monotonic() - self._told_at >= 1:
-            # Once a second at most: in an outage every request would say the same.
-            self._told_at = time.monotonic()
-            log.warning("%s: %s", what, error)
+        # Once a second at most: every request may say the same.
+        if time.monotonic() - self._told_at < 1:
+            return
+        self._told_at = time.monotonic()
+        # Where it is no outage somebody has to mend the application or its settings.
+        mistake = isinstance(error, (InvalidArgument, CallerRefused))
+        log.log(logging.ERROR if mistake else logging.WARNING, "%s: %s", what, error)
 
     @overload
     def user(

@@ -296,9 +296,7 @@ class Memory:
             if not keep_place:
                 self._revision, self._store_id, self._rules = None, "", ""
                 self._written = None
-            told = self._told(None)
-        for listener in told:
-            listener.told(True)
+        self.tell_everybody()
 
     def _drop_all(self) -> None:
         self._count += 1
@@ -326,6 +324,13 @@ class Memory:
     def unlisten(self, listener: Listener) -> None:
         with self._lock:
             self._listeners.discard(listener)
+
+    def tell_everybody(self) -> None:
+        """Nobody knows what was touched."""
+        with self._lock:
+            told = self._told(None)
+        for listener in told:
+            listener.told(True)
 
     def _told(self, tags: Iterable[bytes] | None) -> list[Listener]:
         if tags is None:

@@ -7,6 +7,8 @@ import threading
 
 # CANCELLED is the server's here: it ended while the call arrived.
 RETRIED = ("UNAVAILABLE", "CANCELLED")
+# Of one call.
+TRIES = 3
 _SHARE = 0.1
 _SAVED = 10.0
 

@@ -29,7 +29,7 @@ class Settings:
     plaintext_behind_mesh: bool = False
     # Seconds that a call may take, second tries included.
     deadline: float = 0.5
-    # Seconds after which nothing is used that no ping has confirmed since.
+    # Seconds after which nothing is used that no ping has confirmed since; 1 to 60.
     max_staleness: float = 3.0
     # Zero entries: nothing is remembered.
     memory_entries: int = 10_000
@@ -47,9 +47,10 @@ class Settings:
                 f"GATEHOUSE_CA_FILE: tokens would go to {self.target} unencrypted; name the CA of its certificate, or say "
                 "GATEHOUSE_PLAINTEXT_BEHIND_MESH=true"
             )
-        for name, number in (("DEADLINE", self.deadline), ("MAX_STALENESS", self.max_staleness)):
-            if not 0.001 <= number <= 3600:
-                raise SettingsError(f"GATEHOUSE_{name}: {number} s is not between 1 ms and 1 h")
+        if not 0.001 <= self.deadline <= 3600:
+            raise SettingsError(f"GATEHOUSE_DEADLINE: {self.deadline} s is not between 1 ms and 1 h")
+        if not 1 <= self.max_staleness <= 60:
+            raise SettingsError(f"GATEHOUSE_MAX_STALENESS: {self.max_staleness} s is not between 1 s and 60 s")
         for name, size in (("ENTRIES", self.memory_entries), ("MIB", self.memory_mib)):
             if size < 0:
                 raise SettingsError(f"GATEHOUSE_MEMORY_{name}: {size} is negative")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+import weakref
 from collections.abc import Iterable
 from concurrent.futures import CancelledError, Future
+from concurrent.futures import TimeoutError as Late
 from datetime import datetime
 from types import TracebackType
 from typing import Any, TypeVar, cast
@@ -21,7 +24,6 @@ from gatehouse.decisions import Batch, Decision, Principal, Revoked
 from gatehouse.errors import Denied, InvalidArgument, Unavailable
 from gatehouse.filters import Filter
 from gatehouse.memory import Mark
-from gatehouse.retry import RETRIED, call_pause
 from gatehouse.settings import Settings
 from gatehouse.sync_stream import Follower
 from gatehouse.sync_subscriptions import Callback, Subscription
@@ -29,16 +31,28 @@ from gatehouse.sync_transport import GrpcTransport, Transport
 
 Self = TypeVar("Self", bound="Gatehouse")
 
+_all: weakref.WeakSet[Gatehouse] = weakref.WeakSet()
+# Of the process that this one was forked off. To close or to free it here would wait for threads
+# that are only there.
+_left_behind: list[Any] = []
+
 
 class Gatehouse:
-    """Asks Gatehouse, and remembers. One per process; any thread may use it. After a fork each
-    process makes its own.
+    """Asks Gatehouse, and remembers. One per process; any thread may use it. In a process that was
+    forked off it begins anew, with an empty memory and without the subscriptions.
 
     Every call raises Unavailable when no decision can be had, and InvalidArgument when the
     question is malformed. `timeout` is in seconds; `fresh` does not read the memory.
     """
 
     def __init__(self, settings: Settings) -> None:
+        self._watch = True
+        # In tests: what decides instead of the server.
+        self._stand_in: Transport | None = None
+        self._reset(settings)
+        _all.add(self)
+
+    def _reset(self, settings: Settings) -> None:
         self._core = Core(settings)
         self._memory = self._core.memory
         self._lock = threading.Lock()
@@ -46,10 +60,7 @@ class Gatehouse:
         self._stream: Follower | None = None
         # By question: what was known when it was sent, and what will be the answer.
         self._shared: dict[Any, tuple[Mark, Future[Any]]] = {}
-        self._watch = True
         self._subscriptions: set[Subscription] = set()
-        # In tests: what decides instead of the server.
-        self._stand_in: Transport | None = None
 
     @classmethod
     def from_env(cls: type[Self]) -> Self:
@@ -246,9 +257,10 @@ class Gatehouse:
         self, question: Question, fresh: bool, alone: bool, timeout: float | None
     ) -> Any:
         seconds = self._timeout(timeout)
-        key = (question.key, seconds)
+        key = question.key
         if fresh or alone or not _hashable(key):
             return self._answer(question, seconds)[0]
+        end = time.monotonic() + seconds
         while True:
             mine: Future[Any] = Future()
             with self._lock:
@@ -257,31 +269,41 @@ class Gatehouse:
                     self._shared[key] = (self._memory.mark(), mine)
                     under_way = None
             if under_way is None:
-                return self._lead(question, seconds, key, mine)
+                return self._lead(question, end - time.monotonic(), mine)
             self._memory.counters.shared += 1
             try:
-                # Its own deadline ends before this one.
-                return under_way[1].result(seconds + 1)
+                return under_way[1].result(max(0.0, end - time.monotonic()))
             except CancelledError:
                 continue  # who asked was interrupted
+            except Late:
+                raise self._core.late() from None
+            except Unavailable as error:
+                # The first one's deadline; whoever has time left asks once more.
+                if error.status != "DEADLINE_EXCEEDED" or time.monotonic() >= end:
+                    raise
 
-    def _lead(self, question: Question, timeout: float, key: Any, mine: Future[Any]) -> Any:
+    def _lead(self, question: Question, timeout: float, mine: Future[Any]) -> Any:
         """Asks, for all who wait for `mine`."""
         try:
             value = self._answer(question, timeout)[0]
-            mine.set_result(value)
-            return value
         except Exception as error:
+            self._land(question.key, mine)
             mine.set_exception(error)
             raise
         except BaseException:
+            self._land(question.key, mine)
             mine.cancel()
             raise
-        finally:
-            with self._lock:
-                under_way = self._shared.get(key)
-                if under_way is not None and under_way[1] is mine:
-                    del self._shared[key]
+        self._land(question.key, mine)
+        mine.set_result(value)
+        return value
+
+    def _land(self, key: Any, mine: Future[Any]) -> None:
+        """Nobody may join it any more."""
+        with self._lock:
+            under_way = self._shared.get(key)
+            if under_way is not None and under_way[1] is mine:
+                del self._shared[key]
 
     def _answer(self, question: Question, timeout: float) -> tuple[Any, Any, Mark]:
         reply, mark = self._call(question.method, question.build, timeout)
@@ -310,19 +332,24 @@ class Gatehouse:
                 if failed.status == "FAILED_PRECONDITION" and written[0]:
                     self._memory.forget_written()
                     continue
-                pause = call_pause(tries)
-                if (
-                    failed.status in RETRIED
-                    and time.monotonic() + pause < end
-                    and self._core.budget.take()
-                ):
+                pause = self._core.pause_before_another(failed.status, tries, end)
+                if pause is not None:
                     earlier = failed
-                    counters.retries += 1
                     time.sleep(pause)
                     continue
                 if failed.status == "DEADLINE_EXCEEDED" and earlier is not None:
                     failed = earlier  # what was wrong before the time ran out
                 raise self._core.error(failed.status, failed.details) from None
+
+
+def _forked() -> None:
+    """Neither a thread nor, surely, a lock came along."""
+    for one in list(_all):
+        _left_behind.append((one._transport, one._stream))
+        one._reset(one.settings)
+
+
+os.register_at_fork(after_in_child=_forked)
 
 
 def _hashable(key: Any) -> bool:

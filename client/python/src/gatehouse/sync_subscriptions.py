@@ -9,10 +9,11 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from gatehouse import _wire as wire
-from gatehouse.aio_subscriptions import AGAIN, SPREAD
+from gatehouse.aio_subscriptions import SPREAD
 from gatehouse.decisions import Decision
-from gatehouse.errors import Unavailable
+from gatehouse.errors import GatehouseError
 from gatehouse.memory import Listener, Memory
+from gatehouse.retry import StreamPause
 
 if TYPE_CHECKING:
     from gatehouse.sync import Gatehouse
@@ -68,6 +69,7 @@ class Subscription:
         return decision, self._memory.live and self._memory.overtaken(stamp, mark)
 
     def _run(self, decision: Decision) -> None:
+        pause = StreamPause()
         try:
             while decision.allowed:
                 self._touched.wait(_left(decision))
@@ -79,11 +81,12 @@ class Subscription:
                     threading.Event().wait(random.uniform(0, SPREAD))
                 try:
                     decision, overtaken = self._look()
+                    pause.reset()
                     if overtaken:
                         self._touched.set()
-                except Unavailable:
+                except GatehouseError:
                     self._touched.set()
-                    threading.Event().wait(random.uniform(AGAIN / 2, AGAIN))
+                    threading.Event().wait(pause.take())
         finally:
             self._end()
         if not self._cancelled:

@@ -53,11 +53,7 @@ class GrpcTransport:
 
     def _open(self) -> None:
         self._channel = connection.sync_channel(self._settings)
-        methods = (
-            wire.VERIFY, wire.AUTHORIZE, wire.BATCH, wire.FILTER, wire.REVOKE, wire.REINSTATE,
-            wire.WATCH,
-        )  # fmt: skip
-        self._stubs = {one.name: connection.stub(self._channel, one) for one in methods}
+        self._stubs = connection.stubs(self._channel)
 
     def call(self, method: wire.Method, request: Any, timeout: float) -> Any:
         self._reread()

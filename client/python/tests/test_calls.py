@@ -1,0 +1,184 @@
+"""One call: how often it is tried, who shares it, and what becomes of it when its connection, its
+client or its process goes."""
+
+import asyncio
+import subprocess
+import sys
+
+import pytest
+
+from gatehouse import Unavailable
+from gatehouse.connection import CallFailed
+from support.stand import REPOSITORY
+from support.waiting import come_true, wait_until
+from test_revoked import authorize, sessions
+
+
+class Fake:
+    """In the place of the server: each call waits until the test says how it ends."""
+
+    def __init__(self, kind: str):
+        self.ends = []
+        self.call = self.call_async if kind == "aio" else self.call_sync
+
+    def begin(self):
+        self.ends.append(None)
+        return len(self.ends) - 1
+
+    def end(self, number: int):
+        raise CallFailed(self.ends[number], "as the test says")
+
+    async def call_async(self, method, request, timeout):
+        number = self.begin()
+        await come_true(lambda: self.ends[number], "the test to end this call")
+        self.end(number)
+
+    def call_sync(self, method, request, timeout):
+        number = self.begin()
+        wait_until(lambda: self.ends[number], "the test to end this call")
+        self.end(number)
+
+
+@pytest.fixture
+def fake(connect, stand, kind):
+    """(client, fake)"""
+    client, made = connect(stand, live=False, watch=False, deadline=30.0), Fake(kind)
+    client.client._stand_in = made
+    yield client, made
+    client.client._stand_in = None
+
+
+def begins(client, **how):
+    """A call in the background: what waits for the status of its error."""
+    wait = client.begin(lambda one: one.verify("token", **how))
+
+    def status() -> str:
+        with pytest.raises(Unavailable) as caught:
+            wait()
+        return caught.value.status
+
+    return status
+
+
+def test_no_call_has_a_fourth_try(fake):
+    client, server = fake
+    status = begins(client)
+    for number in range(3):
+        wait_until(lambda: len(server.ends) > number, f"try {number + 1}")
+        server.ends[number] = "UNAVAILABLE"
+    assert status() == "UNAVAILABLE"
+    assert len(server.ends) == 3
+
+
+def test_who_has_time_left_asks_once_more_together(fake):
+    client, server = fake
+    first = begins(client)
+    wait_until(lambda: server.ends, "the call")
+    others = [begins(client, timeout=20.0) for _ in range(3)]
+    wait_until(lambda: client.figures().shared == 3, "all to share it")
+    server.ends[0] = "DEADLINE_EXCEEDED"
+    assert first() == "DEADLINE_EXCEEDED"
+    wait_until(lambda: len(server.ends) == 2 and client.figures().shared == 5, "the others to share another")
+    server.ends[1] = "INTERNAL"
+    assert [other() for other in others] == ["INTERNAL"] * 3
+    assert len(server.ends) == 2
+
+
+def test_each_waits_as_long_as_its_own_deadline_says(fake):
+    client, server = fake
+    first = begins(client)
+    wait_until(lambda: server.ends, "the call")
+    assert begins(client, timeout=0.05)() == "DEADLINE_EXCEEDED"
+    server.ends[0] = "INTERNAL"
+    assert first() == "INTERNAL"
+    assert len(server.ends) == 1
+
+
+@pytest.fixture
+def holding(stand):
+    """A stand whose proxy holds the reply to the next call."""
+    yield stand
+    stand.proxied("mend")
+
+
+def test_what_is_under_way_when_the_client_is_closed_ends_with_an_error(connect, holding, kind):
+    client = connect(holding, deadline=30.0)
+    token = holding.token()
+    holding.proxied("hold")
+    wait = client.begin(lambda one: authorize(one, token))
+    holding.proxied("held", seconds=20)
+    if kind == "aio":
+        client.run(client.client.close())
+    else:
+        client.close()
+    with pytest.raises(Unavailable):
+        wait()
+
+
+def test_what_is_under_way_on_a_connection_that_is_given_up_is_asked_over_the_next(connect, holding, kind):
+    client = connect(holding, deadline=0.5)
+    token = holding.token(sid=next(sessions))
+    holding.proxied("hold")
+    wait = client.begin(lambda one: one.verify(token, fresh=True, timeout=30.0))
+    holding.proxied("held", seconds=20)
+    transport = client.client._transport
+
+    async def renew():
+        transport.renew()
+
+    client.run(renew()) if kind == "aio" else transport.renew()
+    assert wait().allowed
+
+
+@pytest.mark.parametrize("kind", ["aio"])
+def test_who_is_cancelled_is_cancelled(connect, holding):
+    client, token = connect(holding, deadline=30.0), holding.token()
+    holding.proxied("hold")
+
+    async def run():
+        asked = asyncio.create_task(client.client.verify(token, fresh=True))
+        await asyncio.to_thread(holding.proxied, "held", seconds=20)
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+
+    client.run(run())
+
+
+FORK = """
+import os, sys, threading
+from gatehouse import Settings
+from gatehouse.sync import Gatehouse
+from support.waiting import wait_until
+
+target, token_file, known, new = sys.argv[1:]
+client = Gatehouse(Settings(target, token_file=token_file, deadline=20.0))
+client.start()
+wait_until(lambda: client.figures().live, "the parent's stream")
+assert client.verify(known).allowed
+client.on_revoked(known, print)
+child = os.fork()
+if child == 0:
+    assert client.figures().remembered == 0, "the parent's memory has no stream here"
+    assert client.verify(new).allowed
+    wait_until(lambda: client.figures().live, "the child's own stream")
+    client.close()
+    print("the child has ended", flush=True)
+    sys.exit(0)
+assert os.waitpid(child, 0)[1] == 0
+assert client.verify(new).allowed and client.figures().live
+client.close()
+print("the parent has ended")
+"""
+
+
+def test_in_a_forked_process_a_client_begins_anew(stand):
+    """As where gunicorn loads an application before it forks."""
+    path = [str(REPOSITORY / "client" / "python" / one) for one in ("src", "tests")]
+    done = subprocess.run(
+        [sys.executable, "-c", FORK, stand.proxy, stand.caller(), stand.token(), stand.token()],
+        env={"PYTHONPATH": ":".join(path), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["the child has ended", "the parent has ended"]
