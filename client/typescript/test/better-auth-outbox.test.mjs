@@ -258,7 +258,13 @@ for (const [what, write, rows, events] of [
   ["a preserved session", { op: "update", model: "session", update: { expiresAt: new Date(1000) } }, [{ id: "s", expiresAt: new Date(2000) }], ["session s"]],
   ["a prolonged session", { op: "update", model: "session", update: { expiresAt: new Date(9000) } }, undefined, []],
   ["a new field of claims", { op: "update", model: "user", update: { plan: "free" } }, [{ id: "u", plan: "pro" }], ["subject u"]],
-  ["the same role", { op: "update", model: "user", update: { role: "user" } }, [{ id: "u", role: "user" }], []],
+  // Another write that sets another one may be under way.
+  ["the same role", { op: "update", model: "user", update: { role: "user" } }, [{ id: "u", role: "user" }], ["subject u"]],
+  ["a member's same role", { op: "update", model: "member", update: { role: "member" } }, [{ userId: "u", role: "member" }], ["subject u"]],
+  ["the same plan", { op: "update", model: "user", update: { plan: "pro" } }, [{ id: "u", plan: "pro" }], []],
+  ["a first password", { op: "create", model: "account", data: { password: "x" } }, [{ userId: "u" }], ["subject u"]],
+  ["a provider's account", { op: "create", model: "account", data: { accessToken: "x" } }, undefined, []],
+  ["a new session", { op: "create", model: "session", data: { userId: "u" } }, undefined, []],
   ["a role taken away", { op: "update", model: "user", update: { role: null } }, [{ id: "u", role: "admin" }], ["subject u"]],
   ["a ban", { op: "update", model: "user", update: { banned: true } }, [{ id: "u" }], ["subject u"]],
   ["a ban taken back", { op: "update", model: "user", update: { banned: false } }, undefined, []],
@@ -307,3 +313,102 @@ test("a transaction that is rolled back delivers nothing", async () => {
   );
   assert.deepEqual([made.delivered, made.table.rows.size], [[], 0]);
 });
+
+/** An adapter whose tables are `rows`, by model; `afterRead` runs once something was read. */
+function adapterOf(made, rows, { transaction = true, hasSession, afterRead = () => {} } = {}) {
+  const matching = ({ model, where }) =>
+    rows[model].filter((row) => where.every(({ field, value }) => row[field] === value));
+  const own = ({ model }) => model === "gatehouseOutbox";
+  const plain = {
+    create: async (call) => {
+      if (own(call)) return made.table.create(call);
+      rows[call.model].push(call.data);
+      return call.data;
+    },
+    findMany: async (call) => {
+      const found = matching(call);
+      afterRead();
+      return found;
+    },
+    updateMany: (call) => made.table.updateMany(call),
+    deleteMany: async (call) => {
+      if (own(call)) return made.table.deleteMany(call);
+      const gone = matching(call);
+      rows[call.model] = rows[call.model].filter((row) => !gone.includes(row));
+      return gone.length;
+    },
+  };
+  const adapter = {
+    ...plain,
+    async transaction(act) {
+      const before = [new Map(made.table.rows), { ...rows }];
+      try {
+        return await act({ ...plain });
+      } catch (error) {
+        [made.table.rows] = before;
+        Object.assign(rows, before[1]);
+        throw error;
+      }
+    },
+    options: { adapterConfig: { transaction } },
+  };
+  const log = { warn() {}, error: (text) => made.said.push(text) };
+  watchWrites(adapter, made.outbox, { userFields: [], now: () => made.now, hasSession }, log);
+  return adapter;
+}
+
+const sessionOf = (id) => ({ id, userId: "u", expiresAt: new Date(9e9) });
+const delivered = (made) => made.delivered.map(({ kind, target }) => `${kind} ${target}`).sort();
+
+for (const known of [[], ["a"]]) {
+  test(`a session that begins once ${known.length} were read is revoked with them`, async () => {
+    const made = make();
+    const rows = { session: known.map(sessionOf) };
+    const late = [sessionOf("late")];
+    const adapter = adapterOf(made, rows, { afterRead: () => rows.session.push(...late.splice(0)) });
+    assert.equal(await adapter.deleteMany({ model: "session", where: [{ field: "userId", value: "u" }] }), known.length + 1);
+    assert.deepEqual(delivered(made), [...known, "late"].map((id) => `session ${id}`));
+    assert.deepEqual([rows.session, made.table.rows.size, made.said], [[], 0, []]);
+  });
+}
+
+test("sessions that begin without end hold up nobody", async () => {
+  const made = make();
+  const rows = { session: [sessionOf("s0")] };
+  let next = 1;
+  const adapter = adapterOf(made, rows, { afterRead: () => rows.session.push(sessionOf(`s${next++}`)) });
+  await adapter.deleteMany({ model: "session", where: [{ field: "userId", value: "u" }] });
+  assert.deepEqual([rows.session, made.delivered.length], [[], 3]);
+  assert.match(made.said.join(), /some are not revoked/);
+});
+
+const password = { model: "account", data: { id: "c", userId: "u", providerId: "credential", password: "x" } };
+const young = { id: "u", createdAt: new Date(1_000_000) };
+const old = { id: "u", createdAt: new Date(0) };
+
+for (const [what, { user = [young], session = [], account = [], ...options }, expected] of [
+  ["a sign-up", {}, []],
+  ["a sign-up, the sessions elsewhere", { session: undefined, hasSession: async () => false }, []],
+  ["a user of some age", { user: [old] }, ["subject u"]],
+  ["a user with a session", { session: [sessionOf("a")] }, ["subject u"]],
+  ["a user with a session elsewhere", { hasSession: async (id) => id === "u" }, ["subject u"]],
+  ["a user with another account", { account: [{ userId: "u", providerId: "github" }] }, ["subject u"]],
+  ["a user with others beside", { account: [{ userId: "v" }], session: [{ userId: "v" }] }, []],
+  ["a user whom nobody can find", { user: [] }, ["subject u"]],
+]) {
+  for (const way of ["by itself", "in a transaction", "without transactions"]) {
+    test(`the first password of ${what} means ${expected.join() || "nothing"}, ${way}`, async () => {
+      const made = make();
+      const transaction = way !== "without transactions";
+      const rows = { user: [...user], account: [...account] };
+      if (!options.hasSession) rows.session = [...session];
+      made.now = 1_059_999;
+      const adapter = adapterOf(made, rows, { ...options, transaction });
+      if (way === "in a transaction") await adapter.transaction((inside) => inside.create(password));
+      else await adapter.create(password);
+      assert.deepEqual(delivered(made), expected);
+      assert.ok(rows.account.includes(password.data));
+      assert.deepEqual([made.table.rows.size, made.said], [0, []]);
+    });
+  }
+}

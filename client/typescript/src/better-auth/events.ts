@@ -19,10 +19,13 @@ export interface Where {
 }
 
 export interface Write {
-  op: "update" | "delete";
+  op: "create" | "update" | "delete";
   model: string;
+  /** Empty for what is created. */
   where: Where[];
-  update?: Record<string, unknown>;
+  update?: Row;
+  /** What is created. */
+  data?: Row;
 }
 
 export type Row = Record<string, unknown>;
@@ -31,11 +34,15 @@ export interface Rules {
   /** Fields of the user that stand in tokens: a change of one revokes. */
   userFields: readonly string[];
   now(): number;
+  /** Whether a user has a session, where those are not in the database. */
+  hasSession?: ((userId: string) => Promise<boolean>) | undefined;
 }
 
 /** Whether the rows that it touches must be read to know what it means. */
 export function concerns(write: Write, rules: Rules): boolean {
   const { update } = write;
+  // A password for a user who had none, unless it is a sign-up's.
+  if (write.op === "create") return write.model === "account" && typeof write.data?.password === "string";
   switch (write.model) {
     case "session":
       return write.op === "delete" || endsSession(update, rules);
@@ -70,9 +77,7 @@ export function eventsOf(write: Write, rows: Row[], rules: Rules): Event[] {
         if (all !== undefined) return tenant(all);
         return rows.flatMap((row) => subject(row.userId, "no longer a member"));
       }
-      return rows.flatMap((row) =>
-        same(row.role, write.update?.role) ? [] : subject(row.userId, "member's role changed"),
-      );
+      return rows.flatMap((row) => subject(row.userId, "member's role changed"));
     case "organization":
       return rows.flatMap((row) => tenant(row.id));
     default:
@@ -99,8 +104,9 @@ function endsSession(update: Row | undefined, rules: Rules): boolean {
 function userReason(write: Write, row: Row, rules: Rules): string | undefined {
   if (write.op === "delete") return "user removed";
   if (write.update?.banned === true) return "user banned";
+  // A role that is there already may be what another write, under way, has not yet replaced.
   const changed = rules.userFields.find(
-    (field) => has(write.update, field) && !same(row[field], write.update?.[field]),
+    (field) => has(write.update, field) && (field === "role" || !same(row[field], write.update?.[field])),
   );
   return changed === undefined ? undefined : `user's ${changed} changed`;
 }

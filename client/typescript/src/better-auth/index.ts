@@ -76,12 +76,15 @@ export function gatehouse(options: PluginOptions = {}) {
         });
         return member ? { state, member } : { state };
       });
-      const rules: Rules = { userFields, now: Date.now };
+      const sessions = context.internalAdapter as unknown as Sessions;
+      const hasSession = async (userId: string) =>
+        (await sessions.listSessions(userId, { onlyActiveSessions: true })).length > 0;
+      const rules: Rules = { userFields, now: Date.now, hasSession: stored ? undefined : hasSession };
       const outbox = new Outbox({
         database: bare(adapter),
         issuer,
         deliver: (row, signal) => deliver(client, row, signal),
-        sessionLives: (row) => lives(row, stored, adapter, context.internalAdapter as unknown as Sessions),
+        sessionLives: (row) => lives(row, stored, adapter, sessions),
         log: context.logger,
         waitMs,
         tryMs: TRY_MS,

@@ -11,10 +11,11 @@ export interface Adapter extends Database {
   options?: { adapterConfig?: { transaction?: unknown } } | undefined;
 }
 
-type Call = { model: string; where: Where[]; update?: Row };
+type Call = { model: string; where?: Where[]; update?: Row; data?: Row };
 type Method = (call: Call) => Promise<unknown>;
 
 const METHODS = {
+  create: "create",
   update: "update",
   updateMany: "update",
   delete: "delete",
@@ -23,9 +24,22 @@ const METHODS = {
 } as const;
 const WATCHED = Symbol.for("@gatehouse/client/better-auth/watched");
 const FIND = 10_000;
+/** How often a write is made anew that has met rows which nobody had read. */
+const TURNS = 3;
+/** A user of this age may still be signing up. */
+const NEW_MS = 60_000;
 
 /** The database took no row: what was to happen happens without it. */
 class NotWritten extends Error {}
+
+/** More was written than had been read: another request came in between. */
+class Outrun extends Error {}
+
+/** What a write is about to do, to how many rows. */
+interface Found {
+  events: Event[];
+  rows: number;
+}
 
 /**
  * Makes every write that goes through `adapter` write its rows of the outbox first: in its
@@ -47,11 +61,9 @@ export function watchWrites(adapter: Adapter, outbox: Outbox, rules: Rules, log:
     if (typeof adapter[name] !== "function") continue;
     const run = raw[name] as Method;
     const watched: Method = async (call) => {
-      const write: Write = { ...call, op: METHODS[name] };
+      const write: Write = { where: [], ...call, op: METHODS[name] };
       if (!concerns(write, rules)) return run(call);
-      const events = await find(raw, write, rules, log);
-      if (events.length === 0) return run(call);
-      const [result, rows] = await (atomic ? inOne(raw, name, call, events) : inTurn(run, call, events));
+      const [result, rows] = await (atomic ? inOne(raw, name, call, write) : inTurn(run, call, write));
       await outbox.seen(rows);
       return result;
     };
@@ -69,23 +81,37 @@ export function watchWrites(adapter: Adapter, outbox: Outbox, rules: Rules, log:
     all: Adapter,
     name: keyof typeof METHODS,
     call: Call,
-    events: Event[],
+    write: Write,
   ): Promise<[unknown, OutboxRow[]]> {
-    try {
-      return await all.transaction(async (inside) => {
-        const rows = await outbox.write(inside, events, true).catch((error: unknown) => {
-          throw new NotWritten(String(error), { cause: error });
+    for (let turn = 1; ; turn++) {
+      // Not read in the transaction: SQLite refuses one that reads first and writes then, if another process
+      // has written in between. What has come in between is known by the count, and undone.
+      const found = await find(all, write, rules, log);
+      const many = name === "deleteMany" || name === "updateMany";
+      if (found.events.length === 0 && !many) return [await (all[name] as Method)(call), []];
+      try {
+        return await all.transaction(async (inside) => {
+          const rows = await outbox.write(inside, found.events, true).catch((error: unknown) => {
+            throw new NotWritten(String(error), { cause: error });
+          });
+          const result = await (inside[name] as Method)(call);
+          if (many && Number(result) > found.rows) {
+            if (turn < TURNS) throw new Outrun();
+            log.error(`Gatehouse: more rows (${write.model}) have ended than could be read: some are not revoked`);
+          }
+          return [result, rows];
         });
-        return [await (inside[name] as Method)(call), rows];
-      });
-    } catch (error) {
-      if (!(error instanceof NotWritten)) throw error;
-      log.error(`Gatehouse: the outbox takes no row, so this revocation ends with this process: ${error.message}`);
-      return [await (all[name] as Method)(call), outbox.hold(events)];
+      } catch (error) {
+        if (error instanceof Outrun) continue;
+        if (!(error instanceof NotWritten)) throw error;
+        log.error(`Gatehouse: the outbox takes no row, so this revocation ends with this process: ${error.message}`);
+        return [await (all[name] as Method)(call), outbox.hold(found.events)];
+      }
     }
   }
 
-  async function inTurn(run: Method, call: Call, events: Event[]): Promise<[unknown, OutboxRow[]]> {
+  async function inTurn(run: Method, call: Call, write: Write): Promise<[unknown, OutboxRow[]]> {
+    const { events } = await find(raw, write, rules, log);
     const rows = await writeOrHold(raw, events, false);
     return [await run(call), rows];
   }
@@ -109,9 +135,9 @@ export function watchWrites(adapter: Adapter, outbox: Outbox, rules: Rules, log:
       if (typeof inside[name] !== "function") continue;
       const run = bare[name] as Method;
       const watched: Method = async (call) => {
-        const write: Write = { ...call, op: METHODS[name] };
+        const write: Write = { where: [], ...call, op: METHODS[name] };
         if (concerns(write, rules)) {
-          const events = await find(bare, write, rules, log);
+          const { events } = await find(bare, write, rules, log);
           const known = (event: Event) =>
             rows.some((row) => row.kind === event.kind && row.target === event.target);
           const fresh = events.filter((event) => !known(event));
@@ -171,8 +197,12 @@ function sessionOf(stored: unknown, key: string, now: number): Event | undefined
   return session && session.token === key ? sessionEvent(session, now) : undefined;
 }
 
-async function find(database: Database, write: Write, rules: Rules, log: Log): Promise<Event[]> {
+async function find(database: Database, write: Write, rules: Rules, log: Log): Promise<Found> {
   try {
+    if (write.data) {
+      const signUp = await isSignUp(database, write.data.userId, rules);
+      return { events: signUp ? [] : eventsOf(write, [write.data], rules), rows: 0 };
+    }
     const rows: Row[] = [];
     for (;;) {
       const page = await database.findMany({
@@ -182,12 +212,25 @@ async function find(database: Database, write: Write, rules: Rules, log: Log): P
         ...(rows.length > 0 ? { offset: rows.length } : {}),
       });
       rows.push(...page);
-      if (page.length < FIND) return eventsOf(write, rows, rules);
+      if (page.length < FIND) return { events: eventsOf(write, rows, rules), rows: rows.length };
     }
   } catch (error) {
     log.error(`Gatehouse: could not read what is about to change: ${String(error)}`);
-    return [];
+    return { events: [], rows: Infinity };
   }
+}
+
+/**
+ * Whether the first password of this user is a sign-up's, whose own first token, of the same second perhaps, is to stay
+ * good: the user is new, and has had neither a session nor another account to make a token by.
+ */
+async function isSignUp(database: Database, userId: unknown, rules: Rules): Promise<boolean> {
+  const has = async (model: string) =>
+    (await database.findMany({ model, where: [{ field: "userId", value: userId }], limit: 1 })).length > 0;
+  const [user] = await database.findMany({ model: "user", where: [{ field: "id", value: userId }], limit: 1 });
+  const isNew = user && rules.now() - new Date(user.createdAt as Date).getTime() < NEW_MS;
+  if (!isNew || (await has("account"))) return false;
+  return !(await (rules.hasSession ? rules.hasSession(String(userId)) : has("session")));
 }
 
 function methodsOf(adapter: Adapter): Adapter {

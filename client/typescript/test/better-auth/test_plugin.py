@@ -164,12 +164,31 @@ def set_role(w):
     w.admin.post("admin/set-role", userId=w.ada.id, role=["user", "admin"])
 
 
+def set_the_same_role(w):
+    w.admin.post("admin/set-role", userId=w.ada.id, role="user")
+
+
 def set_role_by_update(w):
     w.admin.post("admin/update-user", userId=w.ada.id, data={"role": "admin"})
 
 
 def set_password_by_admin(w):
     w.admin.post("admin/set-user-password", userId=w.ada.id, newPassword="a new password")
+
+
+def forget_password(w):
+    """As if Ada had signed up with another provider."""
+    w.app.sql("DELETE FROM account WHERE userId = ?", w.ada.id)
+
+
+def reset_first_password(w):
+    forget_password(w)
+    reset_password(w)
+
+
+def set_first_password_by_admin(w):
+    forget_password(w)
+    set_password_by_admin(w)
 
 
 def revoke_session_by_admin(w):
@@ -218,6 +237,7 @@ CASES = {
     "ban": Case(ban, BOTH, BOTH),
     "ban-by-update": Case(ban_by_update, BOTH, BOTH),
     "set-role": Case(set_role, BOTH),
+    "set-same-role": Case(set_the_same_role, BOTH),
     "set-role-by-update": Case(set_role_by_update, BOTH),
     "set-password-by-admin": Case(set_password_by_admin, BOTH),
     "revoke-session-by-admin": Case(revoke_session_by_admin, {"phone"}, {"phone"}),
@@ -227,6 +247,8 @@ CASES = {
     "remove-member": Case(remove_member, BOTH),
     "leave": Case(leave, BOTH),
     "change-member-role": Case(change_member_role, BOTH),
+    "reset-first-password": Case(reset_first_password, BOTH),
+    "set-first-password-by-admin": Case(set_first_password_by_admin, BOTH),
     # Tokens of the organization end; Ada's phone has another one of hers active, which is none.
     "delete-organization": Case(delete_organization, {"laptop", "olga"}),
 }
@@ -300,6 +322,23 @@ def test_what_ended_late_is_refused_up_to_its_own_second_only(place):
     assert claims_of(new)["roles"] == ["user", "admin"]
 
 
+@pytest.mark.parametrize("flags", [[], ["--no-transactions"], ["--secondary"]])
+def test_who_signs_up_has_a_good_token_at_once(make_place, flags):
+    place = make_place(*flags)
+    ada = User(place.app, "ada")
+    token = ada.browser.token()
+    assert claims_of(token)["sub"] == ada.id
+    assert_allowed(place.verify(token))
+    assert place.app.outbox() == []
+    assert len(place.gatehouse.client.revocations()) == 0
+    assert "could not" not in place.app.log
+    if "--secondary" in flags:
+        world = World(place)
+        tokens = Tokens(place, world)
+        reset_first_password(world)
+        tokens.assert_only_ended(Case(None, BOTH), waiting=False)
+
+
 def test_a_reset_that_ends_sessions_ends_them_here_too(make_place):
     place = make_place("--end-sessions-on-reset")
     world, case = World(place), Case(reset_password, BOTH, BOTH)
@@ -337,7 +376,6 @@ def test_what_is_refused_revokes_nothing(place):
         with pytest.raises(Refused):
             bob.post(path, **fields)
     bob.post("revoke-session", token=world.phone.session_token)  # not his: says yes, does nothing
-    world.admin.post("admin/set-role", userId=world.ada.id, role="user")  # what it is already
     world.laptop.post("update-user", name="Countess")
     tokens.assert_only_ended(Case(None, set()), waiting=False)
     assert place.app.outbox() == []
