@@ -1,13 +1,15 @@
 #include "server/frontend/accept_guard.h"
 
-#include <fcntl.h>
 #include <grpc/support/time.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdint>
+#include <utility>
 
 #include "server/base/log.h"
 #include "server/base/mutex.h"
@@ -19,12 +21,14 @@ int SystemAccept(int listener, sockaddr* address, socklen_t* length, int flags) 
   return static_cast<int>(syscall(SYS_accept4, listener, address, length, flags));
 }
 
-// A file in the hand, to be let go where one is needed and none can be had.
-class Spare {
+// Files in the hand, to be let go one by one where one is needed and none can be had. More than
+// one: another thread may snatch away what was let go, and without any a connection that waits
+// would be looked at only when the next one comes.
+class Spares {
  public:
-  static Spare& Get() {
-    static Spare* const spare = new Spare;
-    return *spare;
+  static Spares& Get() {
+    static Spares* const spares = new Spares;
+    return *spares;
   }
 
   void Take() GH_EXCLUDES(mu_) {
@@ -35,19 +39,24 @@ class Spare {
   // Ends the first connection that waits. False if none was taken in.
   bool SendOneAway(int listener) GH_EXCLUDES(mu_) {
     MutexLock lock(mu_);
-    if (fd_ >= 0) close(fd_);
-    fd_ = -1;
-    const int newcomer = SystemAccept(listener, nullptr, nullptr, SOCK_CLOEXEC);
-    if (newcomer >= 0) close(newcomer);
+    for (int& fd : fds_) {
+      if (fd >= 0) close(std::exchange(fd, -1));
+      const int newcomer = SystemAccept(listener, nullptr, nullptr, SOCK_CLOEXEC);
+      if (newcomer < 0) continue;
+      close(newcomer);
+      Open();
+      Tell();
+      return true;
+    }
     Open();
-    if (newcomer < 0) return false;
-    Tell();
-    return true;
+    return false;
   }
 
  private:
   void Open() GH_REQUIRES(mu_) {
-    if (fd_ < 0) fd_ = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    for (int& fd : fds_) {
+      if (fd < 0) fd = eventfd(0, EFD_CLOEXEC);
+    }
   }
 
   void Tell() GH_REQUIRES(mu_) {
@@ -62,7 +71,7 @@ class Spare {
   }
 
   Mutex mu_;
-  int fd_ GH_GUARDED_BY(mu_) = -1;
+  std::array<int, 4> fds_ GH_GUARDED_BY(mu_) = {-1, -1, -1, -1};
   int64_t sent_away_ GH_GUARDED_BY(mu_) = 0;
   bool told_ GH_GUARDED_BY(mu_) = false;
   int64_t told_at_ GH_GUARDED_BY(mu_) = 0;
@@ -76,7 +85,7 @@ int Accept(int listener, sockaddr* address, socklen_t* length, int flags) {
     case EMFILE:
     case ENFILE:
       // With EINTR it comes again at once, and with EAGAIN when somebody else connects.
-      errno = Spare::Get().SendOneAway(listener) ? EINTR : EAGAIN;
+      errno = Spares::Get().SendOneAway(listener) ? EINTR : EAGAIN;
       return -1;
     case ENOBUFS:
     case ENOMEM:
@@ -92,7 +101,7 @@ int Accept(int listener, sockaddr* address, socklen_t* length, int flags) {
 
 }  // namespace
 
-void GuardAccepts() { Spare::Get().Take(); }
+void GuardAccepts() { Spares::Get().Take(); }
 
 }  // namespace gatehouse::frontend
 

@@ -7,7 +7,7 @@ namespace gatehouse::frontend {
 // connections would end the service. The accept4() of this program, which gRPC's finds before
 // the C library's, fails of no such thing: who comes then is sent away, and the port stays.
 //
-// To be called before a gRPC server listens: keeps the one file in hand that this needs.
+// To be called before a gRPC server listens: keeps the few files in hand that this needs.
 // Thread-safe, idempotent.
 void GuardAccepts();
 

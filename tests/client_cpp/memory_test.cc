@@ -27,7 +27,8 @@ AnswerPtr AnswerWith(const std::vector<int>& tags, size_t size = 0) {
   return answer;
 }
 
-QuestionView ViewOf(const std::string& token, const Check* check = nullptr) {
+// What is given outlives the result.
+QuestionView ViewOf(std::string_view token, const Check* check = nullptr) {
   return {check == nullptr ? Method::kVerify : Method::kAuthorize, token, check,
           check == nullptr ? size_t{0} : size_t{1}};
 }

@@ -14,6 +14,13 @@
 
 extern char** environ;
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+// gRPC's resolver of names keeps some bytes that it never gives back.
+extern "C" const char* __lsan_default_suppressions() { return "leak:libcares.so"; }  // NOLINT
+#endif
+#endif
+
 namespace gatehouse::client {
 namespace {
 

@@ -226,6 +226,14 @@ class Proxy:
         return send(self.port, data, method, seconds)
 
 
+def _is_stopped(pid: int) -> bool:
+    states = [
+        task.read_text().rpartition(")")[2].split()[0]
+        for task in Path(f"/proc/{pid}/task").glob("*/stat")
+    ]
+    return bool(states) and set(states) <= {"T", "t"}
+
+
 class Stage:
     """All of it. What it starts ends with `stop`."""
 
@@ -275,6 +283,7 @@ class Stage:
         """It keeps its connections and takes new ones, and answers nothing."""
         os.kill(self.gatehouse.pid, signal.SIGSTOP)
         try:
+            wait_until(lambda: _is_stopped(self.gatehouse.pid), "all its threads to stand still")
             yield
         finally:
             os.kill(self.gatehouse.pid, signal.SIGCONT)
