@@ -28,7 +28,7 @@ CREATING = {
     "overlays/istio": "create-database/istio",
     "overlays/envoy-sidecar/gatehouse": "create-database/envoy-sidecar",
 }
-TODO = "spiffe://cluster.local/ns/todo/sa/todo-api"
+TODO_API = "spiffe://cluster.local/ns/todo/sa/todo-api"
 OK, UNAUTHENTICATED, UNAVAILABLE, DENIED = (
     grpc.StatusCode.OK, grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.UNAVAILABLE,
     grpc.StatusCode.PERMISSION_DENIED,
@@ -150,7 +150,7 @@ def documented_backup(option: str = "") -> list[str]:
 def test_with_mtls_callers_are_known_by_their_certificates(cluster):
     server, ports = cluster.serve("overlays/mtls")
     assert probe(ports["health"], "liveness") == "SERVING"
-    known = cluster.client(ports["grpc"], TODO)
+    known = cluster.client(ports["grpc"], TODO_API)
     assert_allowed(known.verify(cluster.token()))
     assert status_of(lambda: known.revoke_session(cluster.issuer.issuer, "s")) == DENIED
     known.close()
@@ -162,7 +162,7 @@ def test_with_mtls_callers_are_known_by_their_certificates(cluster):
     nobody.close()
     # Who operates it has a certificate for the connection, and a token to be known by.
     metadata = [("authorization", f"Bearer {cluster.tokens['ops.token'].strip()}")]
-    ops = cluster.client(ports["grpc"], TODO, metadata=metadata)
+    ops = cluster.client(ports["grpc"], TODO_API, metadata=metadata)
     token = cluster.token()
     ops.revoke_token(token)
     assert_denied(ops.verify(token), "TOKEN_REVOKED")
@@ -186,9 +186,9 @@ def test_in_istios_mesh_the_sidecar_says_who_calls(cluster):
         return found
 
     by = "By=spiffe://cluster.local/ns/gatehouse/sa/gatehouse;Hash=00;Subject=\"\""
-    assert status(("x-forwarded-client-cert", f"{by};URI={TODO}")) == OK
+    assert status(("x-forwarded-client-cert", f"{by};URI={TODO_API}")) == OK
     other = "spiffe://cluster.local/ns/other/sa/x"
-    assert status(("x-forwarded-client-cert", f"{by};URI={TODO},{by};URI={other}")) == UNAUTHENTICATED
+    assert status(("x-forwarded-client-cert", f"{by};URI={TODO_API},{by};URI={other}")) == UNAUTHENTICATED
     assert status() == UNAUTHENTICATED
     backup = server.container.run(*documented_backup(), "--target", ports["grpc"])
     assert backup.returncode == 0, backup.stderr
@@ -237,7 +237,7 @@ class Envoy:
 
     def renew(self, authority: Authority):
         """Its certificate is one of this authority from now on."""
-        pair = cluster_secrets.client_pair(authority, TODO)
+        pair = cluster_secrets.client_pair(authority, TODO_API)
         secret = cluster_secrets.tls_secret(self._roots, pair)
         cluster_secrets.mount_turning(self._tls, secret, 0o600)
 
