@@ -134,7 +134,8 @@ def test_closed_while_events_come_it_is_closed(stand, kind):
             target=lambda: [stand.revoke_session(next(sessions)) for _ in range(5)]
         )
         revoker.start()
-        time.sleep(number / 5000)  # another moment each
+        # Another moment each.
+        wait_until(lambda one=client, seen=number % 6: one.figures().changes >= seen, "events")
         client.close()
         revoker.join()
 
