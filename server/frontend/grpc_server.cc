@@ -48,8 +48,10 @@ constexpr int kMaxRequestBytes = 128 * 1024;
 constexpr size_t kMaxBufferBytes = size_t{256} * 1024 * 1024;
 
 // Calls of one method that a queue holds ready. More than come between two looks at
-// the queue are of no use, and each event costs a search among them.
+// the queue are of no use, and each event costs a search among those of all methods.
 constexpr int kReady = 32;
+// Of a method that is called seldom, or whose every call is long.
+constexpr int kReadySeldom = 4;
 
 // Has a serving thread look for another ruleset, whether or not a call comes to it.
 class RulesNews final : public QueueEvent {
@@ -181,8 +183,8 @@ class CompletionQueueServer final : public GrpcServer {
 
   // `right`: what a call needs, unless the method sees to that.
   template <typename Request>
-  void AddPool(Worker& worker, Method which, std::optional<config::Right> right, Request request,
-               void (AuthorizationService::*method)(UnaryCall&)) {
+  void AddPool(Worker& worker, Method which, int ready, std::optional<config::Right> right,
+               Request request, void (AuthorizationService::*method)(UnaryCall&)) {
     auto accept = [this, request](grpc::ServerContext* context, grpc::ByteBuffer* bytes,
                                   UnaryCall::Responder* responder,
                                   grpc::ServerCompletionQueue* queue, void* tag) {
@@ -196,7 +198,7 @@ class CompletionQueueServer final : public GrpcServer {
               (service_.*method)(call);
             },
             clock_, in_flight_))
-        ->Start(kReady);
+        ->Start(ready);
   }
 
   void AddCheckPool(Worker& worker) {
@@ -223,24 +225,25 @@ class CompletionQueueServer final : public GrpcServer {
     using config::Right;
     using Service = AuthorizationService;
     for (auto& queue : queues_) {
-      Worker& worker =
-          workers_.emplace_back(*queue, *metrics_.AddThread(), waits_, service_.rulesets());
-      AddPool(worker, Method::kVerify, Right::kVerify, &RawService::RequestVerify,
+      Worker& worker = workers_.emplace_back(*queue, *metrics_.AddThread(), waits_,
+                                             service_.rulesets(), in_flight_);
+      AddPool(worker, Method::kVerify, kReady, Right::kVerify, &RawService::RequestVerify,
               &Service::Verify);
-      AddPool(worker, Method::kAuthorize, Right::kAuthorize, &RawService::RequestAuthorize,
+      AddPool(worker, Method::kAuthorize, kReady, Right::kAuthorize, &RawService::RequestAuthorize,
               &Service::Authorize);
-      AddPool(worker, Method::kBatchAuthorize, Right::kAuthorize,
+      AddPool(worker, Method::kBatchAuthorize, kReadySeldom, Right::kAuthorize,
               &RawService::RequestBatchAuthorize, &Service::BatchAuthorize);
-      AddPool(worker, Method::kFilter, Right::kFilter, &RawService::RequestFilter,
+      AddPool(worker, Method::kFilter, kReadySeldom, Right::kFilter, &RawService::RequestFilter,
               &Service::Filter);
-      AddPool(worker, Method::kRevoke, std::nullopt, &RawService::RequestRevoke, &Service::Revoke);
-      AddPool(worker, Method::kReinstate, Right::kReinstate, &RawService::RequestReinstate,
-              &Service::Reinstate);
-      AddPool(worker, Method::kListRevocations, Right::kList, &RawService::RequestListRevocations,
-              &Service::ListRevocations);
-      AddPool(worker, Method::kImportRevocations, Right::kAdmin,
+      AddPool(worker, Method::kRevoke, kReady, std::nullopt, &RawService::RequestRevoke,
+              &Service::Revoke);
+      AddPool(worker, Method::kReinstate, kReadySeldom, Right::kReinstate,
+              &RawService::RequestReinstate, &Service::Reinstate);
+      AddPool(worker, Method::kListRevocations, kReadySeldom, Right::kList,
+              &RawService::RequestListRevocations, &Service::ListRevocations);
+      AddPool(worker, Method::kImportRevocations, kReadySeldom, Right::kAdmin,
               &RawService::RequestImportRevocations, &Service::ImportRevocations);
-      AddPool(worker, Method::kBackupRevocations, Right::kAdmin,
+      AddPool(worker, Method::kBackupRevocations, kReadySeldom, Right::kAdmin,
               &RawService::RequestBackupRevocations, &Service::BackupRevocations);
       AddCheckPool(worker);
       hubs_

@@ -84,7 +84,7 @@ void UnaryCall::Accept() {
 }
 
 void UnaryCall::OnEvent(bool ok) {
-  switch (state_.load()) {
+  switch (state_) {
     case State::kAccepting:
       if (!ok) return pool_.Land();  // the server is shutting down: no call came
       pending_ = 2;                  // the end of the reply, and Done
@@ -131,6 +131,12 @@ int64_t UnaryCall::NanosToGivingUp(gpr_timespec deadline, gpr_timespec now) {
 }
 
 void UnaryCall::Finish(const grpc::ByteBuffer& reply, grpc::StatusCode counted) {
+  if (!elsewhere_) return SendReply(reply, counted);
+  ending_.emplace(Ending{.reply = reply, .status = {}, .counted = counted});
+  worker().ended.Add(*this);
+}
+
+void UnaryCall::SendReply(const grpc::ByteBuffer& reply, grpc::StatusCode counted) {
   End(counted);
   responder_->Finish(reply, grpc::Status::OK, tag());
 }
@@ -139,8 +145,23 @@ void UnaryCall::Fail(const grpc::Status& status) {
   if (pool_.failure_reply_ != nullptr) {
     return Finish(pool_.failure_reply_(*this, status), status.error_code());
   }
+  if (!elsewhere_) return SendFailure(status);
+  ending_.emplace(Ending{.reply = {}, .status = status, .counted = status.error_code()});
+  worker().ended.Add(*this);
+}
+
+void UnaryCall::SendFailure(const grpc::Status& status) {
   End(status.error_code());
   responder_->FinishWithError(status, tag());
+}
+
+void UnaryCall::SendEnd() {
+  const Ending ending = *std::exchange(ending_, std::nullopt);
+  if (ending.status.ok()) {
+    SendReply(ending.reply, ending.counted);
+  } else {
+    SendFailure(ending.status);
+  }
 }
 
 void UnaryCall::Refuse(Refusal reason) {
@@ -165,10 +186,10 @@ void UnaryCall::End(grpc::StatusCode status) {
   if (caller_ != nullptr) caller_number_ = caller_->number;
   caller_ = nullptr;
   rules_.reset();
-  if (!elsewhere_) pool_.Count(*this);
+  pool_.Count(*this);
   request_.Clear();
   MakeRoom();
-  ending_since_nanos_.store(pool_.clock_.SteadyNanos(), std::memory_order_relaxed);
+  ending_since_nanos_ = pool_.clock_.SteadyNanos();
   state_ = State::kEnding;
 }
 
@@ -333,8 +354,7 @@ void CallPool::TopUp() {
 }
 
 void CallPool::Return(UnaryCall& call) {
-  if (call.elsewhere_) Count(call);
-  call.ending_since_nanos_.store(0, std::memory_order_relaxed);
+  call.ending_since_nanos_ = 0;
   // An idle place keeps nothing of its last call.
   call.request_.Clear();
   call.responder_.reset();
@@ -353,13 +373,13 @@ void CallPool::CancelOldest() {
   UnaryCall* oldest = nullptr;
   int64_t oldest_since = 0;
   for (const auto& call : calls_) {
-    const int64_t since = call->ending_since_nanos_.load(std::memory_order_relaxed);
+    const int64_t since = call->ending_since_nanos_;
     if (since == 0 || (oldest != nullptr && since >= oldest_since)) continue;
     oldest = call.get();
     oldest_since = since;
   }
   if (oldest == nullptr) return;  // the others end by themselves
-  oldest->ending_since_nanos_.store(0, std::memory_order_relaxed);
+  oldest->ending_since_nanos_ = 0;
   oldest->context_->TryCancel();
 }
 

@@ -14,6 +14,7 @@
 #include "server/engine/authorizer.h"
 #include "server/frontend/callers.h"
 #include "server/frontend/cold_work.h"
+#include "server/frontend/ended_calls.h"
 #include "server/frontend/fair_waits.h"
 #include "server/frontend/metrics.h"
 #include "server/frontend/peer.h"
@@ -47,8 +48,12 @@ struct KeyWaits {
 // What a serving thread has for itself alone, and the waits of all.
 struct Worker {
   Worker(grpc::ServerCompletionQueue& its_queue, ThreadMetrics& its_metrics, KeyWaits& all_waits,
-         const Rulesets& rulesets)
-      : queue(&its_queue), metrics(&its_metrics), waits(all_waits), rules(rulesets) {}
+         const Rulesets& rulesets, std::atomic<int64_t>& in_flight)
+      : queue(&its_queue),
+        metrics(&its_metrics),
+        waits(all_waits),
+        rules(rulesets),
+        ended(its_queue, in_flight) {}
 
   grpc::ServerCompletionQueue* const queue;
   ThreadMetrics* const metrics;
@@ -57,6 +62,7 @@ struct Worker {
   DecisionIds ids;
   CallerMemory known_callers;
   ColdWork cold;
+  EndedCalls ended;
 };
 
 class CallPool;
@@ -102,8 +108,9 @@ class UnaryCall final : public QueueEvent, public ColdItem {
   void Fail(const grpc::Status& status);
   // Fails it with the status that belongs to `reason`, and counts that.
   void Refuse(Refusal reason);
-  // Before the call is handed to another thread to be ended there. Another call is
-  // accepted in its place, and the request's bytes are given back.
+  // Before the call is handed to another thread to be ended there: what that says is sent on
+  // the queue's thread. Another call is accepted in its place, and the request's bytes are
+  // given back.
   void Defer();
   // Runs the handler again with Effort::kFull when it is this call's turn, or refuses
   // it, or another one, now. Another call is accepted in its place. Ends the handler.
@@ -123,7 +130,9 @@ class UnaryCall final : public QueueEvent, public ColdItem {
   // How long a request of a lane may be and still wait.
   static size_t MaxKeptBytes(ColdWork::Lane lane);
 
-  // For the queue's thread, when it is this call's turn.
+  // For the queue's thread, after another has ended the call.
+  void SendEnd();
+  // The same, when it is this call's turn.
   void RunCold();
   // The same, when it has waited too long for that.
   void GiveUp();
@@ -164,25 +173,32 @@ class UnaryCall final : public QueueEvent, public ColdItem {
   // Moves a question that takes much to the lane of those.
   bool CanBeKept(ColdWork::Lane& lane);
   void End(grpc::StatusCode status);
+  void SendReply(const grpc::ByteBuffer& reply, grpc::StatusCode counted);
+  void SendFailure(const grpc::Status& status);
 
   CallPool& pool_;
   Done done_{*this};
-  // Set by whoever ends the call, perhaps on another thread; events come on the queue's.
-  std::atomic<State> state_ = State::kAccepting;
+  State state_ = State::kAccepting;
   bool deferred_ = false;
   bool cold_ = false;
   bool waited_ = false;
   bool waited_for_revision_ = false;
   bool gone_ = false;
-  // Ended by another thread, which must leave this one's counters alone.
+  // Ended by another thread, with this. Nothing else here is touched by that one.
   bool elsewhere_ = false;
+  struct Ending {
+    grpc::ByteBuffer reply;
+    grpc::Status status;  // a failure's
+    grpc::StatusCode counted = grpc::StatusCode::OK;
+  };
+  std::optional<Ending> ending_;
   // Events to come.
   int pending_ = 0;
   grpc::StatusCode status_ = grpc::StatusCode::OK;
   int64_t started_nanos_ = 0;
   int64_t give_up_nanos_ = ColdWork::kNever;
   // 0 unless the reply waits to be taken by the client.
-  std::atomic<int64_t> ending_since_nanos_ = 0;
+  int64_t ending_since_nanos_ = 0;
   std::optional<grpc::ServerContext> context_;
   std::optional<Responder> responder_;
   grpc::ByteBuffer request_;

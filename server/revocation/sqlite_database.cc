@@ -88,6 +88,8 @@ absl::Status SqliteDatabase::Prepare(RevocationListener& listener) {
     db_.exec("PRAGMA locking_mode = EXCLUSIVE");
     db_.exec("PRAGMA trusted_schema = OFF");
     db_.exec("PRAGMA synchronous = FULL");
+    // The part of the indexes that is written to at random, of some 200,000 entries. In KiB.
+    db_.exec("PRAGMA cache_size = -8192");
     if (const absl::Status status = CheckDatabase(path(), db_); !status.ok()) {
       return absl::IsDataLoss(status) ? Damaged(status.message()) : status;
     }

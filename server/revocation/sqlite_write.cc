@@ -31,8 +31,11 @@ class Writing {
   Outcome Append(NewFact wanted, std::string id, absl::Time now) {
     // It refuses every token until its end.
     if (wanted.suspends) wanted.issued_until = kAll;
-    if (std::optional<Fact> known = facts_.Containing(wanted, cleaned_until_)) {
-      return {.fact = *std::move(known), .existed = true};
+    const bool is_first = facts_.MarksOn(wanted.tag, cleaned_until_).empty();
+    if (!is_first) {
+      if (std::optional<Fact> known = facts_.Containing(wanted, cleaned_until_)) {
+        return {.fact = *std::move(known), .existed = true};
+      }
     }
     if (HasEnded(wanted)) {
       return {.refusal = absl::FailedPreconditionError(absl::StrCat(
@@ -44,7 +47,7 @@ class Writing {
     }
     Fact fact{std::move(wanted), std::move(id), now};
     fact.end_time = TimeOfMicros(MicrosOfEnd(fact.end_time));
-    Insert(fact);
+    Insert(fact, is_first);
     return {.fact = std::move(fact)};
   }
 
@@ -99,7 +102,8 @@ class Writing {
            (fact.suspends ? SqliteFacts::CleanedSuspensionsUntil(cleaned_until_) : cleaned_until_);
   }
 
-  void Insert(Fact& fact) {
+  // `is_first`: no other is in force on its tag.
+  void Insert(Fact& fact, bool is_first = false) {
     fact.revision = ++revision_;
     facts_.Insert(fact);
     const int64_t end = MicrosOfEnd(fact.end_time);
@@ -107,16 +111,14 @@ class Writing {
     const bool is_told =
         end < told.end_time || (end == told.end_time && fact.revision <= told.revision);
     ended_ += is_told ? 1 : 0;
-    Changed(fact, false);
+    changes_.push_back({.revision = revision_, .tag = fact.tag});
+    marks_[fact.tag] = is_first ? MarksOf(fact) : facts_.MarksOn(fact.tag, cleaned_until_);
   }
   void Reinstate(Fact& fact, Reinstatement reinstatement) {
     reinstatement.revision = ++revision_;
     facts_.InsertReinstatement(fact.revision, reinstatement);
     fact.reinstated = std::move(reinstatement);
-    Changed(fact, true);
-  }
-  void Changed(const Fact& fact, bool reinstates) {
-    changes_.push_back({.revision = revision_, .tag = fact.tag, .reinstates = reinstates});
+    changes_.push_back({.revision = revision_, .tag = fact.tag, .reinstates = true});
     marks_[fact.tag] = facts_.MarksOn(fact.tag, cleaned_until_);
   }
 
@@ -129,22 +131,14 @@ class Writing {
   absl::flat_hash_map<Tag, Marks> marks_;
 };
 
-absl::StatusOr<std::vector<std::string>> RandomIds(size_t count) {
-  std::vector<std::string> ids;
-  ids.reserve(count);
-  while (ids.size() < count) {
-    absl::StatusOr<std::string> id = RandomId();
-    if (!id.ok()) return absl::UnavailableError(id.status().message());
-    ids.push_back(*std::move(id));
-  }
-  return ids;
-}
-
 }  // namespace
 
 absl::StatusOr<Commit> SqliteDatabase::Write(std::vector<Operation> operations, absl::Time now) {
-  GH_ASSIGN_OR_RETURN(std::vector<std::string> ids, RandomIds(operations.size()));
-  const absl::Time stored_now = TimeOfMicros(absl::ToUnixMicros(now));
+  const int64_t micros = absl::ToUnixMicros(now);
+  absl::StatusOr<std::vector<std::string>> made = IdsAt(micros, operations.size());
+  if (!made.ok()) return absl::UnavailableError(made.status().message());
+  std::vector<std::string> ids = *std::move(made);
+  const absl::Time stored_now = TimeOfMicros(micros);
   Commit commit;
   commit.outcomes.reserve(operations.size());
   GH_RETURN_IF_ERROR(WriteWith([&] {

@@ -44,6 +44,7 @@ class GroupWriter {
   explicit GroupWriter(const std::string& path) : db_(path, SQLite::OPEN_READWRITE) {
     db_.exec("PRAGMA locking_mode = EXCLUSIVE");
     db_.exec("PRAGMA synchronous = FULL");
+    db_.exec("PRAGMA cache_size = -8192");
     db_.exec("PRAGMA journal_mode = WAL");
     revision_ = db_.execAndGet("SELECT value FROM revision").getInt64();
     insert_.emplace(db_,
@@ -135,8 +136,11 @@ void Ask(GroupWriter& writer, uint64_t seed, std::vector<Wait>& waits) {
   const std::string prefix = word();
   Row row;
   while (true) {
-    row.id = absl::StrCat(word(), word());
-    row.tag = row.id.substr(0, 16);
+    // As the server makes them: the time, and what is random.
+    const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(
+        std::chrono::system_clock::now().time_since_epoch());
+    row.id = absl::StrFormat("%016x%s", micros.count(), word());
+    row.tag = word();
     row.target = absl::StrCat(prefix, "-", waits.size());
     const Clock::time_point begin = Clock::now();
     if (!writer.Write(row)) return;
