@@ -59,7 +59,7 @@ export interface KeyTarget {
 
 /** One revocation: a fact that is never changed once it is written. */
 export interface Revocation {
-  /** Unique in its store. Made by the server. */
+  /** Unique in its store. Made by the server; nothing may be read into it. */
   id: string;
   /**
    * What was revoked, in clear. A revoked token is never stored: `token_identity`
