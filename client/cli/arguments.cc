@@ -10,7 +10,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "client/cli/token_input.h"
-#include "server/keys/read_file.h"
+#include "server/base/read_file.h"
 
 namespace gatehouse::cli {
 namespace {
@@ -25,7 +25,7 @@ std::string CheckText(const std::string& text) {
 // not.
 std::string CheckFile(const std::string& name) {
   if (name.empty()) return "is empty: name a file, or leave the option out";
-  if (keys::HoldsDer(name)) return "takes the name of a file, no key or certificate (not shown)";
+  if (HoldsDer(name)) return "takes the name of a file, no key or certificate (not shown)";
   return CheckText(name);
 }
 
