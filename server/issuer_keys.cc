@@ -8,6 +8,7 @@
 #include "server/keys/jwks_file.h"
 #include "server/keys/jwks_url.h"
 #include "server/keys/static_keys.h"
+#include "server/tls/certificate.h"
 
 namespace gatehouse {
 namespace {
@@ -59,7 +60,8 @@ struct FindFaults {
   std::vector<absl::Status>& faults;
 
   void operator()(const config::KeysUrl& keys) const {
-    if (keys.ca_file.has_value()) Add(At(keys.ca_file_place, keys::CheckCaFile(*keys.ca_file)));
+    if (keys.ca_file.has_value())
+      Add(At(keys.ca_file_place, tls::ReadCertificates(*keys.ca_file).status()));
   }
   void operator()(const config::KeysFile& keys) const {
     Add(At(keys.place, keys::CheckJwksFile(FileOptions(keys, rules))));

@@ -7,7 +7,9 @@
 #include <iostream>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/synchronization/mutex.h"
 #include "server/base/clock.h"
 #include "server/base/file_watch.h"
@@ -88,6 +90,20 @@ int Run(const std::string& path) {
   return 0;
 }
 
+// An argument that no option took is most often the configuration, as other servers take it.
+int FailExtras(const CLI::App& app, const CLI::ExtrasError& error) {
+  const std::vector<std::string> extras = app.remaining();
+  if (extras.empty() || absl::StartsWith(extras.front(), "-")) {
+    app.exit(error);
+    return 2;
+  }
+  const std::string file = log::Escape(extras.front(), 256);
+  std::cerr << "gatehouse-server: unexpected argument \"" << file << "\"";
+  if (app.count("--config") == 0) std::cerr << ": did you mean --config " << file << "?";
+  std::cerr << "\n";
+  return 2;
+}
+
 int Main(int argc, char** argv) {
   // gRPC's own log is for its developers; what concerns an operator is said by us.
   // And Abseil's search for deadlocks is for them too: it costs each of gRPC's locks.
@@ -128,7 +144,13 @@ int Main(int argc, char** argv) {
                      "Make a database out of a backup where the configuration says, and end; "
                      "never overwrites one")
           ->type_name("FILE");
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ExtrasError& error) {
+    return FailExtras(app, error);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
 
   const bool check = check_option->count() > 0;
   const bool restore = restore_option->count() > 0;

@@ -4,8 +4,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "server/base/read_file.h"
 #include "server/config/issuer.h"
-#include "server/keys/read_file.h"
 #include "server/keys/url.h"
 #include "server/server.h"
 
@@ -13,7 +13,7 @@ namespace gatehouse {
 namespace {
 
 void WarnOfSecretFile(const config::SecretPlace& secret, std::vector<std::string>& warnings) {
-  if (secret.kind != config::SecretPlace::Kind::kFile || !keys::OthersMayRead(secret.name)) return;
+  if (secret.kind != config::SecretPlace::Kind::kFile || !OthersMayRead(secret.name)) return;
   warnings.push_back(
       absl::StrCat(secret.place, ": ", secret.name,
                    " may be read by others than its owner and group, or written by the group; "
@@ -35,7 +35,7 @@ std::vector<std::string> CallerWarnings(const config::Config& config) {
   if (config.oauth) warn_of("HTTP", config.http);
   for (const config::ForwardAuth& one : config.forward_auth) warn_of("forward-auth", one.address);
   for (const config::Caller& caller : config.callers) {
-    if (caller.token_file.empty() || !keys::OthersMayRead(caller.token_file)) continue;
+    if (caller.token_file.empty() || !OthersMayRead(caller.token_file)) continue;
     warnings.push_back(
         absl::StrCat(caller.token_file, ": the token of caller ", caller.name,
                      " can be read by others than the file's owner and group; chmod 640 at most"));

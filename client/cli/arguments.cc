@@ -5,12 +5,13 @@
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "client/cli/token_input.h"
-#include "server/keys/read_file.h"
+#include "server/base/read_file.h"
 
 namespace gatehouse::cli {
 namespace {
@@ -25,8 +26,19 @@ std::string CheckText(const std::string& text) {
 // not.
 std::string CheckFile(const std::string& name) {
   if (name.empty()) return "is empty: name a file, or leave the option out";
-  if (keys::HoldsDer(name)) return "takes the name of a file, no key or certificate (not shown)";
+  if (HoldsDer(name)) return "takes the name of a file, no key or certificate (not shown)";
   return CheckText(name);
+}
+
+// gRPC would take "http" for the name of a host.
+std::string CheckTarget(const std::string& target) {
+  for (const absl::string_view scheme : {"http://", "https://"}) {
+    if (!absl::StartsWithIgnoreCase(target, scheme)) continue;
+    return absl::StrCat(
+        "a target (also in GATEHOUSE_TARGET) is host:port or unix:PATH; ", scheme,
+        " is for the HTTP port (listen.http), which no command asks. For TLS say --ca-file");
+  }
+  return CheckText(target);
 }
 
 bool IsOptionName(absl::string_view word) {
@@ -72,7 +84,7 @@ void AddGlobalOptions(CLI::App& app, Options& options) {
       ->capture_default_str()
       ->type_name("ADDRESS")
       ->take_last()
-      ->check(CLI::Validator(CheckText, ""));
+      ->check(CLI::Validator(CheckTarget, ""));
   app.add_option("--caller-token-file", options.caller_token_file,
                  "The file that holds the token by which the server knows who calls")
       ->envname("GATEHOUSE_CALLER_TOKEN_FILE")

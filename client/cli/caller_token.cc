@@ -9,13 +9,13 @@
 #include "absl/strings/str_split.h"
 #include "client/cli/output.h"
 #include "client/cli/token_input.h"
-#include "server/keys/read_file.h"
+#include "server/base/read_file.h"
 
 namespace gatehouse::cli {
 namespace {
 
 void WarnIfOthersCanRead(const std::string& file) {
-  if (!keys::OthersMayRead(file)) return;
+  if (!OthersMayRead(file)) return;
   std::cerr << "gatehouse: warning: others than its owner can read " << Printable(file)
             << ", which holds a caller's token; chmod 600 mends that\n";
 }
@@ -27,8 +27,8 @@ absl::StatusOr<Secret> ReadCallerToken(const std::string& file) {
   if (LooksLikeToken(file)) {
     return absl::InvalidArgumentError("--caller-token-file takes the name of a file, no token");
   }
-  absl::StatusOr<std::string> bytes = keys::ReadSmallFileOrPipe(file, kMaxInputBytes);
-  if (!bytes.ok() && keys::MayBeSecret(file)) {
+  absl::StatusOr<std::string> bytes = ReadSmallFileOrPipe(file, kMaxInputBytes);
+  if (!bytes.ok() && MayBeSecret(file)) {
     return absl::InvalidArgumentError(
         "the caller's token: there is no such file; its name is not shown, since it may be the "
         "token itself: put the token into a file and give the name of that");

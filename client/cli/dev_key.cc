@@ -9,9 +9,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/output.h"
+#include "server/base/read_file.h"
 #include "server/base/secret.h"
 #include "server/base/status_macros.h"
-#include "server/keys/read_file.h"
 
 namespace gatehouse::cli {
 namespace {
@@ -50,7 +50,7 @@ absl::Status WriteNew(const std::string& path, mode_t mode, absl::string_view te
 }  // namespace
 
 absl::StatusOr<jose::SigningKey> LoadKey(const std::string& private_path) {
-  absl::StatusOr<std::string> bytes = keys::ReadSmallFile(private_path, kMaxKeyBytes);
+  absl::StatusOr<std::string> bytes = ReadSmallFile(private_path, kMaxKeyBytes);
   if (!bytes.ok()) {
     const bool missing = absl::IsNotFound(bytes.status());
     return absl::Status(bytes.status().code(),

@@ -5,9 +5,9 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "server/base/read_file.h"
 #include "server/base/status_macros.h"
 #include "server/keys/discovery.h"
-#include "server/keys/read_file.h"
 #include "server/keys/static_keys.h"
 #include "server/keys/url.h"
 
@@ -43,7 +43,7 @@ absl::Status At(absl::string_view place, const absl::Status& status) {
 }
 
 absl::StatusOr<OfflineKeys> FromFile(const std::string& path) {
-  GH_ASSIGN_OR_RETURN(const std::string text, keys::ReadSmallFileOrPipe(path, kMaxJwksBytes));
+  GH_ASSIGN_OR_RETURN(const std::string text, ReadSmallFileOrPipe(path, kMaxJwksBytes));
   absl::StatusOr<jose::ParsedKeySet> parsed = jose::ParseJwks(text);
   if (!parsed.ok()) return At(path, parsed.status());
   OfflineKeys out;

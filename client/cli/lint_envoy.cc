@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <fstream>
 #include <iostream>
 #include <memory>
 
@@ -10,6 +9,7 @@
 #include "client/cli/lint_envoy_rules.h"
 #include "client/cli/output.h"
 #include "server/base/json_writer.h"
+#include "server/base/read_file.h"
 #include "server/base/status_macros.h"
 
 namespace gatehouse::cli {
@@ -22,26 +22,21 @@ struct Arguments {
   bool json = false;
 };
 
-absl::StatusOr<std::string> ReadFile(const std::string& path) {
-  std::ifstream file;
-  if (path != "-") {
-    file.open(path, std::ios::binary);
-    if (!file) return absl::NotFoundError(absl::StrCat(path, ": cannot be opened"));
-  }
-  std::istream& in = path == "-" ? std::cin : file;
+absl::StatusOr<std::string> Read(const std::string& path) {
+  if (path != "-") return ReadSmallFileOrPipe(path, kMaxLintBytes);
   std::string text(kMaxLintBytes + 1, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (in.bad() || (in.fail() && !in.eof())) {
-    return absl::InvalidArgumentError(absl::StrCat(path, ": cannot be read"));
+  std::cin.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (std::cin.bad() || (std::cin.fail() && !std::cin.eof())) {
+    return absl::InvalidArgumentError("standard input cannot be read");
   }
-  text.resize(static_cast<size_t>(in.gcount()));
+  text.resize(static_cast<size_t>(std::cin.gcount()));
   return text;
 }
 
 absl::StatusOr<LintModel> Load(const std::vector<std::string>& files) {
   LintModel model;
   for (const std::string& file : files) {
-    GH_ASSIGN_OR_RETURN(const std::string text, ReadFile(file));
+    GH_ASSIGN_OR_RETURN(const std::string text, Read(file));
     GH_RETURN_IF_ERROR(model.Add(file, text));
   }
   model.Connect();

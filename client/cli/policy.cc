@@ -12,8 +12,8 @@
 #include "client/cli/arguments.h"
 #include "client/cli/output.h"
 #include "server/base/json_writer.h"
+#include "server/base/read_file.h"
 #include "server/base/status_macros.h"
-#include "server/keys/read_file.h"
 
 namespace gatehouse::cli {
 namespace {
@@ -61,7 +61,7 @@ int Check(const Arguments& arguments, Output output) {
 
 // Whether `file` has a policy's fields at its top, and none of a configuration's.
 bool IsPolicyFile(const std::string& file) {
-  const auto text = keys::ReadSmallFile(file, kMostBytes);
+  const auto text = ReadSmallFile(file, kMostBytes);
   if (!text.ok()) return false;
   bool found = false;
   for (const absl::string_view line : absl::StrSplit(*text, '\n')) {

@@ -11,8 +11,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "client/cli/output.h"
+#include "server/base/read_file.h"
 #include "server/base/status_macros.h"
-#include "server/keys/read_file.h"
 
 namespace gatehouse::cli {
 namespace {
@@ -72,7 +72,7 @@ absl::StatusOr<std::string> ReadToken(const std::string& file) {
         absl::StrCat("--token-file takes the name of a file: ", kTokensAreNoArguments));
   }
   if (!file.empty() && file != "-") {
-    const absl::StatusOr<std::string> text = keys::ReadSmallFileOrPipe(file, kMaxInputBytes);
+    const absl::StatusOr<std::string> text = ReadSmallFileOrPipe(file, kMaxInputBytes);
     if (text.ok()) return Checked(*text, absl::StrCat("the file ", Printable(file)));
     return absl::InvalidArgumentError(
         absl::StrCat("the file ", Printable(text.status().message())));

@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gatehouse/config/v1/config.pb.h"
+#include "server/base/read_file.h"
 #include "server/base/status_macros.h"
 #include "server/config/audiences.h"
 #include "server/config/callers.h"
@@ -24,7 +25,6 @@
 #include "server/config/shadow.h"
 #include "server/config/yaml_to_message.h"
 #include "server/config/yaml_tree.h"
-#include "server/keys/read_file.h"
 
 namespace gatehouse::config {
 namespace {
@@ -126,7 +126,7 @@ void KeepIssuers(YamlNode& root) {
 }  // namespace
 
 absl::StatusOr<std::vector<Issuer>> LoadIssuers(const std::string& path) {
-  GH_ASSIGN_OR_RETURN(const std::string text, keys::ReadSmallFile(path, kMaxYamlBytes));
+  GH_ASSIGN_OR_RETURN(const std::string text, ReadSmallFile(path, kMaxYamlBytes));
   Findings findings(path);
   auto root = ParseYaml(text, findings);
   if (!root.has_value()) return findings.ToStatus();
@@ -184,7 +184,7 @@ absl::StatusOr<Config> ParseConfig(absl::string_view yaml, const std::string& na
 }
 
 absl::StatusOr<Config> LoadConfig(const std::string& path) {
-  GH_ASSIGN_OR_RETURN(const std::string text, keys::ReadSmallFile(path, kMaxYamlBytes));
+  GH_ASSIGN_OR_RETURN(const std::string text, ReadSmallFile(path, kMaxYamlBytes));
   return ParseConfig(text, path);
 }
 

@@ -66,6 +66,7 @@ class ListenReader {
     ReadHealth();
     CheckIssuers();
     out_.connections = ReadConnections(listen.connections(), findings_);
+    WarnOfEndlessConnections();
     out_.drain = ReadDrain(listen, findings_);
     ReadOAuth();
     for (int i = 0; i < listen.forward_auth_size(); ++i) {
@@ -106,6 +107,16 @@ class ListenReader {
           absl::StrCat("an issuer for development does not go with listen.grpc where ",
                        Reachable(out_.grpc), ": take the issuer out, or listen on 127.0.0.1"));
     }
+  }
+
+  // A certificate is asked for once, when a connection begins.
+  void WarnOfEndlessConnections() {
+    if (out_.connections.max_age > absl::ZeroDuration()) return;
+    if (!out_.tls.has_value() || out_.tls->client_ca_file.empty()) return;
+    out_.warnings.push_back(findings_.Sentence(
+        "listen.connections.max_age",
+        "with listen.tls.client_ca_file lets a connection outlive the certificate and the root "
+        "that it began with, for ever: give it an end"));
   }
 
   // Whoever reaches it may ask how the server is: no reach is too far.

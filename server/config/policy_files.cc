@@ -8,11 +8,11 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/log.h"
+#include "server/base/read_file.h"
 #include "server/base/text.h"
 #include "server/config/issuer.h"
 #include "server/config/yaml_to_message.h"
 #include "server/config/yaml_tree.h"
-#include "server/keys/read_file.h"
 
 namespace gatehouse::config {
 namespace {
@@ -95,7 +95,7 @@ std::vector<PolicyFile> LoadPolicyFiles(const v1::Policy& in, const std::string&
   out.reserve(files.size());
   bool all_read = true;
   for (const std::string& file : files) {
-    const absl::StatusOr<std::string> text = keys::ReadSmallFile(file, kMaxYamlBytes);
+    const absl::StatusOr<std::string> text = ReadSmallFile(file, kMaxYamlBytes);
     if (text.ok()) {
       out.push_back(Read(file, *text));
     } else {

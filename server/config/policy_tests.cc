@@ -5,13 +5,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "gatehouse/config/v1/policy_tests.pb.h"
+#include "server/base/read_file.h"
 #include "server/base/status_macros.h"
 #include "server/config/findings.h"
 #include "server/config/issuer.h"
 #include "server/config/yaml_to_message.h"
 #include "server/config/yaml_tree.h"
 #include "server/jose/claims.h"
-#include "server/keys/read_file.h"
 
 namespace gatehouse::config {
 namespace {
@@ -109,7 +109,7 @@ policy::Principal PolicyUser::ToPrincipal() const {
 
 absl::StatusOr<std::vector<PolicyTest>> LoadPolicyTests(const std::string& path,
                                                         const std::vector<Issuer>& issuers) {
-  GH_ASSIGN_OR_RETURN(const std::string text, keys::ReadSmallFileOrPipe(path, kMaxYamlBytes));
+  GH_ASSIGN_OR_RETURN(const std::string text, ReadSmallFileOrPipe(path, kMaxYamlBytes));
   Findings findings(path);
   const auto root = ParseYaml(text, findings);
   if (!root.has_value()) return findings.ToStatus();

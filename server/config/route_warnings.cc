@@ -1,12 +1,14 @@
 #include "server/config/route_warnings.h"
 
 #include <algorithm>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "server/base/log.h"
 #include "server/base/suggestion.h"
@@ -170,6 +172,26 @@ const Route* LooserFor(const Config& config, const Route& route, const policy::R
   return nullptr;
 }
 
+// The same for templates that match the same paths.
+std::string ShapeOf(const Route& route) {
+  std::vector<std::string> parts = absl::StrSplit(route.path, '/');
+  for (std::string& part : parts) {
+    if (absl::StrContains(part, "**")) {
+      part = "**";
+    } else if (absl::StartsWith(part, "{")) {
+      part = "{}";
+    }
+  }
+  return absl::StrJoin(parts, "/");
+}
+
+bool ShareAMethod(const Route& a, const Route& b) {
+  return a.methods.empty() || b.methods.empty() ||
+         std::any_of(a.methods.begin(), a.methods.end(), [&](const std::string& method) {
+           return std::find(b.methods.begin(), b.methods.end(), method) != b.methods.end();
+         });
+}
+
 }  // namespace
 
 void CheckAgainstPolicy(Config& config, Findings& findings) {
@@ -195,6 +217,28 @@ void WarnOfSlashes(Config& config, const Findings& findings) {
         absl::StrCat("\"", log::Escape(other, 128), "\" takes ", log::Escape(taken->path, 128),
                      " (", taken->place, "), which asks for less: where the service answers it ",
                      "as it does this path, add a route for it")));
+  }
+}
+
+void WarnOfOtherHosts(Config& config, const Findings& findings) {
+  if (!findings.empty()) return;
+  std::map<std::string, std::vector<const Route*>> for_any_host;  // by shape
+  for (const Route& route : config.routes) {
+    if (route.hosts.empty()) for_any_host[ShapeOf(route)].push_back(&route);
+  }
+  for (size_t i = 0; i < config.routes.size(); ++i) {
+    const Route& route = config.routes[i];
+    const auto same = for_any_host.find(ShapeOf(route));
+    if (route.hosts.empty() || same == for_any_host.end()) continue;
+    for (const Route* const other : same->second) {
+      if (Strictness(*other) >= Strictness(route) || !ShareAMethod(*other, route)) continue;
+      config.warnings.push_back(findings.Sentence(
+          absl::StrCat("routes[", i, "].hosts"),
+          absl::StrCat("for any other host this path takes ", other->place, ", which asks for ",
+                       "less: where the service answers to another name or to its address too, ",
+                       "give that route hosts of its own")));
+      break;
+    }
   }
 }
 

@@ -15,6 +15,10 @@ void CheckAgainstPolicy(Config& config, Findings& findings);
 // `findings` has something wrong.
 void WarnOfSlashes(Config& config, const Findings& findings);
 
+// Adds to `config.warnings` the routes with hosts beside which one of the same path, a method of
+// theirs and any host asks for less. Nothing where `findings` has something wrong.
+void WarnOfOtherHosts(Config& config, const Findings& findings);
+
 // Adds to `config.warnings` what proxies that ask would be surprised by: that there are no
 // routes, and what forward-auth cannot do. `config` has been read but for what proxies do not
 // ask about; nothing where `findings` has something wrong.

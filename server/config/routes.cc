@@ -117,6 +117,7 @@ void ReadRoutes(const v1::Config& in, Audiences& audiences, Findings& findings, 
   config.routes = RoutesReader(in, audiences, findings).Read();
   CheckAgainstPolicy(config, findings);
   WarnOfSlashes(config, findings);
+  WarnOfOtherHosts(config, findings);
 }
 
 }  // namespace gatehouse::config

@@ -5,9 +5,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "server/base/log.h"
+#include "server/base/read_file.h"
 #include "server/config/issuer.h"
 #include "server/config/spiffe_id.h"
-#include "server/keys/read_file.h"
 
 namespace gatehouse::config {
 namespace {
@@ -33,7 +33,7 @@ class TlsReader {
     const std::string path = kTls;
     const auto read = [&](const std::string& text, const std::string& field) {
       if (!RequireText(text, field, findings_)) return std::string();
-      if (!keys::HoldsDer(text)) return Resolve(folder_, text);
+      if (!HoldsDer(text)) return Resolve(folder_, text);
       findings_.Wrong(field,
                       "is the name of a file, and this is a key or certificate itself, not shown "
                       "here: put it into a file and name that");

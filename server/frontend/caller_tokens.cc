@@ -6,10 +6,10 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "server/base/read_file.h"
 #include "server/base/secret.h"
 #include "server/jose/openssl.h"
 #include "server/jose/weak_secret.h"
-#include "server/keys/read_file.h"
 
 namespace gatehouse::frontend {
 namespace {
@@ -41,8 +41,8 @@ std::string Wrong(absl::string_view token) {
 }  // namespace
 
 absl::StatusOr<std::vector<CallerToken>> ReadCallerTokens(const std::string& path) {
-  absl::StatusOr<std::string> bytes = keys::ReadSmallFile(path, kMaxFileBytes);
-  if (!bytes.ok() && keys::MayBeSecret(absl::string_view(path).substr(path.rfind('/') + 1))) {
+  absl::StatusOr<std::string> bytes = ReadSmallFile(path, kMaxFileBytes);
+  if (!bytes.ok() && MayBeSecret(absl::string_view(path).substr(path.rfind('/') + 1))) {
     return absl::Status(bytes.status().code(),
                         "there is no such file; its name is not shown, since it may be the token "
                         "itself: put the token into a file and name that");

@@ -6,8 +6,8 @@
 #include <tuple>
 #include <utility>
 
+#include "server/base/read_file.h"
 #include "server/base/status_macros.h"
-#include "server/keys/read_file.h"
 
 namespace gatehouse::keys {
 namespace {

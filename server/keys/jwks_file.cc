@@ -1,17 +1,11 @@
 #include "server/keys/jwks_file.h"
 
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
-
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "server/base/log.h"
 #include "server/base/status_macros.h"
-#include "server/jose/openssl.h"
 #include "server/keys/file_origin.h"
-#include "server/keys/read_file.h"
 #include "server/keys/refreshed_source.h"
 #include "server/keys/usable_keys.h"
 
@@ -19,7 +13,6 @@ namespace gatehouse::keys {
 namespace {
 
 constexpr absl::Duration kLookEvery = absl::Seconds(1);
-constexpr size_t kMaxPemBytes = size_t{1024} * 1024;
 
 absl::StatusOr<UsableKeys> ReadKeys(const JwksFileOptions& options, KeyOrigin& origin) {
   GH_ASSIGN_OR_RETURN(const Brought brought, origin.Bring(nullptr));
@@ -60,22 +53,6 @@ absl::StatusOr<std::unique_ptr<KeySource>> MakeJwksFileSource(const JwksFileOpti
 
 absl::Status CheckJwksFile(const JwksFileOptions& options) {
   return ReadKeys(options, *MakeFileOrigin(options.path, kLookEvery)).status();
-}
-
-absl::Status CheckCaFile(const std::string& path) {
-  GH_ASSIGN_OR_RETURN(const std::string pem, ReadSmallFile(path, kMaxPemBytes));
-  const jose::Bio bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-  int certificates = 0;
-  while (X509* const certificate = PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)) {
-    X509_free(certificate);
-    ++certificates;
-  }
-  const auto reason = ERR_GET_REASON(ERR_peek_last_error());
-  ERR_clear_error();
-  if (certificates > 0 && reason == PEM_R_NO_START_LINE) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(path, certificates == 0 ? ": holds no certificate in PEM"
-                                           : ": holds a certificate that is damaged"));
 }
 
 }  // namespace gatehouse::keys

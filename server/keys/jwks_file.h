@@ -32,8 +32,4 @@ absl::StatusOr<std::unique_ptr<KeySource>> MakeJwksFileSource(const JwksFileOpti
 // The same error, or OK, without a source.
 absl::Status CheckJwksFile(const JwksFileOptions& options);
 
-// A file of certificates in PEM: at least one, and each of them right. NOT_FOUND or
-// INVALID_ARGUMENT, naming the file.
-absl::Status CheckCaFile(const std::string& path);
-
 }  // namespace gatehouse::keys

@@ -7,8 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
+#include "server/base/read_file.h"
 #include "server/base/status_macros.h"
-#include "server/keys/read_file.h"
 
 namespace gatehouse::keys {
 namespace {

@@ -12,8 +12,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "server/base/log.h"
+#include "server/base/read_file.h"
 #include "server/base/status_macros.h"
-#include "server/keys/read_file.h"
 #include "server/tls/pem.h"
 
 namespace gatehouse::tls {
@@ -108,7 +108,7 @@ absl::Time Certificates::Until() const {
 }
 
 absl::StatusOr<Certificates> ReadCertificates(const std::string& path) {
-  GH_ASSIGN_OR_RETURN(std::string text, keys::ReadSmallFile(path, kMaxPemBytes));
+  GH_ASSIGN_OR_RETURN(std::string text, ReadSmallFile(path, kMaxPemBytes));
   // Somebody may have put a key into it.
   const Secret bytes(std::move(text));
   auto blocks = SplitPem(bytes.Reveal());

@@ -10,8 +10,8 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
 #include "server/base/log.h"
+#include "server/base/read_file.h"
 #include "server/base/status_macros.h"
-#include "server/keys/read_file.h"
 #include "server/tls/certificate.h"
 #include "server/tls/pem.h"
 
@@ -53,7 +53,7 @@ absl::StatusOr<jose::EvpPkey> Parse(const PemBlock& block, const std::string& pa
 
 absl::StatusOr<jose::EvpPkey> ReadPrivateKey(const std::string& path) {
   GH_RETURN_IF_ERROR(CheckMode(path));
-  GH_ASSIGN_OR_RETURN(std::string bytes, keys::ReadSmallFile(path, kMaxPemBytes));
+  GH_ASSIGN_OR_RETURN(std::string bytes, ReadSmallFile(path, kMaxPemBytes));
   const Secret text(std::move(bytes));
   const auto blocks = SplitPem(text.Reveal());
   if (!blocks.ok()) return Wrong(path, absl::StrCat(":", blocks.status().message()));

@@ -139,12 +139,12 @@ class Measurement:
                                                      *self.timed())))
         for number in range(1, options.rounds + 1):
             self.note(f"full load, round {number} of {options.rounds}: {len(plan)} runs")
-            for case, name in plan:
+            for case, name in report.in_turn(plan, number):
                 self.measure(case, name, started[name], *self.flags(case), *self.timed())
         slowest = "gatehouse" if "gatehouse" in started else options.api
         for number in range(1, options.rounds + 1):
             self.note(f"half load, round {number} of {options.rounds}")
-            for case, name in plan:
+            for case, name in report.in_turn(plan, number):
                 if case == EMPTY:
                     continue
                 rate = report.median(self.rounds[case, slowest], "rate") / 2

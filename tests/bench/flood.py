@@ -13,7 +13,7 @@ IN_FLIGHT = 64
 
 
 class Flood:
-    """Rounds of: the neighbour alone, then the neighbour beside the flooder."""
+    """Rounds of: the neighbour alone and the neighbour beside the flooder, in turn."""
 
     def __init__(self, bench, rounds, seconds):
         self.bench = bench
@@ -25,14 +25,20 @@ class Flood:
         server = self.bench.start_gatehouse(callers=True)
         for number in range(1, self.rounds + 1):
             note(f"a flood of forged tokens, round {number} of {self.rounds}")
-            self.alone.append(self._neighbour(server))
-            with self._flooder(server) as flooder:
-                # The flood begins while the neighbour warms up, and ends after it.
-                self.beside.append(self._neighbour(server))
-                flooder.wait_for_end()
-            self.floods.append(flooder.result)
+            for measure in report.in_turn((self._alone, self._beside), number):
+                measure(server)
         self.bench.stop(server)
         return self
+
+    def _alone(self, server):
+        self.alone.append(self._neighbour(server))
+
+    def _beside(self, server):
+        with self._flooder(server) as flooder:
+            # The flood begins while the neighbour warms up, and ends after it.
+            self.beside.append(self._neighbour(server))
+            flooder.wait_for_end()
+        self.floods.append(flooder.result)
 
     def _neighbour(self, server):
         return self.bench.result_of(self.bench.load_as(

@@ -53,12 +53,12 @@ class Mesh:
                    GATEHOUSE: self._start(MUTUAL)}
         for number in range(1, self.rounds + 1):
             note(f"Verify under mTLS, full load, round {number} of {self.rounds}")
-            for name, server in started.items():
+            for name, server in report.in_turn(started.items(), number):
                 self._measure(CASE, name, server)
         rate = report.median(self.results[CASE, GATEHOUSE], "rate") / 2
         for number in range(1, self.rounds + 1):
             note(f"Verify under mTLS, half load, round {number} of {self.rounds}")
-            for name, server in started.items():
+            for name, server in report.in_turn(started.items(), number):
                 self._measure(HALF, name, server, f"--rate={rate:.0f}")
         for server in started.values():
             self.bench.stop(server)

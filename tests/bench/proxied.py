@@ -214,7 +214,7 @@ class Proxied:
                 note(f"through Envoy, round {number} of {self.rounds}" if number else
                      "through Envoy, warming up")
                 for algorithm in TOKENS:
-                    for case in CASES:
+                    for case in report.in_turn(CASES, number):
                         result = self._measure(envoy, case, algorithm, asked.get(case), number)
                         if number > 0:
                             self.results.setdefault((algorithm, case), []).append(result)

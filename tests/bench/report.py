@@ -28,6 +28,12 @@ def _first_line(command):
     return done.stdout.split("\n")[0].strip() or "unknown"
 
 
+def in_turn(compared, number):
+    """What is compared, in the order of round `number`: there and back again from round to round,
+    since whoever comes later is measured dearer by some percent."""
+    return list(compared) if number % 2 else list(compared)[::-1]
+
+
 def median(rounds, field):
     return statistics.median(r[field] for r in rounds)
 

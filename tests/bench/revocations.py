@@ -9,6 +9,7 @@ import servers
 
 WRITES = 5000     # Revocations a second beside Verify.
 IN_FLIGHT = 64
+PAIRS = 3         # Of Verify without revocations and beside them, in each round.
 WATCHERS, WATCHED = 100, 100  # Those who watch, and revocations a second that they hear of.
 
 ENTRIES = 1_000_000  # What start and memory are judged at.
@@ -64,22 +65,29 @@ class Revocations:
         server = self.bench.start_gatehouse()
         for number in range(1, self.rounds + 1):
             note(f"revocations, round {number} of {self.rounds}")
-            self._keep("bare", self._pinned("gatehouse-bare-writer", f"--database={bare}",
-                                            f"--threads={IN_FLIGHT}", *self._timed()))
-            self._keep("revoke", self.bench.load(server, "--method=revoke", *self._timed()))
+            self._in_turn(number, {
+                "bare": lambda: self._pinned("gatehouse-bare-writer", f"--database={bare}",
+                                             f"--threads={IN_FLIGHT}", *self._timed()),
+                "revoke": lambda: self.bench.load(server, "--method=revoke", *self._timed())})
             self._beside(server)
             self._watch(server)
         self.bench.stop(server)
 
+    def _in_turn(self, number, measured):
+        for what, measure in report.in_turn(measured.items(), number):
+            self._keep(what, measure())
+
     def _beside(self, server):
-        """Verify at half load alone, revocations alone, and both."""
+        """Revocations alone, and pairs of Verify at half load, alone and beside them."""
         full = self._keep("verify", self._verify(server))
         rate = f"--rate={full['rate'] / 2:.0f}"
-        self._keep("idle", self._verify(server, rate))
         self._keep("writes", self.bench.load(server, "--method=revoke", f"--rate={WRITES}",
                                              *self._timed()))
-        both = self._keep("both", self._verify(server, rate, f"--revocations_beside={WRITES}"))
-        self._keep("writes beside", both["beside"])
+        for _ in range(PAIRS):
+            self._in_turn(len(self.results.get("both", [])) + 1, {
+                "idle": lambda: self._verify(server, rate),
+                "both": lambda: self._verify(server, rate, f"--revocations_beside={WRITES}")})
+            self._keep("writes beside", self.results["both"][-1]["beside"])
 
     def _verify(self, server, *flags):
         return self.bench.load(server, "--method=verify", *self._timed(), *flags,
@@ -117,10 +125,12 @@ class Revocations:
     # What came of it.
 
     def _verify_cpu(self, written):
-        """Of each round: Verify's CPU a call in microseconds, idle and beside revocations. Each
-        of those counts as it did in the rounds of `written`."""
+        """Of each pair: Verify's CPU a call in microseconds, idle and beside revocations. Each
+        of those counts as it did in the same round of `written`."""
         pairs = []
-        for idle, revoke, both in zip(*(self.results[what] for what in ("idle", written, "both"))):
+        rounds = [result for result in self.results[written] for _ in range(PAIRS)]
+        for idle, revoke, both in zip(self.results["idle"], rounds, self.results["both"],
+                                      strict=True):
             cost = revoke["server_cpu_us"] * both["beside"]["rate"] / 1e6  # of a second
             pairs.append((idle["server_cpu_us"], (both["server_busy"] - cost) / both["rate"] * 1e6))
         return pairs
@@ -138,9 +148,9 @@ class Revocations:
             "verify_cpu_ratio": statistics.median(beside / idle for idle, beside in cpu),
             "verify_cpu_ratio_at_most": statistics.median(
                 beside / idle for idle, beside in self._verify_cpu("revoke")),
-            "verify_p99_ratio": statistics.median(
-                b["p99_us"] / a["p99_us"] for a, b in zip(self.results["idle"],
-                                                          self.results["both"])),
+            # One p99 alone is much by chance, so that no ratio is taken of each pair.
+            "verify_p99_ratio": (self._median("both", "p99_us")
+                                 / self._median("idle", "p99_us")),
             "watch_p99_ms": self._median("watch", "p99_us") / 1000,
             "few_ratio": self._spread("few_ns"),
             "hit_ratio": self._spread("hit_ns"),
@@ -177,6 +187,10 @@ class Revocations:
         print(f"Verify costs {figures['verify_cpu_ratio']:.2f}x beside the revocations if each of "
               f"them costs what it does alone at {WRITES:,}/s, and at most "
               f"{figures['verify_cpu_ratio_at_most']:.2f}x if as little as {IN_FLIGHT} in flight.")
+        print(f"Verify's p99 at half load is {figures['verify_p99_ratio']:.2f}x beside them: the "
+              f"median of all {len(self.results['both'])} measurements beside them over that of as "
+              f"many without, {PAIRS} pairs a round, of which now the one and now the other comes "
+              "first.")
         print()
         watch = self.results["watch"]
         print(f"From Revoke's return to the receipt of {WATCHERS} watchers, {WATCHED} revocations "

@@ -35,10 +35,10 @@ class Rules:
         }
         for number in range(1, self.rounds + 1):
             note(f"a large policy and batches, round {number} of {self.rounds}")
-            for name, server in started.items():
+            for name, server in report.in_turn(started.items(), number):
                 self._measure(AUTHORIZE, name, server, "--method=authorize")
             for checks in BATCHES:
-                for name, server in started.items():
+                for name, server in report.in_turn(started.items(), number):
                     # As many checks under way, whatever the size of a call.
                     self._measure(case_of(checks), name, server, "--method=batch",
                                   f"--checks={checks}",

@@ -14,6 +14,7 @@ import big_policy
 import checks
 import many_routes
 import proxied
+import report
 import revocations
 import rules
 import servers
@@ -21,6 +22,25 @@ import servers
 BUILD_DIR = None
 CALLS = 500
 REFUSING = "policy: {resources: {note: {actions: {read: {allow: [\"relation:editor\"]}}}}}\n"
+
+
+class OrderTest(unittest.TestCase):
+    def test_who_comes_first_changes_from_round_to_round(self):
+        orders = [report.in_turn({"a": 1, "b": 2}, number) for number in (1, 2, 3)]
+        self.assertEqual(orders, [["a", "b"], ["b", "a"], ["a", "b"]])
+
+    def test_each_verify_beside_revocations_has_the_revocations_of_its_round(self):
+        measured = revocations.Revocations(None, 2, 1, 1000)
+        pairs = 2 * revocations.PAIRS
+        measured.results = {
+            "writes": [{"server_cpu_us": 1.0}, {"server_cpu_us": 2.0}],
+            "idle": [{"server_cpu_us": float(n)} for n in range(pairs)],
+            # Half of a second for 100,000 calls, and 5,000 revocations in it.
+            "both": [{"server_busy": 0.5, "rate": 100000, "beside": {"rate": 5000}}] * pairs}
+        half = revocations.PAIRS
+        self.assertEqual(
+            [(idle, round(beside, 3)) for idle, beside in measured._verify_cpu("writes")],
+            [(float(n), 4.95 if n < half else 4.9) for n in range(pairs)])
 
 
 class LoadTest(unittest.TestCase):
@@ -164,6 +184,8 @@ class LoadTest(unittest.TestCase):
         for key in ("start_seconds", "bytes_per_entry"):  # with fewer entries than it is about
             self.assertIsNone(figures["reaches"][key]["reached"])
         results = figures["results"]
+        for what in ("idle", "both", "writes beside"):
+            self.assertEqual(len(results[what]), revocations.PAIRS)
         self.assertEqual([size["entries"] for size in results["look-ups"]], [1000, 1000, 2000])
         for what in ("parts", "start"):
             self.assertEqual(results[what][0]["entries"], 2000)

@@ -63,6 +63,10 @@ TEST(UsageTest, WrongUsageIsExitCode2AndNamesTheMistake) {
       {{"verify", "--claim"}, "unknown option --claim"},
       {{"verify", "--timeout", "0s"}, "--timeout: must be a time such as"},
       {{"verify", "--timeout", "inf"}, "--timeout: must be a time such as"},
+      {{"verify", "--target", "http://localhost:7071"},
+       "--target: a target (also in GATEHOUSE_TARGET) is host:port or unix:PATH; http:// is for "
+       "the HTTP port"},
+      {{"verify", "--target", "HTTPS://localhost:7070"}, "https:// is for the HTTP port"},
       {{"verify", "--output", "xml"}, "--output: must be text or json"},
       {{"revocations", "--limit", "-1"}, "--limit: must be a number, 0 or more"},
       {{"revoke", "session", "s"}, "--issuer is required"},

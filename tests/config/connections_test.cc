@@ -50,6 +50,23 @@ TEST(ConnectionLimits, HaveDefaults) {
   }
 }
 
+TEST(ConnectionLimits, NoEndIsWarnedOfWhereCertificatesAreAskedFor) {
+  const std::string tls = ", tls: {cert_file: c, key_file: k, client_ca_file: a}";
+  const auto warnings = [](const std::string& listen) {
+    const auto config = Read(listen);
+    EXPECT_TRUE(config.ok()) << config.status();
+    return config.ok() ? config->warnings : std::vector<std::string>();
+  };
+  EXPECT_THAT(
+      warnings(Of("max_age: 0s") + tls),
+      ElementsAre("g.yaml:1: listen.connections.max_age: with listen.tls.client_ca_file lets a "
+                  "connection outlive the certificate and the root that it began with, for ever: "
+                  "give it an end"));
+  EXPECT_THAT(warnings(Of("max_age: 24h") + tls), IsEmpty());
+  EXPECT_THAT(warnings(Of("") + tls), IsEmpty());
+  EXPECT_THAT(warnings(Of("max_age: 0s") + ", tls: {cert_file: c, key_file: k}"), IsEmpty());
+}
+
 TEST(ConnectionLimits, AreTakenOver) {
   const auto config =
       Read("drain: 1500ms, " + Of("max_age: 1h, max_age_grace: 90s, max_streams: 3"));

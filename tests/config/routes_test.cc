@@ -13,9 +13,12 @@ namespace {
 
 using policy::Route;
 using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
 using ::testing::StartsWith;
 
 // Lines 1 to 17; what a test adds begins on line 18.
@@ -280,6 +283,36 @@ TEST(RoutesConfig, APathThatASlashLeadsPastIsWarnedOf) {
       "  - {methods: [GET, POST], hosts: [a.example.com, b.example.com], path: /admin, "
       "authenticated: true}\n";
   EXPECT_THAT(Warnings("routes:\n" + writes), ElementsAre(HasSubstr("\"/admin/\" takes /**")));
+}
+
+TEST(RoutesConfig, AHostsRouteBesideALooserOneForAnyHostIsWarnedOf) {
+  const std::string own =
+      "  - {methods: [GET, POST], hosts: admin.example.com, path: '/a/{x}', authenticated: true}\n";
+  const auto beside = [&](const std::string& other) {
+    return Warnings("routes:\n" + own + "  - {" + other + "}\n");
+  };
+  EXPECT_THAT(beside("methods: [POST, PUT], path: '/a/{id}', public: true"),
+              ElementsAre("/etc/g.yaml:19: routes[0].hosts: for any other host this path takes "
+                          "/etc/g.yaml:20: routes[1], which asks for less: where the service "
+                          "answers to another name or to its address too, give that route hosts "
+                          "of its own"));
+  EXPECT_THAT(beside("methods: any, path: '/a/{id}', public: true"), SizeIs(1));
+  // Another method, another path, as strict a route, and one with hosts of its own.
+  EXPECT_THAT(beside("methods: PUT, path: '/a/{id}', public: true"), IsEmpty());
+  EXPECT_THAT(beside("methods: any, path: '/b/{id}', public: true"), IsEmpty());
+  EXPECT_THAT(beside("methods: any, path: '/a/{id}', authenticated: true"), IsEmpty());
+  EXPECT_THAT(beside("methods: any, hosts: b.example.com, path: '/a/{id}', public: true"),
+              IsEmpty());
+  // The order of routes says nothing.
+  EXPECT_THAT(Warnings("routes:\n  - {methods: any, path: '/a/{id}', public: true}\n" + own),
+              ElementsAre(HasSubstr("g.yaml:20: routes[1].hosts: ")));
+  // Where a decision is asked for, a token alone is less.
+  const std::string decides =
+      "routes:\n  - {methods: any, hosts: a.b, path: '/{owner}/**', resource: note/1, action: "
+      "read}\n  - {methods: any, path: '/{x}/{y=**}', ";
+  EXPECT_THAT(Warnings(decides + "authenticated: true}\n"), SizeIs(1));
+  EXPECT_THAT(Warnings(decides + "resource: note/2, action: list}\n"),
+              Not(Contains(HasSubstr(".hosts"))));
 }
 
 TEST(RoutesConfig, WhatSurprisesThoseWhoseProxyAsksIsWarnedOf) {

@@ -87,6 +87,24 @@ def test_missing_configuration_is_named(tmp_path, flag):
     assert str(tmp_path / "missing.yaml") in result.stderr
 
 
+def test_a_configuration_without_its_flag_is_told_which(tmp_path):
+    config = tmp_path / "gatehouse.yaml"
+    config.write_text(GOOD)
+    for args in ([config], ["--create-database", config]):
+        result = run(*args)
+        assert result.returncode == 2
+        assert result.stderr == (
+            f'gatehouse-server: unexpected argument "{config}": did you mean --config {config}?\n'
+        )
+    result = run("--config", config, "other.yaml")
+    assert result.returncode == 2
+    assert result.stderr == 'gatehouse-server: unexpected argument "other.yaml"\n'
+    result = run("--confg", config)
+    assert result.returncode == 2
+    assert "--confg" in result.stderr and "did you mean" not in result.stderr
+    assert not (tmp_path / "gatehouse.db").exists()
+
+
 def start_fails(server, *wanted: str) -> str:
     status = server.launch().wait()
     assert status > 0, f"exit status {status}\n{server.log}"

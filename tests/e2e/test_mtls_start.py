@@ -71,6 +71,20 @@ def place(folder, field: str, file: str, line: int | None = None) -> str:
     return f"listen.tls.{field}: {folder.path.parent}/{file}:{line or ''}"
 
 
+def said_of_both(folder) -> str:
+    """What is wrong with ca.crt as roots of callers, and in the same words as those of an issuer."""
+    said = folder.check()
+    tls, keys = folder.settings["listen"]["tls"], folder.settings["issuers"][0]["keys"]
+    put(folder.path.with_name("good.crt"), folder.authority.pem)
+    tls["client_ca_file"], keys["ca_file"] = "good.crt", "ca.crt"
+    of_issuer = folder.check()
+    tls["client_ca_file"] = keys.pop("ca_file")
+    field = "listen.tls.client_ca_file: "
+    assert said.count(field) == 1
+    assert of_issuer.split("issuers[0].keys.ca_file: ")[1:] == [said.split(field)[1]]
+    return said
+
+
 def test_a_certificate_without_subject_alternative_name(folder):
     folder.put(folder.authority.issue(common_name="localhost"))
     said = folder.check()
@@ -171,7 +185,7 @@ def test_roots_with_garbage_between_or_behind_them(folder):
         pem + folder.authority.client(API).key: lines + 1,
     }.items():
         put(folder.files.client_ca, text)
-        said = folder.check()
+        said = said_of_both(folder)
         assert place(folder, "client_ca_file", "ca.crt", line) in said, (text, said)
     put(folder.files.client_ca, f"# a comment\n\n{pem}\r\n# another\n{other}\n")
     assert folder.check() == ""
@@ -183,9 +197,17 @@ def test_roots_that_are_none(folder):
     for text, why in {
         "": "holds no certificate",
         "# nothing\n": "holds no certificate",
+        "x" * (1024 * 1024 + 1): "is larger than 1048576 bytes",
+        key_pem(ec.generate_private_key(ec.SECP256R1())): "only certificates belong here",
+        folder.authority.issue(key=rsa.generate_private_key(65537, 1024)).chain: "is too weak",
+    }.items():
+        put(folder.files.client_ca, text)
+        said = said_of_both(folder)
+        assert place(folder, "client_ca_file", "ca.crt") in said
+        assert why in said, said
+    for text, why in {
         folder.authority.pem + leaf: "is no CA's",
         expired.pem: "none of these certificates is valid",
-        "x" * (1024 * 1024 + 1): "is larger than 1048576 bytes",
     }.items():
         put(folder.files.client_ca, text)
         said = folder.check()
@@ -193,10 +215,10 @@ def test_roots_that_are_none(folder):
         assert why in said, said
     folder.files.client_ca.unlink()
     os.mkfifo(folder.files.client_ca)
-    assert "is no regular file, but a pipe" in folder.check()
+    assert "is no regular file, but a pipe" in said_of_both(folder)
     folder.files.client_ca.unlink()
     folder.files.client_ca.mkdir()
-    assert "cannot be read" in folder.check()
+    assert "cannot be read" in said_of_both(folder)
 
 
 def test_an_expired_root_beside_a_good_one_is_a_warning(folder):

@@ -11,8 +11,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "server/base/read_file.h"
 #include "server/frontend/caller_tokens.h"
-#include "server/keys/read_file.h"
 
 namespace gatehouse::frontend {
 namespace {
@@ -123,9 +123,9 @@ TEST_F(CallersTest, AFileThatOthersMayReadIsSeen) {
   for (const auto& [mode, open] :
        {std::pair{0600, false}, {0400, false}, {0640, false}, {0604, true}, {0620, true}}) {
     ASSERT_EQ(::chmod(file.c_str(), static_cast<mode_t>(mode)), 0);
-    EXPECT_EQ(keys::OthersMayRead(file), open) << mode;
+    EXPECT_EQ(OthersMayRead(file), open) << mode;
   }
-  EXPECT_FALSE(keys::OthersMayRead(folder_ / "missing"));
+  EXPECT_FALSE(OthersMayRead(folder_ / "missing"));
 }
 
 TEST_F(CallersTest, EachTokenOfACallerIsKnown) {

@@ -19,7 +19,6 @@
 #include "absl/strings/str_cat.h"
 #include "server/jose/openssl.h"
 #include "server/keys/http_fetch.h"
-#include "server/keys/jwks_file.h"
 
 namespace gatehouse::keys {
 namespace {
@@ -170,20 +169,6 @@ TEST_F(CaFileTest, AFileThatWasReplacedCountsFromTheNextFetchOn) {
   };
   EXPECT_TRUE(fetch(before, before.Pem()).ok());
   EXPECT_TRUE(fetch(after, after.Pem()).ok());
-}
-
-TEST_F(CaFileTest, AFileThatIsNoneIsFoundBeforeItIsUsed) {
-  const TlsServer server;
-  const std::string pem = server.Pem();
-  EXPECT_TRUE(CheckCaFile(Write(pem)).ok());
-  EXPECT_TRUE(CheckCaFile(Write("comment\n" + pem + pem)).ok());
-  for (const std::string& bad : {std::string(), std::string("hello"), pem.substr(0, pem.size() / 2),
-                                 pem + pem.substr(0, pem.size() / 2)}) {
-    const absl::Status status = CheckCaFile(Write(bad));
-    EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
-    EXPECT_THAT(std::string(status.message()), HasSubstr(path_));
-  }
-  EXPECT_TRUE(absl::IsNotFound(CheckCaFile(path_ + ".missing")));
 }
 
 }  // namespace

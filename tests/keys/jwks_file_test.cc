@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "tests/keys/source_fixture.h"
 
@@ -67,6 +68,14 @@ TEST_F(JwksFileTest, AFileThatIsOfNoUseIsNamed) {
   const auto missing = MakeJwksFileSource(Options(folder_ + "/missing"), clock_);
   EXPECT_TRUE(absl::IsNotFound(missing.status()));
   EXPECT_THAT(std::string(missing.status().message()), HasSubstr(folder_ + "/missing"));
+}
+
+TEST_F(JwksFileTest, APipeIsRefusedAtOnce) {
+  const std::string path = folder_ + "/pipe";
+  ASSERT_EQ(mkfifo(path.c_str(), S_IRUSR | S_IWUSR), 0);
+  const auto source = MakeJwksFileSource(Options(path), clock_);
+  ASSERT_FALSE(source.ok());
+  EXPECT_THAT(std::string(source.status().message()), HasSubstr(path + ": is no regular file"));
 }
 
 TEST_F(JwksFileTest, AChangeIsInForceWithinASecondWithGraceForWhatLeft) {

@@ -1,4 +1,4 @@
-#include "server/keys/read_file.h"
+#include "server/base/read_file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -15,7 +15,7 @@
 #include "server/base/held_files.h"
 #include "server/base/secret.h"
 
-namespace gatehouse::keys {
+namespace gatehouse {
 namespace {
 
 std::string Reason(int error) { return std::generic_category().message(error); }
@@ -111,4 +111,4 @@ bool HoldsDer(absl::string_view name) {
   return decoded && wiped.size() >= kShortest && wiped.Reveal().front() == kSequence;
 }
 
-}  // namespace gatehouse::keys
+}  // namespace gatehouse

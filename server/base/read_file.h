@@ -5,7 +5,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
-namespace gatehouse::keys {
+namespace gatehouse {
 
 // A small file's bytes, read without copies that stay behind, since they may be a
 // secret. NOT_FOUND or INVALID_ARGUMENT (a folder, a pipe or a device, no permission,
@@ -29,4 +29,4 @@ bool MayBeSecret(absl::string_view name);
 // Whether what was given as a file's name holds a key or certificate itself, in PEM or base64.
 bool HoldsDer(absl::string_view name);
 
-}  // namespace gatehouse::keys
+}  // namespace gatehouse

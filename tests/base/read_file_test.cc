@@ -1,4 +1,4 @@
-#include "server/keys/read_file.h"
+#include "server/base/read_file.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,26 +10,29 @@
 #include <thread>
 
 #include "server/base/held_files.h"
-#include "server/keys/jwks_file.h"
-#include "server/keys/static_keys.h"
-#include "tests/keys/source_fixture.h"
 
-namespace gatehouse::keys {
+namespace gatehouse {
 namespace {
 
-using ::testing::EndsWith;
 using ::testing::HasSubstr;
 
 constexpr char kNoFile[] = ": is no regular file, but a pipe, a socket or a device";
 
-class ReadFileTest : public SourceTest {
+class ReadFileTest : public ::testing::Test {
  protected:
+  ReadFileTest() : folder_(std::filesystem::temp_directory_path() / "gatehouse-read-XXXXXX") {
+    EXPECT_NE(mkdtemp(folder_.data()), nullptr);
+  }
+  ~ReadFileTest() override { std::filesystem::remove_all(folder_); }
+
   // Nobody writes into it.
   std::string Pipe() const {
     std::string path = folder_ + "/pipe";
     EXPECT_EQ(mkfifo(path.c_str(), S_IRUSR | S_IWUSR), 0);
     return path;
   }
+
+  std::string folder_;
 };
 
 TEST_F(ReadFileTest, APipeOrDeviceIsRefusedAtOnce) {
@@ -72,14 +75,19 @@ TEST_F(ReadFileTest, APipeIsReadToItsEndWhereItMayBeOne) {
   EXPECT_EQ(*text, "text");
 }
 
-TEST_F(ReadFileTest, NoKeyOrSecretIsReadFromAPipe) {
-  const std::string path = Pipe();
-  EXPECT_THAT(std::string(ReadSecretFile(path).status().message()), EndsWith(kNoFile));
-  const auto source =
-      MakeJwksFileSource({.issuer = "me", .path = path, .algorithms = {Algorithm::kEdDsa}}, clock_);
-  ASSERT_FALSE(source.ok());
-  EXPECT_THAT(std::string(source.status().message()), HasSubstr(kNoFile));
+TEST_F(ReadFileTest, AFileThatOthersMayReadIsFoundThroughALinkToo) {
+  const std::string path = folder_ + "/file";
+  std::ofstream(path) << "s";
+  std::filesystem::create_symlink(path, folder_ + "/link");
+  using std::filesystem::perms;
+  for (const perms open : {perms::group_write, perms::others_read}) {
+    std::filesystem::permissions(path, perms::owner_read | open);
+    EXPECT_TRUE(OthersMayRead(folder_ + "/link"));
+  }
+  std::filesystem::permissions(path, perms::owner_read | perms::owner_write | perms::group_read);
+  EXPECT_FALSE(OthersMayRead(folder_ + "/link"));
+  EXPECT_FALSE(OthersMayRead(folder_ + "/missing"));
 }
 
 }  // namespace
-}  // namespace gatehouse::keys
+}  // namespace gatehouse
