@@ -60,8 +60,9 @@ struct FindFaults {
   std::vector<absl::Status>& faults;
 
   void operator()(const config::KeysUrl& keys) const {
-    if (keys.ca_file.has_value())
+    if (keys.ca_file.has_value()) {
       Add(At(keys.ca_file_place, tls::ReadCertificates(*keys.ca_file).status()));
+    }
   }
   void operator()(const config::KeysFile& keys) const {
     Add(At(keys.place, keys::CheckJwksFile(FileOptions(keys, rules))));
