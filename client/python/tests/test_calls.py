@@ -159,7 +159,7 @@ assert client.verify(known).allowed
 client.on_revoked(known, print)
 child = os.fork()
 if child == 0:
-    assert client.figures().remembered == 0, "the parent's memory has no stream here"
+    assert client.figures().entries == 0, "the parent's memory has no stream here"
     assert client.verify(new).allowed
     wait_until(lambda: client.figures().live, "the child's own stream")
     client.close()

@@ -1,5 +1,5 @@
 import type { Decision } from "./decision.js";
-import type { Check } from "./wire/gatehouse/v1/authorization_service.js";
+import type { Check as WireCheck } from "./wire/gatehouse/v1/authorization_service.js";
 
 // A batch is asked in parts of at most so many checks, and of about so many bytes.
 const BATCH_CHECKS = 1000;
@@ -8,14 +8,14 @@ const BATCH_BYTES = 64 * 1024;
 /** The answers to a batch. */
 export interface Batch {
   /** What the token is worth: OK, or why not. */
-  readonly decision: Decision;
-  /** One for each question, in order. */
+  readonly token: Decision;
+  /** One for each check, in order. */
   readonly decisions: readonly Decision[];
 }
 
 /** One question that is not remembered, and its place. */
 export interface AskedCheck {
-  readonly check: Check;
+  readonly check: WireCheck;
   readonly key: string;
   readonly i: number;
 }

@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 
 from gatehouse import _wire as wire
-from gatehouse.errors import SettingsError
+from gatehouse.errors import SettingError
 from gatehouse.settings import Settings, read_pem, read_token
 
 log = logging.getLogger("gatehouse")
@@ -47,9 +47,9 @@ class Caller:
                 if seen != self._seen:
                     self._metadata = (("authorization", "Bearer " + read_token(self._path)),)
                     self._seen = seen
-            except (OSError, SettingsError) as error:
+            except (OSError, SettingError) as error:
                 if not self._metadata:
-                    raise SettingsError(f"GATEHOUSE_TOKEN_FILE: {error}") from None
+                    raise SettingError(f"GATEHOUSE_TOKEN_FILE: {error}") from None
                 if self._seen is not None:
                     log.warning("the token before stays in use: %s", error)
                     self._seen = None
