@@ -37,14 +37,15 @@ const char* const kNames[] = {
     "ABORTED",   "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
     "DATA_LOSS", "UNAUTHENTICATED"};
 
-// Before the next try, after so many; 0: there is no other. Half of the time that is left at
-// most, so that the rest is the answer's.
+// Before the next try, after so many; 0: there is no other. Three quarters of the time that is
+// left at most, so that the rest is the answer's.
 int64_t PauseAfter(int tries, int64_t left, const Chance& chance) {
   const size_t made = static_cast<size_t>(tries) - 1;
-  if (made >= kPauses.size() || left < 2 * kPauses[0].least) return 0;
+  const int64_t longest = left * 3 / 4;
+  if (made >= kPauses.size() || longest < kPauses[0].least) return 0;
   const Pause& pause = kPauses[made];
   const auto range = static_cast<double>(pause.most - pause.least);
-  return std::min(pause.least + static_cast<int64_t>(range * chance()), left / 2);
+  return std::min(pause.least + static_cast<int64_t>(range * chance()), longest);
 }
 
 Error Closed() { return {ErrorCode::kCancelled, "the client was destroyed"}; }

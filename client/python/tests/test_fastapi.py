@@ -240,6 +240,22 @@ def test_every_route_is_walked(app, authz):
     def open_():
         return "hello"
 
+    @app.head("/only-head")
+    def only_head():
+        return None
+
+    @app.api_route("/not-to-be-read", methods=["HEAD", "OPTIONS"])
+    def not_to_be_read():
+        return None
+
+    @app.head("/guarded-head")
+    def guarded_head(user: Annotated[Principal, Depends(authz.user())]):
+        return None
+
+    @app.api_route("/both", methods=["GET", "HEAD"])
+    def both(user: Annotated[Principal, Depends(authz.user())]):
+        return None
+
     @app.post("/things/{number:int}")
     def things(number: int, body: dict):
         return number
@@ -271,7 +287,8 @@ def test_every_route_is_walked(app, authz):
     lines = sorted(line.strip() for line in str(caught.value).splitlines()[1:])
     paths = [line.split(":")[0] for line in lines if "/openapi" not in line and "/docs" not in line and "/redoc" not in line]
     assert paths == [
-        "GET /fails", "GET /mounted/deep", "GET /open", "POST /things/{number", "WEBSOCKET /open-socket",
+        "GET /fails", "GET /mounted/deep", "GET /open", "HEAD /not-to-be-read", "HEAD /only-head",
+        "OPTIONS /not-to-be-read", "POST /things/{number", "WEBSOCKET /open-socket",
     ]  # fmt: skip
 
 

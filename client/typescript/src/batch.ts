@@ -1,3 +1,4 @@
+import { InvalidArgument } from "./errors.js";
 import type { Decision } from "./decision.js";
 import type { Check as WireCheck } from "./wire/gatehouse/v1/authorization_service.js";
 
@@ -27,6 +28,13 @@ export function tokenDecisionOf(decisions: readonly Decision[]): Decision {
   const good = decisions.find(({ allowed }) => allowed) ?? (decisions[0] as Decision);
   if (good.allowed || good.code !== "INSUFFICIENT_PERMISSIONS") return good;
   return Object.freeze({ ...good, allowed: true, code: "OK", status: 200, detail: "Allowed." });
+}
+
+/** An error that names a check of a part, with that check's place in the whole. */
+export function placed(error: unknown, part: readonly AskedCheck[]): unknown {
+  if (!(error instanceof InvalidArgument)) return error;
+  const message = error.message.replace(/checks\[(\d+)\]/, (text, place) => `checks[${part[place]?.i ?? place}]`);
+  return new InvalidArgument(message, { cause: error.cause });
 }
 
 /** In parts that fit into a message. */

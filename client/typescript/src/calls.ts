@@ -166,14 +166,15 @@ export class Calls {
   }
 
   /**
-   * Milliseconds before the next try, after so many; undefined: there is no other. Half of the time
-   * that is left at most, so that the rest is the answer's.
+   * Milliseconds before the next try, after so many; undefined: there is no other. Three quarters
+   * of the time that is left at most, so that the rest is the answer's.
    */
   #pause(tries: number, left: number): number | undefined {
     const bounds = PAUSES_MS[tries - 1];
-    if (bounds === undefined || left < 2 * PAUSES_MS[0][0]) return undefined;
+    const longest = (left * 3) / 4;
+    if (bounds === undefined || longest < PAUSES_MS[0][0]) return undefined;
     const [least, most] = bounds;
-    return Math.min(least + (most - least) * this.clock.random(), left / 2);
+    return Math.min(least + (most - least) * this.clock.random(), longest);
   }
 
   #sleep(ms: number, signal?: AbortSignal): Promise<void> {

@@ -1,4 +1,4 @@
-import { type AskedCheck, type Batch, partsOf, tokenDecisionOf } from "./batch.js";
+import { type AskedCheck, type Batch, partsOf, placed, tokenDecisionOf } from "./batch.js";
 import { Calls } from "./calls.js";
 import { type Clock, systemClock } from "./clock.js";
 import { newCounters, type Figures } from "./counters.js";
@@ -237,7 +237,9 @@ export class Gatehouse {
     return this.#flights.join(flight("batch", token, keys), wait, options.fresh ?? false, async (signal) => {
       const asked = this.#memory.asking();
       const request = { token, checks: part.map(({ check }) => check), withTags: true };
-      const reply = await this.#calls.ask("batchAuthorize", request, this.#longest(wait), signal);
+      const reply = await this.#calls.ask("batchAuthorize", request, this.#longest(wait), signal).catch((error) => {
+        throw placed(error, part);
+      });
       const whole = decisionOf(reply.decision, principalOf(reply.principal));
       const answer = answerOf(reply);
       const decisions = part.map(({ key }, place) => {

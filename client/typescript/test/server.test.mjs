@@ -36,7 +36,7 @@ const revoke = (subject) => stand.do("revoke", { subject: { issuer: ISSUER, subj
 async function remember(client, token) {
   await until(async () => {
     const decision = await client.verify(token);
-    assert.equal(whole.code, "OK");
+    assert.equal(decision.code, "OK");
     return client.remembered(token) !== undefined;
   }, "the token to be remembered");
 }

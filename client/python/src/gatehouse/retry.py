@@ -35,11 +35,12 @@ class Budget:
 
 
 def call_pause(tries: int, left: float) -> float | None:
-    """Seconds before the next try, after so many; None: there is no other. Half of the time that is
-    `left` at most, so that the rest is the answer's."""
-    if tries > len(_PAUSES) or left < 2 * _PAUSES[0][0]:
+    """Seconds before the next try, after so many; None: there is no other. Three quarters of the
+    time that is `left` at most, so that the rest is the answer's."""
+    most = left * 3 / 4
+    if tries > len(_PAUSES) or most < _PAUSES[0][0]:
         return None
-    return min(random.uniform(*_PAUSES[tries - 1]), left / 2)
+    return min(random.uniform(*_PAUSES[tries - 1]), most)
 
 
 class StreamPause:
