@@ -1,5 +1,5 @@
-import { InvalidArgument } from "./errors.js";
 import type { Decision } from "./decision.js";
+import { InvalidArgument } from "./errors.js";
 import type { Check as WireCheck } from "./wire/gatehouse/v1/authorization_service.js";
 
 // A batch is asked in parts of at most so many checks, and of about so many bytes.
