@@ -320,7 +320,7 @@ TEST_F(Chaos, QuestionsAtTheSameTimeMakeOneCallEach) {
   Client client = MakeLive(Server().grpc());
   const std::string token = NewToken();
   std::vector<Check> checks;
-  for (int i = 0; i < 100; ++i) checks.push_back({"note/" + std::to_string(i), "ada", "list"});
+  for (int i = 0; i < 100; ++i) checks.push_back({"note/" + std::to_string(i), "list", "ada"});
   std::vector<std::thread> threads;
   std::atomic<int> allowed{0};
   std::atomic<int> came{0};
