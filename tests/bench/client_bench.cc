@@ -90,8 +90,8 @@ Questions MakeQuestions(int tokens) {
     token.replace(token.size() - 8, 8, std::to_string(10'000'000 + i));
     questions.tokens.push_back(std::move(token));
   }
-  questions.checks = {{"task/1234567", "yXsCycQIzcaH5whPjIJ1mL4o9tfOsWr2", "read", "acme"},
-                      {"task/1234567", "yXsCycQIzcaH5whPjIJ1mL4o9tfOsWr2", "update", "acme"}};
+  questions.checks = {{"task/1234567", "read", "yXsCycQIzcaH5whPjIJ1mL4o9tfOsWr2", "acme"},
+                      {"task/1234567", "update", "yXsCycQIzcaH5whPjIJ1mL4o9tfOsWr2", "acme"}};
   return questions;
 }
 

@@ -48,7 +48,7 @@ TEST_F(CallsTest, OnlyUnavailableIsTriedAgainAndCancelledWhichWasTheServers) {
     const bool again = code == 1 || code == 14;
     const Place place = Verify("t" + std::to_string(code));
     Fail(code);
-    time->Advance(20 * kMillisecond);
+    time->Advance(40 * kMillisecond);
     EXPECT_EQ(transport->asked.size(), again ? 1U : 0U) << code;
     EXPECT_EQ(place->has_value(), !again) << code;
     if (!again) {
@@ -61,30 +61,68 @@ TEST_F(CallsTest, OnlyUnavailableIsTriedAgainAndCancelledWhichWasTheServers) {
   EXPECT_EQ(client->figures().retries, 2U);
 }
 
-TEST_F(CallsTest, ACallIsTriedThreeTimesAtMostAndWithinItsDeadline) {
-  Make();
-  const Place place = Verify();
-  Fail(14);
-  time->Advance(20 * kMillisecond);
-  EXPECT_EQ(transport->asked.back().timeout, 480 * kMillisecond);
-  Fail(14);
-  time->Advance(40 * kMillisecond);
-  Fail(14);
-  ASSERT_TRUE(place->has_value());
-  EXPECT_EQ((*place)->error().code, ErrorCode::kUnavailable);
-
+TEST_F(CallsTest, ThePausesOfACallRiseAndNoneHasAFifthTry) {
   CallOptions options;
-  options.deadline = std::chrono::milliseconds(20);
-  const Place hurried = Verify("u", options);
+  options.deadline = std::chrono::minutes(1);
+  const std::map<double, std::vector<int64_t>> pauses = {
+      {0, {20, 150, 300}}, {0.5, {30, 250, 500}}, {1, {40, 350, 700}}};
+  for (const auto& [by_chance, expected] : pauses) {
+    Make();
+    chance = by_chance;
+    const Place place = Verify("t", options);
+    for (const int64_t pause : expected) {
+      Fail(14);
+      time->Advance(pause * kMillisecond - 1);
+      EXPECT_TRUE(transport->asked.empty()) << pause;
+      time->Advance(1);
+      ASSERT_EQ(transport->asked.size(), 1U) << pause;
+    }
+    Fail(14);
+    ASSERT_TRUE(place->has_value());
+    EXPECT_EQ((*place)->error().code, ErrorCode::kUnavailable);
+  }
+}
+
+TEST_F(CallsTest, APauseTakesThreeQuartersOfTheTimeThatIsLeftAtMostAndTwentyMillisecondsAtLeast) {
+  Make();
+  chance = 1;
+  CallOptions options;
+  options.deadline = std::chrono::milliseconds(40);
+  const Place place = Verify("t", options);
   Fail(14);
-  EXPECT_TRUE(hurried->has_value());
+  time->Advance(30 * kMillisecond - 1);
+  EXPECT_TRUE(transport->asked.empty());
+  time->Advance(1);
+  ASSERT_EQ(transport->asked.size(), 1U);
+  EXPECT_EQ(transport->asked.back().timeout, 10 * kMillisecond);
+  Fail(14);
+  EXPECT_TRUE(place->has_value());
+}
+
+TEST_F(CallsTest, ACallBridgesARestartOfThreeTenthsOfASecond) {
+  for (const double by_chance : {0.0, 0.25, 0.5, 0.75, 1.0}) {
+    Make();
+    chance = by_chance;
+    const int64_t back = time->Now() + 300 * kMillisecond;
+    const Place place = Verify();
+    while (time->Now() < back) {
+      if (!transport->asked.empty()) Fail(14);
+      time->Advance(kMillisecond);
+    }
+    while (transport->asked.empty() && !place->has_value()) time->Advance(kMillisecond);
+    ASSERT_FALSE(place->has_value()) << by_chance;
+    EXPECT_GE(transport->asked.back().timeout, 25 * kMillisecond) << "left for the answer";
+    Answer(Allowed());
+    EXPECT_TRUE((*place)->allowed());
+    EXPECT_LE(client->figures().retries, 3U);
+  }
 }
 
 TEST_F(CallsTest, WhenTheDeadlineEndsALaterTryTheErrorIsThatOfTheOneBefore) {
   Make();
   const Place place = Verify();
   Fail(14);
-  time->Advance(20 * kMillisecond);
+  time->Advance(40 * kMillisecond);
   Fail(4);
   EXPECT_EQ((*place)->error().code, ErrorCode::kUnavailable);
 }
@@ -95,7 +133,7 @@ TEST_F(CallsTest, SecondTriesAreATenthOfTheCallsBeyondTheFirstTen) {
     Verify(std::to_string(i));
     while (!transport->asked.empty()) {
       Fail(14);
-      time->Advance(40 * kMillisecond);
+      time->Advance(500 * kMillisecond);
     }
   }
   EXPECT_GE(client->figures().retries, 50U);
@@ -190,7 +228,7 @@ TEST_F(CallsTest, ATokenThatIsNoTextIsSentSoThatItIsRefused) {
 
 TEST_F(CallsTest, AFieldThatIsNoTextIsTheCallersErrorAndNamed) {
   Make();
-  Check check{"note/1", "ada"};
+  Check check{"note/1"};
   check.owner = "\xed\xa0\x80";
   const Place place = Authorize(check);
   ASSERT_TRUE(place->has_value());
@@ -205,7 +243,7 @@ TEST_F(CallsTest, AFieldThatIsNoTextIsTheCallersErrorAndNamed) {
 
 TEST_F(CallsTest, AQuestionIsSentWhole) {
   Make();
-  Authorize({"note/1", "ada", "read", "acme", {{"editor", {"b"}}}, {{"k", "v"}}});
+  Authorize({"note/1", "read", "ada", "acme", {{"editor", {"b"}}}, {{"k", "v"}}});
   v1::AuthorizeRequest request;
   ASSERT_TRUE(request.ParseFromString(transport->asked.back().request));
   EXPECT_EQ(request.token(), "t");

@@ -203,7 +203,7 @@ TEST_F(Chaos, AServerThatIsKilledIsNotAskedInVainForeverAndComesBack) {
   Server().Simply("kill");
   const double killed = MonotonicSeconds();
   ExpectNoAllowBeyondStaleness(client, token, killed);
-  const uint64_t tries = client.figures().calls[{"Verify", "UNAVAILABLE"}];
+  const uint64_t tries = client.figures().rpcs[{"Verify", "UNAVAILABLE"}];
   EXPECT_GT(tries, 0U);
   Server().Simply("start");
   ExpectRecovery(client, token);
@@ -296,7 +296,7 @@ TEST_F(Chaos, AStreamThatIsHalfClosedIsBegunAnew) {
 TEST_F(Chaos, OtherRulesEmptyTheMemory) {
   Client client = MakeLive(Server().grpc());
   const std::string token = NewToken();
-  const Check check{"note/1", "somebody", "list"};
+  const Check check{"note/1", "list", "somebody"};
   ASSERT_TRUE(client.Authorize(token, check).allowed());
   ASSERT_TRUE(client.Authorize(token, check).remembered());
   const Json& policy = Get(Get(Cases(), "configuration"), "policy");
@@ -320,7 +320,7 @@ TEST_F(Chaos, QuestionsAtTheSameTimeMakeOneCallEach) {
   Client client = MakeLive(Server().grpc());
   const std::string token = NewToken();
   std::vector<Check> checks;
-  for (int i = 0; i < 100; ++i) checks.push_back({"note/" + std::to_string(i), "ada", "list"});
+  for (int i = 0; i < 100; ++i) checks.push_back({"note/" + std::to_string(i), "list", "ada"});
   std::vector<std::thread> threads;
   std::atomic<int> allowed{0};
   std::atomic<int> came{0};
@@ -341,7 +341,7 @@ TEST_F(Chaos, QuestionsAtTheSameTimeMakeOneCallEach) {
   for (std::thread& thread : threads) thread.join();
   while (came < 10'000) std::this_thread::yield();
   EXPECT_EQ(allowed, 10'000);
-  EXPECT_EQ((client.figures().calls[{"Authorize", "OK"}]), 100U);
+  EXPECT_EQ((client.figures().rpcs[{"Authorize", "OK"}]), 100U);
 }
 
 TEST_F(Chaos, ManyClientsDoNotRunAtAServerThatComesBack) {
@@ -366,9 +366,9 @@ TEST_F(Chaos, ManyClientsDoNotRunAtAServerThatComesBack) {
   EXPECT_LE(after - before, kClients * 2 * 16);
   for (Client& client : clients) {
     Figures figures = client.figures();
-    const uint64_t failed = figures.calls[{"Verify", "UNAVAILABLE"}];
+    const uint64_t failed = figures.rpcs[{"Verify", "UNAVAILABLE"}];
     EXPECT_LE(figures.retries, failed / 10 + 11);
-    EXPECT_LE((figures.calls[{"Verify", "OK"}]), 5U);
+    EXPECT_LE((figures.rpcs[{"Verify", "OK"}]), 5U);
   }
 }
 

@@ -42,7 +42,7 @@ class Conformance : public testing::Test {
     return SharedStand().token(Get(with, "token").string_value());
   }
   static Check CheckOf(const Json& with) {
-    Check check{TextOf(with, "resource"), TextOf(with, "owner"), TextOf(with, "action"),
+    Check check{TextOf(with, "resource"), TextOf(with, "action"), TextOf(with, "owner"),
                 TextOf(with, "tenant")};
     for (const auto& [name, subjects] : Get(with, "relations").struct_value().fields()) {
       std::vector<std::string>& list = check.relations[name];
@@ -243,7 +243,7 @@ TEST_F(Conformance, EveryCaseOfTheTable) {
 
 TEST_F(Conformance, WhatAServerLeavesUnsaidDenies) {
   const std::vector<Check> checks = {
-      {"note/1", "ada", "read"}, {"note/2", "ada", "read"}, {"note/3", "ada", "read"}};
+      {"note/1", "read", "ada"}, {"note/2", "read", "ada"}, {"note/3", "read", "ada"}};
   for (const Json& one : Get(Cases(), "replies").list_value().values()) {
     SCOPED_TRACE(Get(one, "name").string_value());
     const std::string call = Get(one, "call").string_value();

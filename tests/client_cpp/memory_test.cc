@@ -43,7 +43,7 @@ AnswerPtr Find(Memory& memory, const QuestionView& question, int64_t now = kNow)
 
 TEST(MemoryTest, IsAskedByTheWholeQuestion) {
   Memory memory(1000, 1 << 20);
-  const Check asked{"note/1", "ada", "read", "acme", {{"editor", {"b", "c"}}}, {{"k", "v"}}};
+  const Check asked{"note/1", "read", "ada", "acme", {{"editor", {"b", "c"}}}, {{"k", "v"}}};
   Insert(memory, ViewOf("token", &asked), AnswerWith({1}));
   EXPECT_NE(Find(memory, ViewOf("token", &asked)), nullptr);
 

@@ -340,9 +340,9 @@ TEST_F(RememberingTest, WithoutEntriesNothingIsRemembered) {
 
 TEST_F(RememberingTest, EachCheckOfABatchIsRememberedForItself) {
   MakeLive();
-  const Check one{"note/1", "ada", "read"};
-  const Check two{"note/2", "ada", "read"};
-  const Check three{"note/3", "ada", "read"};
+  const Check one{"note/1", "read", "ada"};
+  const Check two{"note/2", "read", "ada"};
+  const Check three{"note/3", "read", "ada"};
   Authorize(one);
   Answer(Good<v1::AuthorizeResponse>());
   std::optional<BatchAnswer> batch;
@@ -440,6 +440,24 @@ TEST_F(RememberingTest, ABatchThatIsTooLargeIsAskedInParts) {
   EXPECT_FALSE(batch->answers.at(5).decided());
 }
 
+TEST_F(RememberingTest, APartThatFailedInAnUnknownWayIsNotMadeGoodByALaterOne) {
+  MakeLive();
+  std::vector<Check> checks;
+  for (int i = 0; i < 1001; ++i) checks.push_back({"note/" + std::to_string(i)});
+  std::optional<BatchAnswer> batch;
+  client->BatchAuthorize("t", checks, {}, [&](BatchAnswer answer) { batch = std::move(answer); });
+  ASSERT_EQ(transport->asked.size(), 2U);
+  auto reply = Good<v1::BatchAuthorizeResponse>();
+  *reply.add_decisions() = reply.decision();
+  const std::string good = reply.SerializeAsString();
+  transport->asked[0].done({2, "of the test"}, "");
+  transport->asked[1].done({}, good);
+  ASSERT_TRUE(batch.has_value());
+  EXPECT_FALSE(batch->token.decided());
+  EXPECT_EQ(batch->token.error().code, ErrorCode::kUnknown);
+  for (const auto& answer : batch->answers) EXPECT_EQ(answer.http_status(), 503);
+}
+
 TEST_F(RememberingTest, ADenialForWhatIsNotKnownIsNotKept) {
   MakeLive();
   v1::VerifyResponse reply = Allowed();
@@ -492,7 +510,7 @@ TEST_F(RememberingTest, HitsMissesAndCallsAreCounted) {
   EXPECT_EQ(figures.misses, 1U);
   EXPECT_EQ(figures.entries, 1U);
   EXPECT_TRUE(figures.live);
-  EXPECT_EQ(figures.calls.at({"Verify", "OK"}), 1U);
+  EXPECT_EQ(figures.rpcs.at({"Verify", "OK"}), 1U);
   time->Advance(kSecond / 2);
   EXPECT_EQ(client->figures().staleness, std::chrono::milliseconds(500));
 }

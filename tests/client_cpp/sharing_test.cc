@@ -21,8 +21,8 @@ TEST_F(SharingTest, AnotherQuestionIsAnotherCall) {
   MakeLive();
   Verify("t");
   Verify("u");
-  Authorize({"note/1", "ada", "read"});
-  Authorize({"note/1", "ada", "edit"});
+  Authorize({"note/1", "read", "ada"});
+  Authorize({"note/1", "edit", "ada"});
   EXPECT_EQ(transport->asked.size(), 4U);
 }
 

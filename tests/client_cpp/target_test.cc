@@ -45,7 +45,7 @@ class TlsServer {
     options.pem_key_cert_pairs.push_back({Read(identity.key), Read(identity.cert)});
     if (!clients.empty()) options.pem_root_certs = Read(clients);
     grpc::ServerBuilder builder;
-    builder.AddListeningPort("localhost:0", grpc::SslServerCredentials(options), &port_);
+    builder.AddListeningPort("127.0.0.1:0", grpc::SslServerCredentials(options), &port_);
     queue_ = builder.AddCompletionQueue();
     server_ = builder.BuildAndStart();
     thread_ = std::thread([this] {
@@ -61,6 +61,8 @@ class TlsServer {
     thread_.join();
   }
   std::string target() const { return "localhost:" + std::to_string(port_); }
+  // Of the one address that is listened on: an error speaks of no other.
+  std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
 
  private:
   int port_ = 0;
@@ -138,7 +140,7 @@ TEST(TargetTest, PlaintextToAServerWithTlsNamesTheAuthority) {
   const Identity identity("server", "localhost");
   const TlsServer server(identity);
   Settings settings;
-  settings.target = server.target();
+  settings.target = server.address();
   ExpectNames(Ask(settings), ErrorCode::kUnavailable, "GATEHOUSE_CA_FILE");
 }
 

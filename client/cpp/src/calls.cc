@@ -1,6 +1,8 @@
 #include "client/cpp/src/calls.h"
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <utility>
 
 #include "client/cpp/src/errors.h"
@@ -13,12 +15,17 @@ constexpr int kDeadlineExceeded = 4;
 constexpr int kFailedPrecondition = 9;
 constexpr int kUnavailable = 14;
 
-// Tries of one call.
-constexpr int kTries = 3;
 constexpr int64_t kBudgetOfTry = 10;
 constexpr int64_t kMostBudget = 100;
-// The pause before the second try; it doubles.
-constexpr int64_t kPause = 20 * kMillisecond;
+// The pauses before the second try of a call, the third and the fourth, which is the last:
+// together they outlast a server that starts again.
+struct Pause {
+  int64_t least;
+  int64_t most;
+};
+constexpr std::array<Pause, 3> kPauses = {{{20 * kMillisecond, 40 * kMillisecond},
+                                           {150 * kMillisecond, 350 * kMillisecond},
+                                           {300 * kMillisecond, 700 * kMillisecond}}};
 // So many calls without an answer in time, and the connection is given up: on one that
 // lost the other side without a word the kernel would wait for a quarter of an hour.
 constexpr int kUnanswered = 3;
@@ -29,6 +36,17 @@ const char* const kNames[] = {
     "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
     "ABORTED",   "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
     "DATA_LOSS", "UNAUTHENTICATED"};
+
+// Before the next try, after so many; 0: there is no other. Three quarters of the time that is
+// left at most, so that the rest is the answer's.
+int64_t PauseAfter(int tries, int64_t left, const Chance& chance) {
+  const size_t made = static_cast<size_t>(tries) - 1;
+  const int64_t longest = left * 3 / 4;
+  if (made >= kPauses.size() || longest < kPauses[0].least) return 0;
+  const Pause& pause = kPauses[made];
+  const auto range = static_cast<double>(pause.most - pause.least);
+  return std::min(pause.least + static_cast<int64_t>(range * chance()), longest);
+}
 
 Error Closed() { return {ErrorCode::kCancelled, "the client was destroyed"}; }
 
@@ -108,19 +126,19 @@ void Calls::Ended(const std::shared_ptr<Call>& call, const Transport::Status& st
   }
   // CANCELLED by the server: it ended while the call arrived.
   if (status.code == kUnavailable || status.code == kCancelled) {
-    const int64_t pause = HalfToAll(kPause << (call->tries - 1), chance_);
-    if (MayRetry(*call, pause)) {
+    const int64_t now = clock_.Now();
+    const int64_t pause = PauseAfter(call->tries, call->deadline - now, chance_);
+    if (pause > 0 && TakeFromBudget()) {
       call->failed = status;
       retries_.fetch_add(1, std::memory_order_relaxed);
-      return clock_.At(clock_.Now() + pause, [this, call] { Try(call); });
+      return clock_.At(now + pause, [this, call] { Try(call); });
     }
   }
   const bool late = status.code == kDeadlineExceeded && call->failed.has_value();
   Finish(call, Explain(MethodName(call->method), late ? *call->failed : status, settings_), "");
 }
 
-bool Calls::MayRetry(const Call& call, int64_t pause) {
-  if (call.tries >= kTries || clock_.Now() + pause >= call.deadline) return false;
+bool Calls::TakeFromBudget() {
   MutexLock lock(mu_);
   if (budget_ < kBudgetOfTry) return false;
   budget_ -= kBudgetOfTry;
@@ -144,7 +162,7 @@ void Calls::AddTo(Figures& figures) const {
     for (size_t code = 0; code < 17; ++code) {
       const uint64_t count = outcomes_[method][code].load(std::memory_order_relaxed);
       if (count == 0) continue;
-      figures.calls[{MethodName(static_cast<Method>(method)), kNames[code]}] = count;
+      figures.rpcs[{MethodName(static_cast<Method>(method)), kNames[code]}] = count;
     }
   }
   figures.retries = retries_.load(std::memory_order_relaxed);

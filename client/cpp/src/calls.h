@@ -44,7 +44,7 @@ class Calls {
   // Only the first end of a call counts.
   void Finish(const std::shared_ptr<Call>& call, std::optional<Error> error, std::string reply)
       GH_EXCLUDES(mu_);
-  bool MayRetry(const Call& call, int64_t pause) GH_EXCLUDES(mu_);
+  bool TakeFromBudget() GH_EXCLUDES(mu_);
   void Note(const Transport::Status& status) GH_EXCLUDES(mu_);
 
   Transport& transport_;

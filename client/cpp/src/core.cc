@@ -39,10 +39,9 @@ AnswerPtr Renumbered(const AnswerPtr& answer, const std::vector<size_t>& places)
   return AnswerOf(std::move(error));
 }
 
-// The answers of one part, into their places. Of several parts the first that failed, or
-// found the token bad, speaks for all.
-void Fill(BatchAnswer& batch, const std::vector<size_t>& places, const Reply& reply) {
-  const bool first = !batch.token.decided() && batch.token.error().code == ErrorCode::kUnknown;
+// The answers of one part, into their places; `first` of those that came. Of several parts
+// the first that failed, or found the token bad, speaks for all.
+void Fill(BatchAnswer& batch, const std::vector<size_t>& places, const Reply& reply, bool first) {
   if (first || batch.token.allowed()) {
     const bool failed = reply.answer->error.has_value();
     batch.token = Answer(failed ? Renumbered(reply.answer, places) : reply.answer, false);
@@ -267,6 +266,7 @@ void Core::AskBatch(std::string_view token, const std::vector<Check>& checks,
   struct Parts {
     Mutex mu;
     size_t left GH_GUARDED_BY(mu) = 0;
+    bool any_came GH_GUARDED_BY(mu) = false;
     BatchAnswer batch GH_GUARDED_BY(mu);
     std::function<void(BatchAnswer)> done;
   };
@@ -291,7 +291,7 @@ void Core::AskBatch(std::string_view token, const std::vector<Check>& checks,
       BatchAnswer whole;
       {
         MutexLock lock(parts->mu);
-        Fill(parts->batch, of_part, reply);
+        Fill(parts->batch, of_part, reply, !std::exchange(parts->any_came, true));
         if (--parts->left > 0) return;
         whole = std::move(parts->batch);
       }

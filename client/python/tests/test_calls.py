@@ -4,10 +4,11 @@ client or its process goes."""
 import asyncio
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
-from gatehouse import Unavailable
+from gatehouse import Gatehouse, Settings, Unavailable, sync
 from gatehouse.connection import CallFailed
 from support.stand import REPOSITORY
 from support.waiting import come_true, wait_until
@@ -60,14 +61,83 @@ def begins(client, **how):
     return status
 
 
-def test_no_call_has_a_fourth_try(fake):
-    client, server = fake
-    status = begins(client)
-    for number in range(3):
-        wait_until(lambda: len(server.ends) > number, f"try {number + 1}")
-        server.ends[number] = "UNAVAILABLE"
-    assert status() == "UNAVAILABLE"
-    assert len(server.ends) == 3
+class Restart:
+    """A server that is away for so many seconds, by a clock that only pauses move."""
+
+    def __init__(self, monkeypatch, kind: str, chance: float, lasts: float):
+        self.kind, self.now, self.lasts = kind, 0.0, lasts
+        # Of each try: when, and how long it may take.
+        self.tries: list[tuple[float, float]] = []
+        self.call = self.call_async if kind == "aio" else self.answer
+        clock = SimpleNamespace(monotonic=lambda: self.now, sleep=self.sleep)
+        for module in ("aio", "sync", "core"):
+            monkeypatch.setattr(f"gatehouse.{module}.time", clock)
+        monkeypatch.setattr("gatehouse.aio.asyncio.sleep", self.sleep_async)
+        monkeypatch.setattr("gatehouse.retry.random.uniform", lambda a, b: a + chance * (b - a))
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+    async def sleep_async(self, seconds):
+        self.sleep(seconds)
+
+    def answer(self, method, request, timeout):
+        self.tries.append((self.now, timeout))
+        if self.now < self.lasts:
+            raise CallFailed("UNAVAILABLE", "it starts again")
+        reply = method.response()
+        reply.decision.effect = reply.decision.code = 1
+        return reply
+
+    async def call_async(self, method, request, timeout):
+        return self.answer(method, request, timeout)
+
+    def client(self):
+        made = {"aio": Gatehouse, "sync": sync.Gatehouse}[self.kind](Settings("localhost:1"))
+        made._stand_in = self
+        return made
+
+    def ask(self, client, **how):
+        call = client.verify("token", fresh=True, **how)
+        return asyncio.run(call) if self.kind == "aio" else call
+
+
+@pytest.mark.parametrize("chance", [0, 0.25, 0.5, 0.75, 1])
+def test_a_call_bridges_a_restart_of_three_tenths_of_a_second(monkeypatch, kind, chance):
+    server = Restart(monkeypatch, kind, chance, lasts=0.3)
+    client = server.client()
+    assert server.ask(client).allowed
+    assert 2 <= client.figures().retries <= 3
+    assert server.tries[-1][1] >= 0.025, "left for the answer"
+
+
+@pytest.mark.parametrize(
+    ("chance", "pauses"),
+    [(0, [0.02, 0.15, 0.3]), (0.5, [0.03, 0.25, 0.5]), (1, [0.04, 0.35, 0.7])],
+)
+def test_the_pauses_of_a_call_rise_and_none_has_a_fifth_try(monkeypatch, kind, chance, pauses):
+    server = Restart(monkeypatch, kind, chance, lasts=1000)
+    with pytest.raises(Unavailable) as caught:
+        server.ask(server.client(), timeout=60)
+    assert caught.value.status == "UNAVAILABLE"
+    moments = [moment for moment, _ in server.tries]
+    assert moments == pytest.approx([sum(pauses[:n]) for n in range(4)])
+
+
+def test_a_pause_takes_three_quarters_of_the_time_that_is_left_at_most_and_20_ms_at_least(monkeypatch, kind):
+    server = Restart(monkeypatch, kind, chance=1, lasts=1000)
+    with pytest.raises(Unavailable):
+        server.ask(server.client(), timeout=0.04)
+    assert server.tries == [(0, pytest.approx(0.04)), (pytest.approx(0.03), pytest.approx(0.01))]
+
+
+def test_second_tries_are_a_tenth_of_the_calls_and_ten_more(monkeypatch, kind):
+    server = Restart(monkeypatch, kind, chance=0.5, lasts=1e9)
+    client = server.client()
+    for _ in range(500):
+        with pytest.raises(Unavailable):
+            server.ask(client)
+    assert 50 <= client.figures().retries <= 60
 
 
 def test_who_has_time_left_asks_once_more_together(fake):
@@ -159,7 +229,7 @@ assert client.verify(known).allowed
 client.on_revoked(known, print)
 child = os.fork()
 if child == 0:
-    assert client.figures().remembered == 0, "the parent's memory has no stream here"
+    assert client.figures().entries == 0, "the parent's memory has no stream here"
     assert client.verify(new).allowed
     wait_until(lambda: client.figures().live, "the child's own stream")
     client.close()

@@ -49,10 +49,10 @@ class Asker:
         return client.authorize(with_.pop("token"), with_.pop("resource"), **with_)
 
     def batch(self, client, with_):
-        return client.batch(with_["token"], [Check(**one) for one in with_["checks"]])
+        return client.batch_authorize(with_["token"], [Check(**one) for one in with_["checks"]])
 
     def filter(self, client, with_):
-        return client.filter(with_["token"], with_["action"], with_["resource_type"])
+        return client.filter(with_["token"], with_["resource_type"], with_["action"])
 
     def revoke(self, client, with_):
         fields = {"reason": with_.get("reason", "")}

@@ -49,7 +49,7 @@ def app(authz):
 
     @app.get("/notes/{id:path}")
     async def note(id: str, user: User):
-        await authz.require(user, "read", "note", id=id, owner="ada")
+        await authz.require(user, "note", "read", id=id, owner="ada")
         return id
 
     @app.get("/maybe")
@@ -158,7 +158,7 @@ def test_undecided_is_503_everywhere(client, table):
 def test_a_malformed_question_is_503_and_said_in_the_log(app, authz, table, caplog):
     @app.get("/wrong")
     async def wrong(user: Annotated[Principal, Depends(authz.user())]):
-        await authz.require(user, "read", "note", id=42)
+        await authz.require(user, "note", "read", id=42)
 
     with TestClient(app) as client:
         assert get(client, "/wrong", "Bearer ada").status_code == 503
@@ -240,6 +240,22 @@ def test_every_route_is_walked(app, authz):
     def open_():
         return "hello"
 
+    @app.head("/only-head")
+    def only_head():
+        return None
+
+    @app.api_route("/not-to-be-read", methods=["HEAD", "OPTIONS"])
+    def not_to_be_read():
+        return None
+
+    @app.head("/guarded-head")
+    def guarded_head(user: Annotated[Principal, Depends(authz.user())]):
+        return None
+
+    @app.api_route("/both", methods=["GET", "HEAD"])
+    def both(user: Annotated[Principal, Depends(authz.user())]):
+        return None
+
     @app.post("/things/{number:int}")
     def things(number: int, body: dict):
         return number
@@ -271,7 +287,8 @@ def test_every_route_is_walked(app, authz):
     lines = sorted(line.strip() for line in str(caught.value).splitlines()[1:])
     paths = [line.split(":")[0] for line in lines if "/openapi" not in line and "/docs" not in line and "/redoc" not in line]
     assert paths == [
-        "GET /fails", "GET /mounted/deep", "GET /open", "POST /things/{number", "WEBSOCKET /open-socket",
+        "GET /fails", "GET /mounted/deep", "GET /open", "HEAD /not-to-be-read", "HEAD /only-head",
+        "OPTIONS /not-to-be-read", "POST /things/{number", "WEBSOCKET /open-socket",
     ]  # fmt: skip
 
 
@@ -285,16 +302,16 @@ def test_the_table_for_the_synchronous_client():
     client = SyncGatehouse(Settings("127.0.0.1:1"))
     with deciding_by(client, Table(USERS, ALLOW)) as table:
         assert client.verify("ada").principal.subject == "ada"
-        assert client.require("ada", "read", "note", owner="ada")
+        assert client.require("ada", "note", "read", owner="ada")
         with pytest.raises(Denied):
-            client.require("ada", "edit", "note", owner="ada")
-        assert client.allows("ada", "edit", "note", relations={"editor": ["ada"]})
-        batch = client.batch("ada", [Check("note/1", "read", "ada"), Check("note/1", "read", "bob")])
+            client.require("ada", "note", "edit", owner="ada")
+        assert client.allows("ada", "note", "edit", relations={"editor": ["ada"]})
+        batch = client.batch_authorize("ada", [Check("note/1", "read", "ada"), Check("note/1", "read", "bob")])
         assert [bool(one) for one in batch.decisions] == [True, False]
-        mine = client.filter("ada", "read", "note")
+        mine = client.filter("ada", "note", "read")
         assert mine.matches(Row(owner="ada")) and not mine.matches(Row(owner="bob"))
-        assert client.filter("bob", "read", "note").matches(Row())
-        assert not client.filter("ada", "delete", "note").matches(Row(owner="ada"))
+        assert client.filter("bob", "note", "read").matches(Row())
+        assert not client.filter("ada", "note", "delete").matches(Row(owner="ada"))
         client.revoke(token="ada")
         assert not client.verify("ada")
         table.down = True

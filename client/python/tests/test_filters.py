@@ -111,7 +111,7 @@ def test_the_servers_filters_select_what_authorize_allows(connect, stand):
         for who in ("ada", "bob", "ada-acme", "admin", "support-acme"):
             token = stand.tokens[who]
             for action in ("read", "edit", "delete", "share", "list", "fly"):
-                made = client.filter(token, action, "note")
+                made = client.filter(token, "note", action)
                 found = {row.id for row in connection.execute(select(notes.c.id).where(made.where(**COLUMNS)))}
                 allowed = {
                     id for id, row in some

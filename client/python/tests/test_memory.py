@@ -272,16 +272,16 @@ def test_the_least_recently_used_goes_first():
     assert world["a"] == "answer"
     world.keep("c")
     assert world["b"] is None and world["a"] == world["c"] == "answer"
-    assert world.memory.figures().remembered == 2
+    assert world.memory.figures().entries == 2
 
 
 def test_bounded_in_bytes():
     world = World(entries=10_000, mib=1)
     for number in range(2000):
         world.keep(number, size=5000, tags=(TAG, b"%16d" % number))
-    assert 1 <= world.memory.figures().remembered <= (1 << 20) // 5000
+    assert 1 <= world.memory.figures().entries <= (1 << 20) // 5000
     assert not world.keep("huge", size=2 << 20)
-    assert len(world.memory._by_tag) <= world.memory.figures().remembered + 1, "the index too"
+    assert len(world.memory._by_tag) <= world.memory.figures().entries + 1, "the index too"
 
 
 def test_zero_entries_remember_nothing():
@@ -293,7 +293,7 @@ def test_a_newer_answer_takes_the_place_of_the_older(world):
     world.keep(remember_for=1.0)
     world.keep(remember_for=30.0)
     world.pass_time(2)
-    assert world["key"] == "answer" and world.memory.figures().remembered == 1
+    assert world["key"] == "answer" and world.memory.figures().entries == 1
 
 
 def test_what_one_has_written_is_waited_for(world):
@@ -340,7 +340,7 @@ def test_figures(world):
     assert world["key"] and world["no"] is None
     world.now += 1.5
     figures = world.memory.figures()
-    assert (figures.hits, figures.misses, figures.remembered) == (1, 1, 1)
+    assert (figures.hits, figures.misses, figures.entries) == (1, 1, 1)
     assert figures.live and figures.staleness == pytest.approx(1.5)
 
 

@@ -28,9 +28,9 @@ def test_the_types_hold_under_mypy_strict(tmp_path):
     (tmp_path / "use.py").write_text(
         "from gatehouse import Gatehouse, Principal\n"
         "async def f(authz: Gatehouse, user: Principal) -> str:\n"
-        "    reveal_type(await authz.require(user, 'read', 'note', owner='ada'))\n"
-        "    await authz.require(user, 'read', 'note', id=42)\n"
-        "    return (await authz.filter(user, 'read', 'note')).kind\n"
+        "    reveal_type(await authz.require(user, 'note', 'read', owner='ada'))\n"
+        "    await authz.require(user, 'note', 'read', id=42)\n"
+        "    return (await authz.filter(user, 'note', 'read')).kind\n"
     )
     env = {**os.environ, "MYPYPATH": str(PACKAGE / "src")}
     done = run(sys.executable, "-m", "mypy", "--strict", "--cache-dir", tmp_path, "use.py",

@@ -131,7 +131,7 @@ def test_a_wrong_setting_stops_the_start(stand, tmp_path):
             timeout=60,
         )  # fmt: skip
         assert done.returncode != 0
-        assert f"SettingsError: GATEHOUSE_{name}: " in done.stderr
+        assert f"SettingError: GATEHOUSE_{name}: " in done.stderr
 
 
 ROWS = """

@@ -165,7 +165,7 @@ def test_a_batch_asks_for_what_is_not_remembered(connect, stand):
     client.authorize(token, "note/1", "read", owner="ada")
     before = stand.rpcs()
     for _ in range(3):
-        batch = client.batch(token, checks)
+        batch = client.batch_authorize(token, checks)
         assert [one.allowed for one in batch.decisions] == [bool(n % 2) for n in range(6)]
         assert batch.token.allowed and batch.token.principal.subject == "ada"
     assert client.authorize(token, "note/3", "read", owner="ada").allowed
@@ -181,15 +181,15 @@ def test_a_large_batch_is_asked_in_parts(connect, stand):
     token = stand.token(sid=next(sessions))
     client.authorize(token, "note/3", "read", owner="ada")
     checks = [Check(f"note/{n}", "read", owner="ada" if n % 2 else "bob") for n in range(2500)]
-    batch = client.batch(token, checks)
+    batch = client.batch_authorize(token, checks)
     assert [one.allowed for one in batch.decisions] == [bool(n % 2) for n in range(2500)]
     assert client.figures().rpcs["BatchAuthorize", "OK"] == 3
     large = [Check(f"note/{n}", "read", owner="ü" * 2000) for n in range(100)]
-    assert len(client.batch(token, large).decisions) == 100
+    assert len(client.batch_authorize(token, large).decisions) == 100
     checks[2200] = Check("note", "read")
     with pytest.raises(InvalidArgument, match=r"^checks\[2200\]\.resource"):
-        client.batch(token, checks, fresh=True)
-    bad = client.batch("x.y.z", checks[:2000])
+        client.batch_authorize(token, checks, fresh=True)
+    bad = client.batch_authorize("x.y.z", checks[:2000])
     assert bad.token.status == 401 and {one.status for one in bad.decisions} == {401}
 
 

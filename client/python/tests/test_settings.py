@@ -7,7 +7,7 @@ import time
 import pytest
 
 from gatehouse import (
-    CallerRefused, GatehouseError, InvalidArgument, Settings, SettingsError, Unavailable,
+    CallerRefused, GatehouseError, InvalidArgument, Settings, SettingError, Unavailable,
 )  # fmt: skip
 from gatehouse.connection import Caller
 from support.waiting import wait_until
@@ -92,7 +92,7 @@ def test_a_wrong_setting_is_named_and_its_secret_is_not_shown(files, changes, se
         name: str(files / value) if name.endswith("_FILE") else value
         for name, value in {**GOOD, **changes}.items()
     }
-    with pytest.raises(SettingsError, match="^GATEHOUSE_" + setting) as caught:
+    with pytest.raises(SettingError, match="^GATEHOUSE_" + setting) as caught:
         Settings.from_env(env)
     assert "secret" not in str(caught.value)
 

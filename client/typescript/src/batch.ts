@@ -1,5 +1,6 @@
 import type { Decision } from "./decision.js";
-import type { Check } from "./wire/gatehouse/v1/authorization_service.js";
+import { InvalidArgument } from "./errors.js";
+import type { Check as WireCheck } from "./wire/gatehouse/v1/authorization_service.js";
 
 // A batch is asked in parts of at most so many checks, and of about so many bytes.
 const BATCH_CHECKS = 1000;
@@ -8,14 +9,14 @@ const BATCH_BYTES = 64 * 1024;
 /** The answers to a batch. */
 export interface Batch {
   /** What the token is worth: OK, or why not. */
-  readonly decision: Decision;
-  /** One for each question, in order. */
+  readonly token: Decision;
+  /** One for each check, in order. */
   readonly decisions: readonly Decision[];
 }
 
 /** One question that is not remembered, and its place. */
 export interface AskedCheck {
-  readonly check: Check;
+  readonly check: WireCheck;
   readonly key: string;
   readonly i: number;
 }
@@ -27,6 +28,13 @@ export function tokenDecisionOf(decisions: readonly Decision[]): Decision {
   const good = decisions.find(({ allowed }) => allowed) ?? (decisions[0] as Decision);
   if (good.allowed || good.code !== "INSUFFICIENT_PERMISSIONS") return good;
   return Object.freeze({ ...good, allowed: true, code: "OK", status: 200, detail: "Allowed." });
+}
+
+/** An error that names a check of a part, with that check's place in the whole. */
+export function placed(error: unknown, part: readonly AskedCheck[]): unknown {
+  if (!(error instanceof InvalidArgument)) return error;
+  const message = error.message.replace(/checks\[(\d+)\]/, (text, place) => `checks[${part[place]?.i ?? place}]`);
+  return new InvalidArgument(message, { cause: error.cause });
 }
 
 /** In parts that fit into a message. */

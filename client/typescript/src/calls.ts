@@ -1,12 +1,12 @@
-import { type Clock, jittered } from "./clock.js";
+import type { Clock } from "./clock.js";
 import { countRpc, type MutableCounters } from "./counters.js";
-import { InvalidRequest, NotFound, Unavailable } from "./errors.js";
+import { InvalidArgument, NotFound, Unavailable } from "./errors.js";
 import { nameOf } from "./settings.js";
 import { CallError, type Method, type Request, type Response, type Transport } from "./transport.js";
 
-const FIRST_PAUSE_MS = 20;
-const LONGEST_PAUSE_MS = 200;
-const MOST_TRIES_OF_ONE = 3;
+// At least and at most before the second try of a call, the third and the fourth, which is the
+// last: together they outlast a server that starts again.
+const PAUSES_MS = [[20, 40], [150, 350], [300, 700]] as const;
 // Second tries that may be saved up, and what each call adds.
 const MOST_TRIES = 10;
 const TRIES_A_CALL = 0.1;
@@ -21,7 +21,7 @@ export function errorOf(method: Method, target: string, error: CallError): Error
   const options = { cause: error };
   switch (status) {
     case "INVALID_ARGUMENT":
-      return new InvalidRequest(`${at} calls the request malformed: ${details}`, options);
+      return new InvalidArgument(`${at} calls the request malformed: ${details}`, options);
     case "NOT_FOUND":
       return new NotFound(`${at}: ${details}`, options);
     case "UNAUTHENTICATED":
@@ -141,9 +141,8 @@ export class Calls {
 
   async #try<M extends Method>(method: M, request: Request<M>, end: number, signal?: AbortSignal): Promise<Response<M>> {
     this.#tries = Math.min(this.#tries + TRIES_A_CALL, MOST_TRIES);
-    let pause = FIRST_PAUSE_MS;
     let before: CallError | undefined;
-    for (let left = MOST_TRIES_OF_ONE - 1; ; left--) {
+    for (let tries = 1; ; tries++) {
       try {
         const response = await this.transport.call(method, request, Math.max(end - this.clock.now(), 0), signal);
         countRpc(this.counters, wireName(method), "OK");
@@ -155,16 +154,27 @@ export class Calls {
         before = error;
         // CANCELLED by the server: it ended while the call arrived.
         const again = error.status === "UNAVAILABLE" || error.status === "CANCELLED";
-        const wait = jittered(this.clock, pause);
-        if (!again || left === 0 || this.#tries < 1 || this.clock.now() + wait >= end) throw error;
+        const wait = this.#pause(tries, end - this.clock.now());
+        if (!again || wait === undefined || this.#tries < 1) throw error;
         this.#tries--;
         this.counters.retries++;
         await this.#sleep(wait, signal).catch((reason) => {
           throw moreOf(before, reason);
         });
-        pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
       }
     }
+  }
+
+  /**
+   * Milliseconds before the next try, after so many; undefined: there is no other. Three quarters
+   * of the time that is left at most, so that the rest is the answer's.
+   */
+  #pause(tries: number, left: number): number | undefined {
+    const bounds = PAUSES_MS[tries - 1];
+    const longest = (left * 3) / 4;
+    if (bounds === undefined || longest < PAUSES_MS[0][0]) return undefined;
+    const [least, most] = bounds;
+    return Math.min(least + (most - least) * this.clock.random(), longest);
   }
 
   #sleep(ms: number, signal?: AbortSignal): Promise<void> {

@@ -17,7 +17,7 @@ export interface Counters {
 }
 
 /** Counters, and what holds now. */
-export interface Stats extends Counters {
+export interface Figures extends Counters {
   readonly live: boolean;
   /** Seconds since the newest ping that was answered was sent; Infinity before the first. */
   readonly staleness: number;

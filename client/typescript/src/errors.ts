@@ -47,11 +47,11 @@ export class SettingError extends GatehouseError {
  * The call itself is wrong, by the client's judgement or the server's (INVALID_ARGUMENT): asking
  * again gives the same. Nothing was decided, and nothing was written.
  */
-export class InvalidRequest extends GatehouseError {
-  override readonly name = "InvalidRequest";
+export class InvalidArgument extends GatehouseError {
+  override readonly name = "InvalidArgument";
   override readonly status = "INVALID_ARGUMENT";
   /** @internal */
-  static override readonly kind = "InvalidRequest";
+  static override readonly kind = "InvalidArgument";
 }
 
 /** No decision could be had. Never an allow, and never "signed out": web layers answer 503. */

@@ -1,15 +1,15 @@
-import { type AskedCheck, type Batch, partsOf, tokenDecisionOf } from "./batch.js";
+import { type AskedCheck, type Batch, partsOf, placed, tokenDecisionOf } from "./batch.js";
 import { Calls } from "./calls.js";
 import { type Clock, systemClock } from "./clock.js";
-import { newCounters, type Stats } from "./counters.js";
+import { newCounters, type Figures } from "./counters.js";
 import { checkDecisionOf, type Decision, decisionOf, principalOf } from "./decision.js";
-import { InvalidRequest, Unavailable } from "./errors.js";
+import { InvalidArgument, Unavailable } from "./errors.js";
 import { type FilterAnswer, filterOf } from "./filter.js";
 import { Flights, type Wait } from "./flights.js";
 import { GrpcTransport } from "./grpc.js";
 import { Listeners, type Verified } from "./listeners.js";
 import { type Answer, Memory } from "./memory.js";
-import { checkOf, checkText, checkToken, keyOf, type Question, type Resource, VERIFY } from "./question.js";
+import { type Check, checkOf, checkText, checkToken, type Facts, keyOf, kindOf, VERIFY } from "./question.js";
 import { type Revoked, revokedOf, revokeRequestOf, type Target } from "./revocation.js";
 import { checkSettings, nameOf, type CheckedSettings, type Settings, settingsFromEnv } from "./settings.js";
 import { WatchStream } from "./stream.js";
@@ -32,6 +32,9 @@ export interface AskOptions extends CallOptions {
   /** Fills `decision.explanation`; needs the right "explain", and goes past the memory. */
   readonly explain?: boolean | undefined;
 }
+
+/** What one's own database says stands beside how to ask. */
+export interface AuthorizeOptions extends AskOptions, Facts {}
 
 export interface VerifyOptions extends AskOptions {
   /** Fills `principal.claims`; goes past the memory. */
@@ -80,7 +83,7 @@ export interface Parts {
  * changes when it is made, and ends with `close`.
  *
  * Every question is answered with a decision, or rejects: Unavailable when none can be had,
- * InvalidRequest when it is no question.
+ * InvalidArgument when it is no question.
  */
 export class Gatehouse {
   readonly #settings: CheckedSettings;
@@ -155,17 +158,20 @@ export class Gatehouse {
     });
   }
 
-  /** Whether the token's principal may do `action` on `resource`. */
-  authorize(token: string, action: string, resource: Resource, options: AskOptions = {}): Promise<Decision> {
+  /**
+   * Whether the token's principal may do `action` on `resource`, which is "type/id":
+   * `authorize(token, "note/1", "edit", { owner: note.ownerId })`.
+   */
+  authorize(token: string, resource: string, action: string, options: AuthorizeOptions = {}): Promise<Decision> {
     const { explain = false } = options;
-    const key = keyOf(action, resource);
+    const key = keyOf(resource, action, options);
     if (key !== undefined && !explain && !options.fresh) {
       const known = this.#remembered(token, key);
       if (known !== undefined) return known;
     }
     return this.#begin(options, (wait) => {
       checkToken(token);
-      const request = { token, ...checkOf(action, resource), explain, withTags: true };
+      const request = { token, ...checkOf(resource, action, options), explain, withTags: true };
       return this.#ask(token, explain ? undefined : key, `authorize ${explain} ${key}`, options, wait, (ms, signal) =>
         this.#calls.ask("authorize", request, ms, signal),
       );
@@ -173,11 +179,11 @@ export class Gatehouse {
   }
 
   /**
-   * The remembered decision of `authorize`, or of `verify` where no action is given, if there
+   * The remembered decision of `authorize`, or of `verify` where no resource is given, if there
    * is one that may be used now. Asks nobody.
    */
-  remembered(token: string, action?: string, resource?: Resource): Decision | undefined {
-    const key = resource === undefined ? VERIFY : keyOf(action ?? "", resource);
+  remembered(token: string, resource?: string, action = "", facts: Facts = {}): Decision | undefined {
+    const key = resource === undefined ? VERIFY : keyOf(resource, action, facts);
     if (key === undefined) return undefined;
     const known = this.#memory.find(token, key);
     if (known !== undefined) this.#counters.hits++;
@@ -190,36 +196,39 @@ export class Gatehouse {
    */
   batchAuthorize(
     token: string,
-    questions: readonly Question[],
+    checks: readonly Check[],
     options: Omit<AskOptions, "explain"> = {},
   ): Promise<Batch> {
     return this.#begin(options, async (wait) => {
       checkToken(token);
-      if (!Array.isArray(questions)) throw new InvalidRequest("Gatehouse: the questions must be an array.");
-      const asked = questions.map((question, i) => {
-        const check = checkOf(question?.action, question, `checks[${i}].`);
-        return { check, key: keyOf(question.action, question) as string };
+      if (!Array.isArray(checks)) throw new InvalidArgument("Gatehouse: the checks must be an array.");
+      const asked = (checks as readonly Check[]).map((one, i) => {
+        if (typeof one !== "object" || one === null) {
+          throw new InvalidArgument(`Gatehouse: checks[${i}] must be an object { resource, action, ... }, not ${kindOf(one)}.`);
+        }
+        const check = checkOf(one.resource, one.action, one, `checks[${i}].`);
+        return { check, key: keyOf(one.resource, one.action, one) as string };
       });
       const decisions = asked.map(({ key }) => (options.fresh ? undefined : this.#memory.find(token, key)));
       const missing = asked.flatMap((one, i) => (decisions[i] === undefined ? [{ ...one, i }] : []));
       this.#counters.hits += asked.length - missing.length;
       this.#counters.misses += missing.length;
       // Without any check the question is the token.
-      if (asked.length === 0) return Object.freeze({ decision: await this.verify(token, options), decisions: [] });
+      if (asked.length === 0) return Object.freeze({ token: await this.verify(token, options), decisions: [] });
       const tokens = await Promise.all(
         partsOf(missing).map(async (part) => {
           const answer = await this.#askPart(token, part, options, wait);
           part.forEach(({ i }, place) => {
             decisions[i] = answer.decisions[place];
           });
-          return answer.decision;
+          return answer.token;
         }),
       );
       const decision =
         tokens.find(({ allowed }) => !allowed) ?? tokenDecisionOf([...tokens, ...(decisions as Decision[])]);
       // A bad token is good for nothing, whatever was said before.
       const all = decision.allowed ? (decisions as Decision[]) : decisions.map(() => decision);
-      return Object.freeze({ decision, decisions: Object.freeze(all) });
+      return Object.freeze({ token: decision, decisions: Object.freeze(all) });
     });
   }
 
@@ -228,7 +237,9 @@ export class Gatehouse {
     return this.#flights.join(flight("batch", token, keys), wait, options.fresh ?? false, async (signal) => {
       const asked = this.#memory.asking();
       const request = { token, checks: part.map(({ check }) => check), withTags: true };
-      const reply = await this.#calls.ask("batchAuthorize", request, this.#longest(wait), signal);
+      const reply = await this.#calls.ask("batchAuthorize", request, this.#longest(wait), signal).catch((error) => {
+        throw placed(error, part);
+      });
       const whole = decisionOf(reply.decision, principalOf(reply.principal));
       const answer = answerOf(reply);
       const decisions = part.map(({ key }, place) => {
@@ -236,15 +247,15 @@ export class Gatehouse {
         this.#memory.keep(token, key, decision, answer, asked);
         return decision;
       });
-      return { decision: whole, decisions };
+      return { token: whole, decisions };
     });
   }
 
   /** On which things of a type the token's principal may do `action`. Never remembered. */
   filter(
     token: string,
-    action: string,
     type: string,
+    action: string,
     options: Omit<AskOptions, "explain"> = {},
   ): Promise<FilterAnswer> {
     return this.#begin(options, (wait) => {
@@ -255,7 +266,7 @@ export class Gatehouse {
         action: checkText("action", action),
         withTags: false,
       };
-      const question = flight("filter", token, `${action.length}:${action}${type}`);
+      const question = flight("filter", token, `${type.length}:${type}${action}`);
       return this.#flights.join(question, wait, options.fresh ?? false, async (signal) => {
         const reply = await this.#calls.ask("filter", request, this.#longest(wait), signal);
         return filterOf(reply.filter, decisionOf(reply.decision, principalOf(reply.principal)));
@@ -293,7 +304,7 @@ export class Gatehouse {
     return this.#listeners.add(token, callback);
   }
 
-  stats(): Stats {
+  figures(): Figures {
     return {
       ...this.#counters,
       rpcs: { ...this.#counters.rpcs },
@@ -326,7 +337,7 @@ export class Gatehouse {
     if (this.#closed) throw closed();
     const ms = options.deadlineMs ?? this.#settings.deadlineMs;
     if (typeof ms !== "number" || !(ms > 0)) {
-      throw new InvalidRequest(`Gatehouse: deadlineMs must be a number above 0, not ${String(ms)}.`);
+      throw new InvalidArgument(`Gatehouse: deadlineMs must be a number above 0, not ${String(ms)}.`);
     }
     return then({ ms, signal: options.signal });
   }

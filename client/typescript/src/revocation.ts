@@ -1,4 +1,4 @@
-import { InvalidRequest } from "./errors.js";
+import { InvalidArgument } from "./errors.js";
 import { checkText } from "./question.js";
 import type { RevokeRequest } from "./wire/gatehouse/v1/authorization_service.js";
 import type { Revocation as WireRevocation } from "./wire/gatehouse/v1/revocation.js";
@@ -49,24 +49,24 @@ const NAMES = ["token", "tokenId", "sessionId", "subject", "tenant", "clientId",
 function date(name: string, value: unknown): Date | undefined {
   if (value === undefined) return undefined;
   if (!(value instanceof Date) || Number.isNaN(value.getTime())) {
-    throw new InvalidRequest(`Gatehouse: ${name} must be a valid Date.`);
+    throw new InvalidArgument(`Gatehouse: ${name} must be a valid Date.`);
   }
   return value;
 }
 
-/** Throws InvalidRequest. */
+/** Throws InvalidArgument. */
 export function revokeRequestOf(target: Target, reason = "", expireTime?: Date): RevokeRequest {
   const given = target as unknown as Record<string, unknown>;
   const named = NAMES.filter((name) => given?.[name] !== undefined);
   const [name] = named;
   if (name === undefined || named.length > 1) {
-    throw new InvalidRequest(`Gatehouse: a revocation's target names one of ${NAMES.join(", ")}.`);
+    throw new InvalidArgument(`Gatehouse: a revocation's target names one of ${NAMES.join(", ")}.`);
   }
   const value = checkText(`target.${name}`, given[name]);
   const issuer = name === "token" ? "" : checkText("target.issuer", given["issuer"]);
   const issuedUntil = date("target.issuedUntil", given["issuedUntil"]);
   if (issuedUntil !== undefined && name !== "subject" && name !== "tenant" && name !== "clientId") {
-    throw new InvalidRequest(`Gatehouse: issuedUntil is not for a target ${name}: it covers every token of it.`);
+    throw new InvalidArgument(`Gatehouse: issuedUntil is not for a target ${name}: it covers every token of it.`);
   }
   const parts = (): RevokeRequest["target"] => {
     switch (name) {

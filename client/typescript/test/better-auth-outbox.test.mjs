@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { Outbox } from "../dist/better-auth/outbox.js";
 import { concerns, eventsOf } from "../dist/better-auth/events.js";
 import { watchWrites } from "../dist/better-auth/watch-writes.js";
-import { InvalidRequest } from "../dist/index.js";
+import { InvalidArgument } from "../dist/index.js";
 
 /** A table in memory that speaks as Better Auth's adapter does. */
 class Table {
@@ -168,7 +168,7 @@ test("while Gatehouse is down the tries become rare, and one failure stops the b
 test("a row that Gatehouse calls malformed does not hold up the others", async () => {
   const made = make({
     deliver: async (row) => {
-      if (row.target === "bad") throw new InvalidRequest("issuer is not the name of a trusted issuer");
+      if (row.target === "bad") throw new InvalidArgument("issuer is not the name of a trusted issuer");
       made.delivered.push(row.target);
     },
   });

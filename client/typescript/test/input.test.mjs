@@ -133,7 +133,7 @@ test("a target where nobody listens, one of another protocol, a name that does n
 test("a caller that is not known names the token's file, one without the right its rights", async () => {
   await assertUnavailable(stand.client({ caller: "unknown" }), "UNAUTHENTICATED", "tokenFile (GATEHOUSE_TOKEN_FILE)");
   const asker = stand.client({ caller: "asker" });
-  await assert.rejects(asker.filter("token", "read", "note"), { status: "PERMISSION_DENIED", message: /"may"/ });
+  await assert.rejects(asker.filter("token", "note", "read"), { status: "PERMISSION_DENIED", message: /"may"/ });
 });
 
 test("a token file that was written anew is read again", async () => {
@@ -156,7 +156,7 @@ test("a server of an older version: what it does not know is said, and what it k
   await until(() => warnings.length > 0, "the warning");
   assert.match(warnings[0], /older version/);
   assert.equal(client.remembered("token"), undefined);
-  await assert.rejects(client.filter("token", "read", "note"), { status: "UNIMPLEMENTED", message: /older version.*GATEHOUSE_TARGET/ });
+  await assert.rejects(client.filter("token", "note", "read"), { status: "UNIMPLEMENTED", message: /older version.*GATEHOUSE_TARGET/ });
 });
 
 /** A server with a certificate for localhost, signed by a CA of its own. */

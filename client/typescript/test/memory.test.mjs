@@ -2,11 +2,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { InvalidRequest, Unavailable } from "../dist/index.js";
+import { InvalidArgument, Unavailable } from "../dist/index.js";
 import { Code } from "../dist/wire/gatehouse/v1/decision.js";
 import { remembering, reply, settled, tag } from "./support/fakes.mjs";
 
-const NOTE = { type: "note", id: "1", owner: "ada" };
+const ADAS = { owner: "ada" };
+const NOTE = { resource: "note/1", action: "read", ...ADAS };
+const TWO = { resource: "note/2", action: "read" };
 
 test("a decision is kept, and given again without a call", async () => {
   const { client, transport, ask } = await remembering();
@@ -121,7 +123,7 @@ test("the memory is used until max_staleness after the ping that was answered wa
   assert.equal(isKept(), true);
   await clock.pass(1);
   assert.equal(isKept(), false);
-  assert.equal(client.stats().live, false);
+  assert.equal(client.figures().live, false);
   // What is in it stays, and counts again.
   transport.stream.tell();
   assert.equal(isKept(), true);
@@ -135,7 +137,7 @@ test("a late reply to an old ping is old", async () => {
   transport.stream.tell({ ping: old });
   await clock.pass(500);
   assert.equal(isKept(), false);
-  assert.equal(client.stats().staleness, 3);
+  assert.equal(client.figures().staleness, 3);
 });
 
 test("an answer is not kept while the stream is not live", async () => {
@@ -149,13 +151,13 @@ test("an answer is not kept while the stream is not live", async () => {
 test("a change drops the decisions that have its tag alone", async () => {
   const { client, transport, ask, isKept } = await remembering();
   await ask();
-  await ask({}, () => client.authorize("token", "read", NOTE));
+  await ask({}, () => client.authorize("token", "note/1", "read", ADAS));
   await ask({ tags: [tag("bob")] }, () => client.verify("other"));
   transport.stream.change("ada", 11);
   assert.equal(isKept(), false);
-  assert.equal(client.remembered("token", "read", NOTE), undefined);
+  assert.equal(client.remembered("token", "note/1", "read", ADAS), undefined);
   assert.equal(isKept("other"), true);
-  assert.equal(client.stats().dropped, 2);
+  assert.equal(client.figures().dropped, 2);
 });
 
 for (const [what, fields] of [
@@ -170,7 +172,7 @@ for (const [what, fields] of [
     await ask();
     transport.stream.tell(fields);
     assert.equal(isKept(), false);
-    assert.equal(client.stats().entries, 0);
+    assert.equal(client.figures().entries, 0);
   });
 }
 
@@ -186,27 +188,27 @@ test("after fell_behind no older answer is kept", async () => {
 test("the key is the whole question", async () => {
   const { client, transport, ask } = await remembering();
   const questions = [
-    ["read", NOTE], ["edit", NOTE], ["read", { ...NOTE, id: "2" }], ["read", { ...NOTE, type: "task" }],
-    ["read", { ...NOTE, owner: "bob" }], ["read", { ...NOTE, owner: "" }], ["read", { ...NOTE, tenant: "t" }],
-    ["read", { type: "not", id: "e1", owner: "ada" }], ["readn", { type: "ote", id: "1", owner: "ada" }],
-    ["read", { type: "note", id: "1a", owner: "da" }], ["read", { type: "note", id: "1", owner: "ad", tenant: "a" }],
-    ["read", { ...NOTE, relations: { a: ["x"] } }], ["read", { ...NOTE, relations: { a: ["x", "y"] } }],
-    ["read", { ...NOTE, relations: { a: ["x"], b: [] } }], ["read", { ...NOTE, attributes: { a: "x" } }],
-    ["read", { ...NOTE, attributes: { a: "y" } }], ["", NOTE],
+    ["note/1", "read", ADAS], ["note/1", "edit", ADAS], ["note/2", "read", ADAS], ["task/1", "read", ADAS],
+    ["note/1", "read", { owner: "bob" }], ["note/1", "read", { owner: "" }], ["note/1", "read", { ...ADAS, tenant: "t" }],
+    ["note/1r", "ead", ADAS], ["note/", "1read", ADAS], ["note/1", "reada", { owner: "da" }], ["note/1", "rea", { owner: "dada" }],
+    ["note/1", "read", { owner: "ad", tenant: "a" }], ["note/1", "read", { tenant: "ada" }],
+    ["note/1", "read", { ...ADAS, relations: { a: ["x"] } }], ["note/1", "read", { ...ADAS, relations: { a: ["x", "y"] } }],
+    ["note/1", "read", { ...ADAS, relations: { a: ["x"], b: [] } }], ["note/1", "read", { ...ADAS, attributes: { a: "x" } }],
+    ["note/1", "read", { ...ADAS, attributes: { a: "y" } }], ["note/1", "", ADAS],
   ];
-  for (const [i, [action, resource]] of questions.entries()) {
+  for (const [i, question] of questions.entries()) {
     const decision = reply({ id: `${i}` }).decision;
-    await ask({ decision }, () => client.authorize("token", action, resource));
+    await ask({ decision }, () => client.authorize("token", ...question));
   }
   assert.equal(transport.calls.length, questions.length);
-  for (const [i, [action, resource]] of questions.entries()) {
-    assert.equal(client.remembered("token", action, resource)?.id, `${i}`);
-    assert.equal(client.remembered("other", action, resource), undefined);
+  for (const [i, question] of questions.entries()) {
+    assert.equal(client.remembered("token", ...question)?.id, `${i}`);
+    assert.equal(client.remembered("other", ...question), undefined);
   }
   // The same in another order is the same.
   const facts = { attributes: { a: "1", b: "2" } };
-  await ask({}, () => client.authorize("token", "read", { ...NOTE, ...facts }));
-  assert.ok(client.remembered("token", "read", { ...NOTE, attributes: { b: "2", a: "1" } }));
+  await ask({}, () => client.authorize("token", "note/1", "read", { ...ADAS, ...facts }));
+  assert.ok(client.remembered("token", "note/1", "read", { ...ADAS, attributes: { b: "2", a: "1" } }));
   // Verify is no Authorize of nothing.
   assert.equal(client.remembered("token"), undefined);
 });
@@ -217,14 +219,14 @@ test("the memory is bounded, and the least recently used goes first", async () =
   isKept("a");
   await ask({}, () => client.verify("d"));
   assert.deepEqual(["a", "b", "c", "d"].filter(isKept), ["a", "c", "d"]);
-  assert.equal(client.stats().entries, 3);
-  assert.equal(client.stats().evicted, 1);
+  assert.equal(client.figures().entries, 3);
+  assert.equal(client.figures().evicted, 1);
 });
 
 test("the memory is bounded in bytes", async () => {
   const { client, ask } = await remembering({ memoryMib: 1 });
   for (let i = 0; i < 200; i++) await ask({}, () => client.verify(`${i}`.padEnd(8192, "x")));
-  const { bytes, entries } = client.stats();
+  const { bytes, entries } = client.figures();
   assert.ok(bytes <= 2 ** 20 && entries > 50 && entries < 200, `${entries} entries, ${bytes} bytes`);
 });
 
@@ -234,8 +236,8 @@ test("what was dropped leaves nothing behind", async () => {
     await ask({ tags: [tag(`${i}`), tag("all")] }, () => client.verify(`token ${i}`));
   }
   transport.stream.change("all", 11);
-  assert.equal(client.stats().entries, 0);
-  assert.equal(client.stats().bytes, 0);
+  assert.equal(client.figures().entries, 0);
+  assert.equal(client.figures().bytes, 0);
 });
 
 test("with 0 entries nothing is remembered", async () => {
@@ -258,48 +260,59 @@ test("explain and withClaims go past the memory", async () => {
   const { client, transport, ask, isKept } = await remembering();
   await ask({}, () => client.verify("token", { explain: true }));
   await ask({}, () => client.verify("token", { withClaims: true }));
-  await ask({}, () => client.authorize("token", "read", NOTE, { explain: true }));
+  await ask({}, () => client.authorize("token", "note/1", "read", { ...ADAS, explain: true }));
   assert.equal(isKept(), false);
-  assert.equal(client.remembered("token", "read", NOTE), undefined);
+  assert.equal(client.remembered("token", "note/1", "read", ADAS), undefined);
   assert.equal(transport.calls.length, 3);
 });
 
 test("a batch asks for what is not remembered, and each check is kept for itself", async () => {
   const { client, transport, ask } = await remembering();
-  await ask({}, () => client.authorize("token", "read", NOTE));
-  const two = { type: "note", id: "2" };
+  await ask({}, () => client.authorize("token", "note/1", "read", ADAS));
   const { decision } = reply();
-  const batch = () => client.batchAuthorize("token", [{ action: "read", ...NOTE }, { action: "read", ...two }]);
+  const batch = () => client.batchAuthorize("token", [NOTE, TWO]);
   const first = await ask({ decisions: [decision] }, batch);
   assert.deepEqual(transport.last.request.checks.map(({ resource }) => resource), ["note/2"]);
   assert.deepEqual(first.decisions.map(({ allowed }) => allowed), [true, true]);
   await batch();
-  assert.ok(client.remembered("token", "read", two));
+  assert.ok(client.remembered("token", "note/2", "read"));
   assert.equal(transport.calls.length, 2);
+});
+
+test("an error names the check by its place among all of them", async () => {
+  const { client, transport, ask } = await remembering();
+  await ask({}, () => client.authorize("token", "note/1", "read", ADAS));
+  const rejected = assert.rejects(client.batchAuthorize("token", [NOTE, TWO, NOTE, { resource: "bad", action: "read" }]), {
+    name: "InvalidArgument",
+    message: /checks\[3\]\.resource: is malformed/,
+  });
+  await settled();
+  await transport.last.fail("INVALID_ARGUMENT", "checks[1].resource: is malformed");
+  await rejected;
 });
 
 for (const code of [Code.TOKEN_REVOKED, 99]) {
   test(`a batch whose token turns out bad (code ${code}) denies what was remembered as well`, async () => {
     const { client, ask } = await remembering();
-    await ask({}, () => client.authorize("token", "read", NOTE));
+    await ask({}, () => client.authorize("token", "note/1", "read", ADAS));
     const { decision, principal } = reply({ code });
     const batch = await ask({ decision, principal, decisions: [decision] }, () =>
-      client.batchAuthorize("token", [{ action: "read", ...NOTE }, { action: "read", type: "note", id: "2" }]),
+      client.batchAuthorize("token", [NOTE, TWO]),
     );
-    assert.equal(batch.decision.allowed, false);
-    assert.deepEqual(batch.decisions, [batch.decision, batch.decision]);
+    assert.equal(batch.token.allowed, false);
+    assert.deepEqual(batch.decisions, [batch.token, batch.token]);
   });
 }
 
 test("calls that ask the same at the same time share one RPC", async () => {
   const { client, transport } = await remembering();
-  const answers = Array.from({ length: 100 }, () => client.authorize("token", "read", NOTE));
+  const answers = Array.from({ length: 100 }, () => client.authorize("token", "note/1", "read", ADAS));
   await settled();
   assert.equal(transport.calls.length, 1);
   await transport.last.answer({});
   const [first] = await Promise.all(answers);
   for (const answer of answers) assert.equal(await answer, first);
-  assert.equal(client.stats().shared, 99);
+  assert.equal(client.figures().shared, 99);
 });
 
 test("a call that begins after a change shares none that was sent before it", async () => {
@@ -409,9 +422,11 @@ test("UNAVAILABLE alone is tried again, within the deadline, after a pause", asy
   await settled();
   await transport.last.fail("UNAVAILABLE");
   assert.equal(transport.calls.length, 1);
-  await clock.pass(20);
+  await clock.pass(39);
+  assert.equal(transport.calls.length, 1);
+  await clock.pass(1);
   assert.equal(transport.calls.length, 2);
-  assert.equal(transport.last.ms, 480);
+  assert.equal(transport.last.ms, 460);
   await transport.last.answer({});
   assert.equal((await answer).allowed, true);
   for (const status of ["DEADLINE_EXCEEDED", "INTERNAL", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "INVALID_ARGUMENT"]) {
@@ -425,17 +440,61 @@ test("UNAVAILABLE alone is tried again, within the deadline, after a pause", asy
   }
 });
 
-test("no call has a fourth try", async () => {
-  const { client, clock, transport } = await remembering({ deadlineMs: 60_000 });
-  const rejected = assert.rejects(client.verify("token"), { status: "UNAVAILABLE" });
-  for (let tries = 1; tries <= 3; tries++) {
+for (const [chance, pauses] of [[0, [20, 150, 300]], [0.5, [30, 250, 500]], [1, [40, 350, 700]]]) {
+  test(`the pauses of a call rise, and none has a fifth try (chance ${chance})`, async () => {
+    const { client, clock, transport } = await remembering({ deadlineMs: 60_000 });
+    clock.chance = chance;
+    const rejected = assert.rejects(client.verify("token"), { status: "UNAVAILABLE" });
     await settled();
-    assert.equal(transport.calls.length, tries);
+    for (const [i, pause] of pauses.entries()) {
+      await transport.last.fail("UNAVAILABLE");
+      await clock.pass(pause - 1);
+      assert.equal(transport.calls.length, i + 1);
+      await clock.pass(1);
+      assert.equal(transport.calls.length, i + 2);
+    }
     await transport.last.fail("UNAVAILABLE");
-    await clock.pass(200);
-  }
-  assert.equal(transport.calls.length, 3);
+    await rejected;
+    await clock.pass(10_000);
+    assert.equal(transport.calls.length, 4);
+  });
+
+  test(`a call bridges a restart of three tenths of a second (chance ${chance})`, async () => {
+    const { client, clock, transport } = await remembering();
+    clock.chance = chance;
+    const back = clock.time + 300;
+    const answer = client.verify("token");
+    await settled();
+    for (let seen = 0; clock.time < back + 200; await clock.pass(1)) {
+      if (transport.calls.length === seen) continue;
+      seen = transport.calls.length;
+      if (clock.time < back) {
+        await transport.last.fail("UNAVAILABLE");
+      } else {
+        assert.ok(transport.last.ms >= 25, `${transport.last.ms} ms are left for the answer`);
+        await transport.last.answer({});
+        break;
+      }
+    }
+    assert.equal((await answer).allowed, true);
+    assert.ok(client.figures().retries <= 3);
+  });
+}
+
+test("a pause takes three quarters of the time that is left at most, and 20 ms at least", async () => {
+  const { client, clock, transport } = await remembering({ deadlineMs: 40 });
+  const rejected = assert.rejects(client.verify("token"), { status: "UNAVAILABLE" });
+  await settled();
+  await transport.last.fail("UNAVAILABLE");
+  await clock.pass(29);
+  assert.equal(transport.calls.length, 1);
+  await clock.pass(1);
+  assert.equal(transport.calls.length, 2);
+  assert.equal(transport.last.ms, 10);
+  await transport.last.fail("UNAVAILABLE");
   await rejected;
+  await clock.pass(1000);
+  assert.equal(transport.calls.length, 2);
 });
 
 test("second tries come from a budget of a tenth of the calls", async () => {
@@ -450,12 +509,12 @@ test("second tries come from a budget of a tenth of the calls", async () => {
   };
   const results = Array.from({ length: 1000 }, (_, i) => client.verify(`token ${i}`).catch((error) => error.status));
   await settled();
-  for (let i = 0; i < 6; i++) {
+  for (let i = 0; i < 10; i++) {
     await failAll();
-    await clock.pass(100);
+    await clock.pass(50);
   }
   assert.ok((await Promise.all(results)).every((status) => status === "UNAVAILABLE"));
-  const { retries } = client.stats();
+  const { retries } = client.figures();
   assert.ok(retries >= 10 && retries <= 110, `${retries} second tries of 1,000 calls`);
 });
 
@@ -520,19 +579,20 @@ test("what is no question is refused before anybody is asked", async () => {
   for (const [words, ask] of [
     ["token must be a string, not a number", () => client.verify(42)],
     ["token must be a string, not undefined", () => client.verify(undefined)],
-    ["resource.id must be a string, not a number: write String(resource.id)", () => client.authorize("t", "read", { type: "note", id: 1 })],
-    ["resource.id must be a string, not undefined", () => client.authorize("t", "read", { type: "note" })],
-    ["resource.type must not hold a slash", () => client.authorize("t", "read", { type: "a/b", id: "c" })],
-    ["owner must be a string, not an array", () => client.authorize("t", "read", { ...NOTE, owner: ["ada"] })],
-    ["owner is not well-formed", () => client.authorize("t", "read", { ...NOTE, owner: "\ud800" })],
-    ["relations.editor must be an array", () => client.authorize("t", "read", { ...NOTE, relations: { editor: "ada" } })],
-    ["relations.editor[1] must be a string", () => client.authorize("t", "read", { ...NOTE, relations: { editor: ["a", 2] } })],
-    ["attributes.size must be a string, not a number", () => client.authorize("t", "read", { ...NOTE, attributes: { size: 3 } })],
-    ["attributes must be an object of names and values, not an object (Map)", () => client.authorize("t", "read", { ...NOTE, attributes: new Map() })],
-    ["relations must be an object of names and values, not an array", () => client.authorize("t", "read", { ...NOTE, relations: ["ada"] })],
-    ["checks[1].resource.id must be a string", () => client.batchAuthorize("t", [{ action: "a", ...NOTE }, { action: "a", type: "note" }])],
-    ["questions must be an array", () => client.batchAuthorize("t", {})],
-    ["resource must be an object", () => client.authorize("t", "read", undefined)],
+    ["resource must be a string, not a number: write String(resource)", () => client.authorize("t", 1, "read")],
+    ["resource must be a string, not an object", () => client.authorize("t", NOTE, "read")],
+    ["resource must be a string, not undefined", () => client.authorize("t", undefined, "read")],
+    ["action must be a string, not an object", () => client.authorize("t", "note/1", ADAS)],
+    ["owner must be a string, not an array", () => client.authorize("t", "note/1", "read", { owner: ["ada"] })],
+    ["owner is not well-formed", () => client.authorize("t", "note/1", "read", { owner: "\ud800" })],
+    ["relations.editor must be an array", () => client.authorize("t", "note/1", "read", { relations: { editor: "ada" } })],
+    ["relations.editor[1] must be a string", () => client.authorize("t", "note/1", "read", { relations: { editor: ["a", 2] } })],
+    ["attributes.size must be a string, not a number", () => client.authorize("t", "note/1", "read", { attributes: { size: 3 } })],
+    ["attributes must be an object of names and values, not an object (Map)", () => client.authorize("t", "note/1", "read", { attributes: new Map() })],
+    ["relations must be an object of names and values, not an array", () => client.authorize("t", "note/1", "read", { relations: ["ada"] })],
+    ["checks[1].resource must be a string", () => client.batchAuthorize("t", [NOTE, { action: "read" }])],
+    ["checks[0] must be an object", () => client.batchAuthorize("t", [undefined])],
+    ["checks must be an array", () => client.batchAuthorize("t", {})],
     ["deadlineMs must be a number above 0", () => client.verify("t", { deadlineMs: 0 })],
     ["names one of token", () => client.revoke({ issuer: "i" })],
     ["names one of token", () => client.revoke({ issuer: "i", subject: "s", tenant: "t" })],
@@ -540,7 +600,7 @@ test("what is no question is refused before anybody is asked", async () => {
     ["issuedUntil is not for", () => client.revoke({ issuer: "i", sessionId: "s", issuedUntil: new Date() })],
   ]) {
     await assert.rejects(ask, (error) => {
-      assert.ok(error instanceof InvalidRequest, String(error));
+      assert.ok(error instanceof InvalidArgument, String(error));
       assert.ok(error.message.includes(words), error.message);
       return true;
     });

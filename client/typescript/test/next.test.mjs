@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
+import { request as httpRequest } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -115,6 +116,55 @@ test("the proxy sends a browser to sign in, and lets the public pages be", async
   for (const path of ["/", "/docs/start", "/sign-in?next=%2Fnotes%2F1"]) {
     assert.equal((await get(path, { accept: "text/html" })).status, 200, path);
   }
+});
+
+/** The status of a page that a browser asks for without a token, by a path that nobody tidies up before. */
+async function statusOf(path) {
+  const { hostname, port } = new URL(url);
+  const request = httpRequest({ hostname, port, path, headers: { accept: "text/html" } }).end();
+  const [response] = await once(request, "response");
+  const location = response.headers.location ?? "";
+  response.resume();
+  await once(response, "end");
+  return { status: response.statusCode, location };
+}
+
+test("no disguise makes a path a public one, and none leads a browser to another host", async () => {
+  for (const path of [
+    "/docs/..%2fnotes/1", "/docs/..%2Fnotes%2f1", "/docs/%2e%2e/notes/1", "/docs/%2e%2e%2fnotes/1", "/docs/../notes/1",
+    "/docs/..%5cnotes/1", "/docs/..\\notes/1", "/docs/..%252fnotes/1", "/docs//../notes/1", "/docs/start%2f..%2f..%2fnotes/1",
+    "//evil.test", "//evil.test/..%2fnotes/1", "/\\evil.test", "///evil.test/notes/1", "//notes/1", "/%6eotes/1",
+    "/_next/../notes/1", "/_next/..%2fnotes/1", "/_next//../notes/1", "/notes/1/", "/NOTES/1",
+  ]) {
+    const { status, location } = await statusOf(path);
+    assert.ok([307, 308, 400, 404].includes(status), `${path}: ${status}`);
+    const to = new URL(location, url);
+    assert.equal(to.host, new URL(url).host, `${path}: ${location}`);
+    const next = to.searchParams.get("next") ?? "/";
+    assert.equal(new URL(next, url).origin, url, `${path}: ${location}`);
+  }
+});
+
+test("the proxy itself, given such a path, asks for a token and makes no address of another host", async () => {
+  const script = `
+    import { gatehouse } from "@gatehouse/client/next";
+    const proxy = gatehouse().proxy({ public: ["/", "/docs/*"], signIn: "/sign-in" });
+    for (const path of JSON.parse(process.argv[1])) {
+      const answer = await proxy(new Request("http://app.test" + path, { headers: { accept: "text/html" } }));
+      console.log(JSON.stringify([answer.status, answer.headers.get("location")]));
+    }`;
+  const ask = async (paths) => {
+    const { stdout } = await run(process.execPath, ["--input-type=module", "-e", script, JSON.stringify(paths)], { cwd: APP, env });
+    return stdout.trim().split("\n").map((line) => JSON.parse(line));
+  };
+  const evil = ["/docs/..%2fadmin", "/docs/..%5Cadmin", "/docs/..%252fadmin", "/docs/a%00", "/docs//evil.test", "//evil.test/docs/*", "//evil.test"];
+  for (const [i, [status, location]] of (await ask(evil)).entries()) {
+    assert.equal(status, 307, evil[i]);
+    const to = new URL(location);
+    assert.equal(to.origin + to.pathname, "http://app.test/sign-in", evil[i]);
+    assert.match(to.searchParams.get("next"), /^\/[^/\\]/, evil[i]);
+  }
+  assert.deepEqual((await ask(["/", "/docs", "/docs/a%20b", "/docs/ü/c"])).map(([status]) => status), [200, 200, 200, 200]);
 });
 
 test("a route handler answers 401, 403 and 200 as the design says", async () => {

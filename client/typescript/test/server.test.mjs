@@ -69,7 +69,7 @@ test("revoked while remembered: the next answer after the event is a denial", as
     `revoke to deny, 200 times: from the call p50 ${percentile(fromCall, 50)} ms, p99 ${percentile(fromCall, 99)} ms; ` +
       `from its acknowledgement p50 ${percentile(fromAnswer, 50)} ms, p99 ${percentile(fromAnswer, 99)} ms`,
   );
-  assert.ok(client.stats().hits >= 200);
+  assert.ok(client.figures().hits >= 200);
 });
 
 test("with the stream switched off behind its back the same fails", async () => {
@@ -90,9 +90,9 @@ test("a reply that its own revocation overtook is not kept", async () => {
   await stand.proxied("hold");
   const first = client.verify(token);
   await stand.proxied("held");
-  const { changes } = client.stats();
+  const { changes } = client.figures();
   await revoke(subject);
-  await until(() => client.stats().changes > changes, "the change to be told");
+  await until(() => client.figures().changes > changes, "the change to be told");
   await stand.proxied("release");
   assert.equal((await first).code, "OK");
   assert.equal(client.remembered(token), undefined);
@@ -107,9 +107,9 @@ test("a call that begins after the revocation does not share one from before", a
   await stand.proxied("hold");
   const first = client.verify(token);
   await stand.proxied("held");
-  const { changes } = client.stats();
+  const { changes } = client.figures();
   await revoke(subject);
-  await until(() => client.stats().changes > changes, "the change to be told");
+  await until(() => client.figures().changes > changes, "the change to be told");
   const second = client.verify(token);
   await stand.proxied("release");
   assert.equal((await first).code, "OK");
@@ -147,7 +147,7 @@ for (const [what, way] of [["both ways", "both"], ["on the way to the client", "
     const over = watchOver(client, token, state);
     await stand.proxied("partition", { way });
     state.revokedAt = (await revoke(subject)).ended * 1000;
-    await until(() => !client.stats().live, "the stream to be stale");
+    await until(() => !client.figures().live, "the stream to be stale");
     await assert.rejects(client.verify(token, { deadlineMs: 300 }), Unavailable);
     await stand.proxied("mend");
     await until(() => state.denied, "the denial");
@@ -187,7 +187,7 @@ test("everything delayed by a second: answers are right, if slow", async () => {
   await stand.proxied("delay", { seconds: 1 });
   const state = { revokedAt: (await revoke(subject)).ended * 1000 };
   const over = watchOver(client, token, state);
-  await until(() => state.denied || (state.over ? true : client.stats().changes > 0 && client.remembered(token) === undefined), "the change");
+  await until(() => state.denied || (state.over ? true : client.figures().changes > 0 && client.remembered(token) === undefined), "the change");
   await stand.proxied("mend");
   await until(() => state.denied, "the denial");
   state.over = true;
@@ -203,21 +203,21 @@ test("killed and started again: remembered for max_staleness, then 503, then rig
   await remember(client, bad.token);
   await stand.do("kill");
   assert.equal((await client.verify(good.token)).code, "OK");
-  await until(() => !client.stats().live, "the stream to be stale");
-  const before = client.stats();
+  await until(() => !client.figures().live, "the stream to be stale");
+  const before = client.figures();
   // A thousand callers at once while the server is away.
   const asked = await Promise.allSettled(
-    Array.from({ length: 1000 }, (_, i) => client.authorize(good.token, "read", { type: "note", id: `${i}` }, { deadlineMs: 1000 })),
+    Array.from({ length: 1000 }, (_, i) => client.authorize(good.token, `note/${i}`, "read", { deadlineMs: 1000 })),
   );
   assert.ok(asked.every(({ status, reason }) => status === "rejected" && reason instanceof Unavailable));
-  const { retries } = client.stats();
+  const { retries } = client.figures();
   assert.ok(retries - before.retries <= 110, `${retries - before.retries} second tries of 1,000 calls`);
   await stand.do("start");
   await revoke(bad.subject);
   await live(client);
   assert.equal((await client.verify(bad.token)).code, "TOKEN_REVOKED");
   assert.equal((await client.verify(good.token)).code, "OK");
-  const { rpcs } = client.stats();
+  const { rpcs } = client.figures();
   const watches = Object.entries(rpcs).filter(([name]) => name.startsWith("Watch ")).reduce((sum, [, count]) => sum + count, 0);
   assert.ok(watches <= 20, `${watches} streams were tried`);
 });
@@ -259,18 +259,18 @@ test("other rules: what was decided under the old ones is asked anew", async () 
   const client = stand.client();
   await live(client);
   const { subject, token } = await somebody();
-  const note = { type: "note", id: "1", owner: subject };
+  const note = ["note/1", "read", { owner: subject }];
   await until(async () => {
-    assert.equal((await client.authorize(token, "read", note)).allowed, true);
-    return client.remembered(token, "read", note) !== undefined;
+    assert.equal((await client.authorize(token, ...note)).allowed, true);
+    return client.remembered(token, ...note) !== undefined;
   }, "the decision to be remembered");
   const { configuration } = (await import("./support/stand.mjs")).CASES;
   const policy = structuredClone(configuration.policy);
   policy.resources.note.actions.read.allow = ["role:support"];
   await stand.do("reload", { policy });
-  await until(async () => (await client.authorize(token, "read", note)).code === "INSUFFICIENT_PERMISSIONS", "the other rules");
+  await until(async () => (await client.authorize(token, ...note)).code === "INSUFFICIENT_PERMISSIONS", "the other rules");
   await stand.do("reload", { policy: configuration.policy });
-  await until(async () => (await client.authorize(token, "read", note)).allowed, "the first rules");
+  await until(async () => (await client.authorize(token, ...note)).allowed, "the first rules");
 });
 
 test("10,000 questions at once cost one RPC for each that is distinct", async () => {
@@ -278,11 +278,11 @@ test("10,000 questions at once cost one RPC for each that is distinct", async ()
   await live(client);
   const { subject, token } = await somebody();
   const answers = await Promise.all(
-    Array.from({ length: 10_000 }, (_, i) => client.authorize(token, "read", { type: "note", id: `${i % 100}`, owner: subject })),
+    Array.from({ length: 10_000 }, (_, i) => client.authorize(token, `note/${i % 100}`, "read", { owner: subject })),
   );
   assert.ok(answers.every(({ allowed }) => allowed));
-  assert.equal(client.stats().rpcs["Authorize OK"], 100);
-  assert.equal(client.stats().shared, 9900);
+  assert.equal(client.figures().rpcs["Authorize OK"], 100);
+  assert.equal(client.figures().shared, 9900);
 });
 
 test("a batch of any size is asked in parts, and answered in order", async () => {
@@ -290,17 +290,16 @@ test("a batch of any size is asked in parts, and answered in order", async () =>
   await live(client);
   const { subject, token } = await somebody();
   const questions = Array.from({ length: 2500 }, (_, i) => ({
+    resource: `note/${i}`.padEnd(100, "x"),
     action: "read",
-    type: "note",
-    id: `${i}`.padEnd(100, "x"),
     owner: i % 3 === 0 ? subject : "somebody else",
   }));
-  const { decision, decisions } = await client.batchAuthorize(token, questions);
-  assert.equal(decision.code, "OK");
+  const { token: whole, decisions } = await client.batchAuthorize(token, questions);
+  assert.equal(whole.code, "OK");
   assert.deepEqual(decisions.map(({ allowed }) => allowed), questions.map((_, i) => i % 3 === 0));
-  assert.ok(client.stats().rpcs["BatchAuthorize OK"] >= 3);
+  assert.ok(client.figures().rpcs["BatchAuthorize OK"] >= 3);
   await client.batchAuthorize(token, questions);
-  assert.equal(client.stats().hits, 2500);
+  assert.equal(client.figures().hits, 2500);
 });
 
 test("onRevoked calls back when the session ends", async (t) => {
@@ -310,7 +309,7 @@ test("onRevoked calls back when the session ends", async (t) => {
   const began = await new Promise((resolve) => {
     const called = client.onRevoked(token, (decision) => resolve({ decision, at: now() }));
     assert.equal(typeof called, "function");
-    void until(() => client.stats().rpcs["Verify OK"] > 0, "the first answer").then(async () => {
+    void until(() => client.figures().rpcs["Verify OK"] > 0, "the first answer").then(async () => {
       await stand.do("revoke", { session: { issuer: ISSUER, session_id: "listened" } });
     });
   });
@@ -334,7 +333,7 @@ test("close ends the process, with a stream that was open", async () => {
     import { Gatehouse } from ${JSON.stringify(new URL("../dist/index.js", import.meta.url))};
     const client = new Gatehouse({ target: process.argv[1], tokenFile: process.argv[2], deadlineMs: 5000 });
     await client.verify("nonsense");
-    while (!client.stats().live) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (!client.figures().live) await new Promise((resolve) => setTimeout(resolve, 5));
     client.onRevoked("nonsense", () => {});
     client.close();
     console.log("closed");`;

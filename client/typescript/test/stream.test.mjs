@@ -20,7 +20,7 @@ test("with a short max_staleness pings go out more often, and one that is late c
   await clock.pass(400);
   assert.deepEqual(transport.stream.sent.map(({ ping }) => ping), [1, 2]);
   await clock.pass(799);
-  assert.equal(client.stats().live, true);
+  assert.equal(client.figures().live, true);
 });
 
 test("it resumes where it was, after a pause that doubles up to 2 s", async () => {
@@ -64,9 +64,9 @@ test("a reply of the stream before to a ping of the stream before proves nothing
   transport.stream.end("UNAVAILABLE");
   await clock.pass(2500);
   transport.stream.tell({ ping });
-  assert.equal(client.stats().live, false);
+  assert.equal(client.figures().live, false);
   transport.streams[0].tell({ ping: transport.stream.sent.at(-1).ping });
-  assert.equal(client.stats().live, false);
+  assert.equal(client.figures().live, false);
 });
 
 test("changes are applied before what the message proves", async () => {
@@ -82,7 +82,7 @@ for (const status of ["FAILED_PRECONDITION", "RESOURCE_EXHAUSTED"]) {
     const { client, clock, transport, ask, isKept } = await remembering();
     await ask();
     transport.stream.end(status);
-    assert.deepEqual([client.stats().entries, client.stats().live, isKept()], [0, false, false]);
+    assert.deepEqual([client.figures().entries, client.figures().live, isKept()], [0, false, false]);
     await clock.pass(50);
     const [first] = transport.stream.sent;
     assert.deepEqual([first.fromRevision, first.storeId], [undefined, ""]);

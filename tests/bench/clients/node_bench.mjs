@@ -7,8 +7,9 @@ const ROUNDS = 7;
 const stand = await Stand.start();
 const client = stand.client();
 const token = stand.tokens.ada;
-const note = { type: "note", id: "4711", owner: "ada" };
-const related = { ...note, relations: { editor: ["bob", "eve"] }, attributes: { status: "open" } };
+const ADAS = { owner: "ada" };
+const note = ["note/4711", "read", ADAS];
+const related = ["note/4711", "read", { ...ADAS, relations: { editor: ["bob", "eve"] }, attributes: { status: "open" } }];
 
 /** The best of some rounds, in nanoseconds a call. */
 async function nanos(calls, round) {
@@ -27,8 +28,8 @@ function print(name, value, unit) {
 
 try {
   await live(client);
-  await until(async () => (await client.authorize(token, "read", note)) && client.remembered(token, "read", note), "a memory");
-  await until(async () => (await client.authorize(token, "read", related)) && client.remembered(token, "read", related), "a memory");
+  await until(async () => (await client.authorize(token, ...note)) && client.remembered(token, ...note), "a memory");
+  await until(async () => (await client.authorize(token, ...related)) && client.remembered(token, ...related), "a memory");
   await until(async () => (await client.verify(token)) && client.remembered(token), "a memory");
 
   const sync = (ask) => (calls) => {
@@ -46,29 +47,28 @@ try {
     });
   };
   const calls = 200_000;
-  const { hits } = client.stats();
-  print("remembered, without a promise", await rested(calls, sync(() => client.remembered(token, "read", note))), "ns");
-  print("remembered, awaited", await rested(calls, awaited(() => client.authorize(token, "read", note))), "ns");
+  const { hits } = client.figures();
+  print("remembered, without a promise", await rested(calls, sync(() => client.remembered(token, ...note))), "ns");
+  print("remembered, awaited", await rested(calls, awaited(() => client.authorize(token, ...note))), "ns");
   print("remembered, awaited, verify", await rested(calls, awaited(() => client.verify(token))), "ns");
   const bytes = Buffer.from(token);
   print(
     "remembered, awaited, the token read anew as from a request",
-    await rested(calls, awaited(() => client.authorize(bytes.latin1Slice(), "read", note))),
+    await rested(calls, awaited(() => client.authorize(bytes.latin1Slice(), ...note))),
     "ns",
   );
   print(
     "remembered, awaited, with relations and attributes",
-    await rested(calls, awaited(() => client.authorize(token, "read", related))),
+    await rested(calls, awaited(() => client.authorize(token, ...related))),
     "ns",
   );
-  if (client.stats().hits - hits < 5 * ROUNDS * calls) throw new Error("some were not remembered");
+  if (client.figures().hits - hits < 5 * ROUNDS * calls) throw new Error("some were not remembered");
 
-  const fresh = { fresh: true };
-  print("asked, one at a time", (await nanos(500, awaited(() => client.authorize(token, "read", note, fresh)))) / 1000, "us");
+  print("asked, one at a time", (await nanos(500, awaited(() => client.authorize(token, "note/4711", "read", { ...ADAS, fresh: true })))) / 1000, "us");
   let id = 0;
   const sixteen = async (n) => {
     for (let i = 0; i < n; i += 16) {
-      await Promise.all(Array.from({ length: 16 }, () => client.authorize(token, "read", { ...note, id: `${id++}` }, fresh)));
+      await Promise.all(Array.from({ length: 16 }, () => client.authorize(token, `note/${id++}`, "read", { ...ADAS, fresh: true })));
     }
   };
   print("asked, 16 at a time", (await nanos(1600, sixteen)) / 1000, "us");

@@ -16,7 +16,7 @@ struct Figures {
   // Questions answered by a call that another one had begun.
   uint64_t shared = 0;
   // Calls by method ("Authorize") and outcome ("OK", "UNAVAILABLE"), each try for itself.
-  std::map<std::pair<std::string, std::string>, uint64_t> calls;
+  std::map<std::pair<std::string, std::string>, uint64_t> rpcs;
   uint64_t retries = 0;
   // Changes that the stream has told, and decisions that were dropped for them.
   uint64_t changes = 0;

@@ -14,10 +14,10 @@ namespace gatehouse {
 struct Check {
   // "type/id"
   std::string resource = {};
-  // The subject that owns it. Empty matches nobody.
-  std::string owner = {};
   // May be empty: the owner may do everything.
   std::string action = {};
+  // The subject that owns it. Empty matches nobody.
+  std::string owner = {};
   // That the resource belongs to. If set, the token's must be the same.
   std::string tenant = {};
   // Who stands in which relation to it: {"editor", {"u1", "u2"}}.

@@ -10,7 +10,7 @@ from gatehouse.core import Check
 from gatehouse.counters import Figures
 from gatehouse.decisions import Batch, Code, Decision, Principal, Revoked, Step
 from gatehouse.errors import (
-    CallerRefused, Denied, GatehouseError, InvalidArgument, NotFound, SettingsError, Unavailable,
+    CallerRefused, Denied, GatehouseError, InvalidArgument, NotFound, SettingError, Unavailable,
 )  # fmt: skip
 from gatehouse.filters import Condition, Filter, Row, Sql
 from gatehouse.settings import Settings
@@ -18,5 +18,5 @@ from gatehouse.settings import Settings
 __all__ = [
     "Batch", "CallerRefused", "Check", "Code", "Condition", "Decision", "Denied", "Figures",
     "Filter", "Gatehouse", "GatehouseError", "InvalidArgument", "NotFound", "Principal", "Revoked",
-    "Row", "Settings", "SettingsError", "Sql", "Step", "Subscription", "Unavailable",
+    "Row", "Settings", "SettingError", "Sql", "Step", "Subscription", "Unavailable",
 ]  # fmt: skip

@@ -175,13 +175,13 @@ _ALLOW, _DENY = 1, 2
 
 def decision(said: Any, principal: Principal | None) -> Decision:
     """Only EFFECT_ALLOW together with CODE_OK is a permission."""
-    code = _CODES.get(said.code, Code.UNKNOWN)
+    code = _CODES.get(said.code, Code.UNSPECIFIED)
     allowed = said.effect == _ALLOW and code is Code.OK
     if allowed:
         status = 200
-    elif code in (Code.OK, Code.UNKNOWN) or said.effect != _DENY:
+    elif code in (Code.OK, Code.UNSPECIFIED) or said.effect != _DENY:
         status = 401 if said.http_status == 401 else 403
-        code = Code.UNKNOWN
+        code = Code.UNSPECIFIED
     else:
         status = _STATUS.get(code, 401)
     return Decision(
@@ -228,7 +228,7 @@ def batch(reply: Any, token: str, count: int) -> Batch:
     each = [decision(one, principal) for one in reply.decisions[:count]]
     if not whole.allowed:
         each = [one if not one.allowed else whole for one in each]
-    missing = Decision(False, Code.UNKNOWN, 403, "The server said nothing of this.", "", principal)
+    missing = Decision(False, Code.UNSPECIFIED, 403, "The server said nothing of this.", "", principal)
     return Batch(whole, tuple(each + [missing] * (count - len(each))))
 
 

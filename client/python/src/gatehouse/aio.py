@@ -50,7 +50,7 @@ class Gatehouse:
 
     @classmethod
     def from_env(cls: type[Self]) -> Self:
-        """With the settings of the environment. Raises SettingsError, which names the wrong one."""
+        """With the settings of the environment. Raises SettingError, which names the wrong one."""
         return cls(Settings.from_env())
 
     @property
@@ -135,7 +135,7 @@ class Gatehouse:
         return cast(Decision, await self._ask(question, fresh, explain, timeout))
 
     async def allows(
-        self, user: Who, action: str, type: str, *, id: str = NO_ID, owner: str | None = None,
+        self, user: Who, type: str, action: str, *, id: str = NO_ID, owner: str | None = None,
         tenant: str | None = None, relations: Relations | None = None,
         attributes: Attributes | None = None, fresh: bool = False, timeout: float | None = None,
     ) -> Decision:  # fmt: skip
@@ -146,7 +146,7 @@ class Gatehouse:
         )  # fmt: skip
 
     async def require(
-        self, user: Who, action: str, type: str, *, id: str = NO_ID, owner: str | None = None,
+        self, user: Who, type: str, action: str, *, id: str = NO_ID, owner: str | None = None,
         tenant: str | None = None, relations: Relations | None = None,
         attributes: Attributes | None = None, fresh: bool = False, timeout: float | None = None,
     ) -> Decision:  # fmt: skip
@@ -159,7 +159,7 @@ class Gatehouse:
             raise self._denied(decision)
         return decision
 
-    async def batch(
+    async def batch_authorize(
         self, token: Who, checks: Iterable[Check], *, fresh: bool = False,
         timeout: float | None = None,
     ) -> Batch:  # fmt: skip
@@ -186,7 +186,7 @@ class Gatehouse:
             raise place_of(error, part) from None
 
     async def filter(
-        self, user: Who, action: str, type: str, *, timeout: float | None = None
+        self, user: Who, type: str, action: str, *, timeout: float | None = None
     ) -> Filter:
         """On which things of a type the user may do this. Raises Denied for a bad token."""
         question = self._core.filtering(token_of(user), type, action)

@@ -10,7 +10,7 @@ from gatehouse import _wire as wire
 from gatehouse.aio_transport import Stream, Transport
 from gatehouse.connection import CallFailed
 from gatehouse.core import Core
-from gatehouse.errors import SettingsError
+from gatehouse.errors import SettingError
 from gatehouse.retry import StreamPause
 
 log = logging.getLogger("gatehouse")
@@ -71,7 +71,7 @@ async def _one(core: Core, transport: Transport, pause: StreamPause) -> tuple[st
         if deaf:
             return "UNAVAILABLE", "the stream has gone quiet", True
         return failed.status, failed.details, False
-    except SettingsError as error:
+    except SettingError as error:
         return "UNAVAILABLE", str(error), False
     except Exception:  # whatever it was, the stream must come back
         log.exception("the stream has failed")

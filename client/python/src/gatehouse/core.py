@@ -17,7 +17,7 @@ from gatehouse.counters import Figures
 from gatehouse.decisions import Batch, Code, Decision, Principal
 from gatehouse.errors import GatehouseError, InvalidArgument, from_status
 from gatehouse.memory import Mark, Memory
-from gatehouse.retry import RETRIED, TRIES, Budget, call_pause
+from gatehouse.retry import RETRIED, Budget, call_pause
 from gatehouse.settings import Settings
 
 log = logging.getLogger("gatehouse")
@@ -171,7 +171,7 @@ class Core:
     def _keep(
         self, key: tuple[Any, ...], reply: Any, mark: Mark, value: Decision, special: bool
     ) -> Decision:
-        if not special and value.code is not Code.UNKNOWN:
+        if not special and value.code is not Code.UNSPECIFIED:
             # The principal's texts are some of the token's.
             size = _size(key) + len(key[0])
             self.memory.keep(key, value, wire.stamp(reply), mark, size)
@@ -194,10 +194,8 @@ class Core:
     def pause_before_another(self, status: str, tries: int, end: float) -> float | None:
         """Seconds before a call that has ended so is tried again; None: it is not. Takes it from
         the budget."""
-        pause = call_pause(tries)
-        if status not in RETRIED or tries >= TRIES or time.monotonic() + pause >= end:
-            return None
-        if not self.budget.take():
+        pause = call_pause(tries, end - time.monotonic())
+        if status not in RETRIED or pause is None or not self.budget.take():
             return None
         self.memory.counters.retries += 1
         return pause

@@ -22,7 +22,7 @@ class Figures:
     # By (method, gRPC status).
     rpcs: Mapping[tuple[str, str], int]
     # How many decisions are remembered now.
-    remembered: int
+    entries: int
     # Whether what is remembered may be used.
     live: bool
     # Seconds since the newest ping was sent that was answered; None: none ever was.

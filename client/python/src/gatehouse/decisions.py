@@ -10,7 +10,7 @@ from typing import Any
 
 
 class Code(str, enum.Enum):
-    """Why, in public words. UNKNOWN: what this client does not know, which is a denial."""
+    """Why, in public words. UNSPECIFIED: what this client does not know, which is a denial."""
 
     OK = "OK"
     TOKEN_MISSING = "TOKEN_MISSING"
@@ -18,7 +18,7 @@ class Code(str, enum.Enum):
     TOKEN_EXPIRED = "TOKEN_EXPIRED"
     TOKEN_REVOKED = "TOKEN_REVOKED"
     INSUFFICIENT_PERMISSIONS = "INSUFFICIENT_PERMISSIONS"
-    UNKNOWN = "UNKNOWN"
+    UNSPECIFIED = "UNSPECIFIED"
 
     def __str__(self) -> str:
         return self.value

@@ -16,7 +16,7 @@ class GatehouseError(Exception):
         self.status = status
 
 
-class SettingsError(GatehouseError, ValueError):
+class SettingError(GatehouseError, ValueError):
     """A setting is wrong; the message names it."""
 
     def __init__(self, message: str) -> None:

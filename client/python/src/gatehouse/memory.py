@@ -352,7 +352,7 @@ class Memory:
             return Figures(
                 hits=counted.hits, misses=counted.misses, shared=counted.shared,
                 retries=counted.retries, changes=counted.changes, dropped=counted.dropped,
-                rpcs=dict(counted.rpcs), remembered=len(self._entries),
+                rpcs=dict(counted.rpcs), entries=len(self._entries),
                 live=self._clock() < self._live_until,
                 staleness=None if self._confirmed is None else self._clock() - self._confirmed,
             )  # fmt: skip

@@ -7,8 +7,9 @@ import threading
 
 # CANCELLED is the server's here: it ended while the call arrived.
 RETRIED = ("UNAVAILABLE", "CANCELLED")
-# Of one call.
-TRIES = 3
+# Seconds at least and at most before the second try of a call, the third and the fourth, which is
+# the last: together they outlast a server that starts again.
+_PAUSES = ((0.02, 0.04), (0.15, 0.35), (0.3, 0.7))
 _SHARE = 0.1
 _SAVED = 10.0
 
@@ -33,10 +34,13 @@ class Budget:
             return True
 
 
-def call_pause(tries: int) -> float:
-    """Seconds before the next try, after so many."""
-    longest: float = min(0.02 * 2 ** (tries - 1), 0.2)
-    return random.uniform(0.5, 1.0) * longest
+def call_pause(tries: int, left: float) -> float | None:
+    """Seconds before the next try, after so many; None: there is no other. Three quarters of the
+    time that is `left` at most, so that the rest is the answer's."""
+    most = left * 3 / 4
+    if tries > len(_PAUSES) or most < _PAUSES[0][0]:
+        return None
+    return min(random.uniform(*_PAUSES[tries - 1]), most)
 
 
 class StreamPause:

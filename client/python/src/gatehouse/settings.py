@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gatehouse.errors import SettingsError
+from gatehouse.errors import SettingError
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 _HOST_PORT = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9_.-]+):([0-9]{1,5})")
@@ -39,21 +39,21 @@ class Settings:
         local = _check_target(self.target)
         if bool(self.cert_file) != bool(self.key_file):
             missing = "GATEHOUSE_KEY_FILE" if self.cert_file else "GATEHOUSE_CERT_FILE"
-            raise SettingsError(f"{missing}: a certificate and its key go together")
+            raise SettingError(f"{missing}: a certificate and its key go together")
         if self.cert_file and not self.ca_file:
-            raise SettingsError("GATEHOUSE_CA_FILE: a certificate needs TLS, which needs the server's CA")
+            raise SettingError("GATEHOUSE_CA_FILE: a certificate needs TLS, which needs the server's CA")
         if not self.ca_file and not local and not self.plaintext_behind_mesh:
-            raise SettingsError(
+            raise SettingError(
                 f"GATEHOUSE_CA_FILE: tokens would go to {self.target} unencrypted; name the CA of its certificate, or say "
                 "GATEHOUSE_PLAINTEXT_BEHIND_MESH=true"
             )
         if not 0.001 <= self.deadline <= 3600:
-            raise SettingsError(f"GATEHOUSE_DEADLINE: {self.deadline} s is not between 1 ms and 1 h")
+            raise SettingError(f"GATEHOUSE_DEADLINE: {self.deadline} s is not between 1 ms and 1 h")
         if not 1 <= self.max_staleness <= 60:
-            raise SettingsError(f"GATEHOUSE_MAX_STALENESS: {self.max_staleness} s is not between 1 s and 60 s")
+            raise SettingError(f"GATEHOUSE_MAX_STALENESS: {self.max_staleness} s is not between 1 s and 60 s")
         for name, size in (("ENTRIES", self.memory_entries), ("MIB", self.memory_mib)):
             if size < 0:
-                raise SettingsError(f"GATEHOUSE_MEMORY_{name}: {size} is negative")
+                raise SettingError(f"GATEHOUSE_MEMORY_{name}: {size} is negative")
         if self.token_file is not None:
             read_token(self.token_file)
         for name in ("ca_file", "cert_file", "key_file"):
@@ -67,7 +67,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Settings:
-        """From GATEHOUSE_TARGET and the others. Raises SettingsError."""
+        """From GATEHOUSE_TARGET and the others. Raises SettingError."""
         env = os.environ if env is None else env
 
         def get(name: str) -> str | None:
@@ -75,7 +75,7 @@ class Settings:
 
         target = get("TARGET")
         if target is None:
-            raise SettingsError("GATEHOUSE_TARGET is not set: say where Gatehouse is, like 127.0.0.1:7070")
+            raise SettingError("GATEHOUSE_TARGET is not set: say where Gatehouse is, like 127.0.0.1:7070")
         return cls(
             target=target,
             token_file=get("TOKEN_FILE"),
@@ -94,18 +94,18 @@ def read_token(path: str) -> str:
     """The caller's token in the file, checked but never shown."""
     text = _read("GATEHOUSE_TOKEN_FILE", path).strip()
     if not text:
-        raise SettingsError(f"GATEHOUSE_TOKEN_FILE: {path} is empty")
+        raise SettingError(f"GATEHOUSE_TOKEN_FILE: {path} is empty")
     if any(sign.isspace() for sign in text):
-        raise SettingsError(f"GATEHOUSE_TOKEN_FILE: {path} has white space within its token")
+        raise SettingError(f"GATEHOUSE_TOKEN_FILE: {path} has white space within its token")
     if not text.isascii() or not text.isprintable():
-        raise SettingsError(f"GATEHOUSE_TOKEN_FILE: {path} holds what can be in no token")
+        raise SettingError(f"GATEHOUSE_TOKEN_FILE: {path} holds what can be in no token")
     return text
 
 
 def read_pem(name: str, path: str) -> bytes:
     text = _read(name, path)
     if "-----BEGIN " not in text:
-        raise SettingsError(f"{name}: {path} is no PEM file")
+        raise SettingError(f"{name}: {path} is no PEM file")
     return text.encode()
 
 
@@ -113,21 +113,21 @@ def _read(name: str, path: str) -> str:
     try:
         return Path(path).read_text()
     except OSError as error:
-        raise SettingsError(f"{name}: {path} cannot be read: {error.strerror}") from None
+        raise SettingError(f"{name}: {path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise SettingsError(f"{name}: {path} is no text file") from None
+        raise SettingError(f"{name}: {path} is no text file") from None
 
 
 def _check_target(target: str) -> bool:
     """Whether it is on this machine."""
     if target.startswith("unix:"):
         if target.removeprefix("unix:") in ("", "//"):
-            raise SettingsError(f"GATEHOUSE_TARGET: {target!r} names no socket")
+            raise SettingError(f"GATEHOUSE_TARGET: {target!r} names no socket")
         return True
     address = target.removeprefix("dns:///")
     found = _HOST_PORT.fullmatch(address)
     if not found or not 0 < int(found[2]) < 65536:
-        raise SettingsError(
+        raise SettingError(
             f"GATEHOUSE_TARGET: {target!r} is no target: write host:port, unix:/path or dns:///name:port"
         )
     host = found[1].strip("[]")
@@ -144,7 +144,7 @@ def _duration(name: str, text: str | None, default: float) -> float:
         return default
     found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m)", text)
     if not found:
-        raise SettingsError(f"GATEHOUSE_{name}: {text!r} is no duration: write 500ms, 3s or 1m")
+        raise SettingError(f"GATEHOUSE_{name}: {text!r} is no duration: write 500ms, 3s or 1m")
     return float(found[1]) * _UNITS[found[2]]
 
 
@@ -152,11 +152,11 @@ def _number(name: str, text: str | None, default: int) -> int:
     if text is None:
         return default
     if not re.fullmatch(r"[0-9]{1,12}", text):
-        raise SettingsError(f"GATEHOUSE_{name}: {text!r} is no whole number")
+        raise SettingError(f"GATEHOUSE_{name}: {text!r} is no whole number")
     return int(text)
 
 
 def _flag(name: str, text: str | None) -> bool:
     if text not in (None, "true", "false"):
-        raise SettingsError(f"GATEHOUSE_{name}: {text!r} is neither true nor false")
+        raise SettingError(f"GATEHOUSE_{name}: {text!r} is neither true nor false")
     return text == "true"

@@ -64,7 +64,7 @@ class Gatehouse:
 
     @classmethod
     def from_env(cls: type[Self]) -> Self:
-        """With the settings of the environment. Raises SettingsError, which names the wrong one."""
+        """With the settings of the environment. Raises SettingError, which names the wrong one."""
         return cls(Settings.from_env())
 
     @property
@@ -151,7 +151,7 @@ class Gatehouse:
         return cast(Decision, self._ask(question, fresh, explain, timeout))
 
     def allows(
-        self, user: Who, action: str, type: str, *, id: str = NO_ID, owner: str | None = None,
+        self, user: Who, type: str, action: str, *, id: str = NO_ID, owner: str | None = None,
         tenant: str | None = None, relations: Relations | None = None,
         attributes: Attributes | None = None, fresh: bool = False, timeout: float | None = None,
     ) -> Decision:  # fmt: skip
@@ -162,7 +162,7 @@ class Gatehouse:
         )  # fmt: skip
 
     def require(
-        self, user: Who, action: str, type: str, *, id: str = NO_ID, owner: str | None = None,
+        self, user: Who, type: str, action: str, *, id: str = NO_ID, owner: str | None = None,
         tenant: str | None = None, relations: Relations | None = None,
         attributes: Attributes | None = None, fresh: bool = False, timeout: float | None = None,
     ) -> Decision:  # fmt: skip
@@ -175,7 +175,7 @@ class Gatehouse:
             raise self._denied(decision)
         return decision
 
-    def batch(
+    def batch_authorize(
         self, token: Who, checks: Iterable[Check], *, fresh: bool = False,
         timeout: float | None = None,
     ) -> Batch:  # fmt: skip
@@ -202,7 +202,7 @@ class Gatehouse:
             raise place_of(error, part) from None
 
     def filter(
-        self, user: Who, action: str, type: str, *, timeout: float | None = None
+        self, user: Who, type: str, action: str, *, timeout: float | None = None
     ) -> Filter:
         """On which things of a type the user may do this. Raises Denied for a bad token."""
         question = self._core.filtering(token_of(user), type, action)

@@ -12,7 +12,7 @@ from gatehouse import _wire as wire
 from gatehouse.aio_stream import PATIENCE, ping_every
 from gatehouse.connection import CallFailed
 from gatehouse.core import Core
-from gatehouse.errors import SettingsError, Unavailable
+from gatehouse.errors import SettingError, Unavailable
 from gatehouse.retry import StreamPause
 from gatehouse.sync_transport import Transport
 
@@ -71,7 +71,7 @@ class Follower:
             if one.deaf:
                 return "UNAVAILABLE", "the stream has gone quiet"
             return failed.status, failed.details
-        except (SettingsError, Unavailable) as error:
+        except (SettingError, Unavailable) as error:
             return "UNAVAILABLE", str(error)
         except Exception:  # whatever it was, the stream must come back
             if not self._stopped.is_set():

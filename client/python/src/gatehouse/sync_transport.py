@@ -12,7 +12,7 @@ import grpc
 from gatehouse import _wire as wire
 from gatehouse import connection
 from gatehouse.connection import CallFailed, Caller
-from gatehouse.errors import SettingsError
+from gatehouse.errors import SettingError
 from gatehouse.settings import Settings
 
 log = logging.getLogger("gatehouse")
@@ -86,7 +86,7 @@ class GrpcTransport:
             if self._files.changed():
                 try:
                     self.renew()
-                except SettingsError as error:
+                except SettingError as error:
                     log.warning("the connection before stays in use: %s", error)
 
     def close(self) -> None:

@@ -174,7 +174,8 @@ def deciding_by(gatehouse: Client, table: Table) -> Iterator[Table]:
 
 # Every route.
 
-_METHODS_WITHOUT_ANSWER = {"HEAD", "OPTIONS"}
+# Of a route that has others as well they say no more than these do.
+_LESSER_METHODS = {"HEAD", "OPTIONS"}
 _SAMPLES = {"int": "1", "float": "1.5", "uuid": "00000000-0000-4000-8000-000000000000"}
 
 
@@ -203,7 +204,7 @@ def _routes(routes: Sequence[Any], prefix: str) -> Iterator[tuple[str, str, str]
         if inner:
             yield from _routes(inner, path)
         elif getattr(route, "methods", None):
-            for method in sorted(set(route.methods) - _METHODS_WITHOUT_ANSWER):
+            for method in sorted(set(route.methods) - _LESSER_METHODS or route.methods):
                 yield path, method, _filled(path)
         elif hasattr(route, "app") and not hasattr(route, "endpoint"):
             yield path, "GET", _filled(path) + "/x"

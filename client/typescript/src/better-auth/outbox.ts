@@ -1,4 +1,4 @@
-import { InvalidRequest } from "../errors.js";
+import { InvalidArgument } from "../errors.js";
 import type { Event, Row, Where } from "./events.js";
 import { TABLE } from "./schema.js";
 
@@ -230,7 +230,7 @@ export class Outbox {
     try {
       await bounded((signal) => this.o.deliver(row, signal), this.o.tryMs);
     } catch (error) {
-      const malformed = error instanceof InvalidRequest;
+      const malformed = error instanceof InvalidArgument;
       const attempts = row.attempts + 1;
       let wait: number;
       if (malformed) {

@@ -2,10 +2,10 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 
 import { type Decision, type Principal, TOKEN_MISSING } from "../decision.js";
-import { Denied, GatehouseError, InvalidRequest, Unavailable } from "../errors.js";
+import { Denied, GatehouseError, InvalidArgument, Unavailable } from "../errors.js";
 import type { FilterAnswer } from "../filter.js";
 import { Gatehouse } from "../gatehouse.js";
-import type { Resource } from "../question.js";
+import { type Facts as FactsOfOne, resourceOf } from "../question.js";
 import { denial, undecided } from "./answers.js";
 import { type CheckedNextSettings, checkNextSettings, type NextSettings } from "./settings.js";
 import { findToken, mayBeForged } from "./token.js";
@@ -13,7 +13,7 @@ import { findToken, mayBeForged } from "./token.js";
 export type { NextSettings } from "./settings.js";
 
 /** What is known of the thing that is touched. No rule looks at an id, so it may be left out. */
-export type Facts = Partial<Omit<Resource, "type">>;
+export type Facts = FactsOfOne & { readonly id?: string };
 
 /** What `withAuth` adds to a route handler's context. */
 export interface Authorized {
@@ -22,7 +22,10 @@ export interface Authorized {
 }
 
 export interface ProxySettings {
-  /** Paths that need no token: "/sign-in", or "/docs/*" for it and all below. */
+  /**
+   * Paths that need no token: "/sign-in", or "/docs/*" for it and all below. One that may be read
+   * as another, such as "/docs/..%2fadmin", is none of them.
+   */
   readonly public?: readonly string[];
   /** Where a browser that opens a page without a good token is sent; gets `?next=`. */
   readonly signIn?: string;
@@ -99,7 +102,7 @@ export class Authz {
     const [type, action] = partsOf(permission);
     const token = await this.token();
     if (token === null) return this.#refuse(TOKEN_MISSING);
-    const answer = await this.client.filter(token, action, type);
+    const answer = await this.client.filter(token, type, action);
     if (answer.decision.status === 401) this.#refuse(answer.decision);
     return answer;
   }
@@ -125,7 +128,7 @@ export class Authz {
     return async (request) => {
       const { NextResponse } = await import("next/server.js");
       const url = new URL(request.url);
-      if (open.some((path) => isUnder(url.pathname, path))) return NextResponse.next();
+      if (!UNCLEAR.test(url.pathname) && open.some((path) => isUnder(url.pathname, path))) return NextResponse.next();
       const answer = await this.#answering(async () => {
         await this.#whoever(request);
         return undefined;
@@ -133,7 +136,8 @@ export class Authz {
       if (answer === undefined) return NextResponse.next();
       if (signIn === undefined || answer.status !== 401 || !opensPage(request)) return answer;
       const to = new URL(signIn, url);
-      to.searchParams.set("next", url.pathname + url.search);
+      // "//evil" would be another host to whoever goes there.
+      to.searchParams.set("next", url.pathname.replace(/^\/+/, "/") + url.search);
       return new Response(null, { status: 307, headers: { location: to.href, "cache-control": "no-store" } });
     };
   }
@@ -169,7 +173,9 @@ export class Authz {
     const [type, action] = partsOf(permission);
     const token = await this.token();
     if (token === null) return TOKEN_MISSING;
-    return this.client.authorize(token, action, { ...facts, type, id: facts.id ?? "-" });
+    const { id, owner, tenant, relations, attributes } = facts;
+    const resource = resourceOf(type, id);
+    return this.client.authorize(token, resource, action, { owner, tenant, relations, attributes });
   }
 
   #refuse(decision: Decision): never {
@@ -189,7 +195,7 @@ const FORGED: Decision = Object.freeze({
 function partsOf(permission: string): [type: string, action: string] {
   const colon = typeof permission === "string" ? permission.indexOf(":") : -1;
   if (colon < 1) {
-    throw new InvalidRequest(`Gatehouse: ${JSON.stringify(permission)} is no permission such as "note:edit".`);
+    throw new InvalidArgument(`Gatehouse: ${JSON.stringify(permission)} is no permission such as "note:edit".`);
   }
   return [permission.slice(0, colon), permission.slice(colon + 1)];
 }
@@ -198,6 +204,10 @@ function principalOf(decision: Decision): Principal {
   if (decision.principal !== null) return decision.principal;
   throw new Unavailable("Gatehouse: the service allowed, and did not say whom.", "INTERNAL");
 }
+
+// In a path that may be read as another one: dots, slashes, backslashes and percent signs in
+// disguise, and slashes in a row. Such a one is no public path, whatever it begins with.
+const UNCLEAR = /%(?:00|25|2e|2f|5c)|\/\/|\\/i;
 
 function isUnder(path: string, pattern: string): boolean {
   if (!pattern.endsWith("/*")) return path === pattern;

@@ -81,4 +81,4 @@ export class Stand {
   }
 }
 
-export const live = (client) => until(() => client.stats().live, "the stream to be live");
+export const live = (client) => until(() => client.figures().live, "the stream to be live");
