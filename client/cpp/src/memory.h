@@ -14,8 +14,8 @@ namespace gatehouse::client {
 
 // Answers by their questions, bounded in number and bytes. Knows nothing of whether they
 // may be used: that is the View's. Thread-safe: divided into parts, each under a lock of
-// its own that is held for some 50 ns, and with a front before them on each thread, so that threads
-// seldom meet.
+// its own that is held for some 50 ns, and before them each thread has its Front, so that
+// threads that ask for the same do not meet.
 class Memory {
  public:
   // Bounds of all parts together. `parts` is for tests; 0 is what fits the bounds.
@@ -30,9 +30,9 @@ class Memory {
   enum class Look { kFirst, kAgain };
   AnswerPtr Find(uint64_t hash, const QuestionView& question, int64_t now,
                  Look look = Look::kFirst);
-  // Until `until`, a moment in ns on any one clock that does not go back. Replaces what is there
-  // under this question, and makes room: first goes what was not used since it was last
-  // passed over. Not at all if it is larger than a part.
+  // Until `until`, a moment in ns on any one clock that does not go back. Replaces what is
+  // there under this question, and makes room: first goes what was not used since it was
+  // last passed over, as far as the fronts have told. Not at all if it is larger than a part.
   void Insert(uint64_t hash, const QuestionView& question, const AnswerPtr& answer, int64_t now,
               int64_t until);
   // Drops what has this tag; everything. Returns how many went.
