@@ -151,7 +151,7 @@ TEST(FrontTest, KeepsNoMoreThanItsSlotsOfWhatWasDropped) {
   Memory memory(10'000, 64 << 20);
   std::vector<std::weak_ptr<const AnswerData>> answers;
   OnAnotherThread([&] {
-    for (int i = 0; i < 2000; ++i) {
+    for (int i = 0; i < 600; ++i) {
       const std::string token = std::to_string(i);
       const AnswerPtr answer = AnswerWith({i});
       answers.emplace_back(answer);

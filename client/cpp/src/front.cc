@@ -64,7 +64,7 @@ AnswerPtr Front::Find(uint64_t hash, uint64_t version, const QuestionView& quest
     wanted = true;
     return nullptr;
   }
-  wanted = Random() % 32 == 0;
+  wanted = Random() % kOneIn == 0;
   return nullptr;
 }
 

@@ -29,6 +29,7 @@ class Front {
   static constexpr size_t kMostBytes = 4096;
   // After so many looks a thread gets one; what only lives for a few has no use for it.
   static constexpr uint32_t kLooksBefore = 64;
+  static constexpr uint64_t kOneIn = 256;
   // For so long, in ns, an answer is used before the part is asked for it again, which
   // thereby hears that it is in use.
   static constexpr int64_t kAskedAgain = 10'000'000;
@@ -42,8 +43,8 @@ class Front {
   Front& operator=(const Front&) = delete;
 
   // `version` is now that of the part for `hash`. nullptr: it is to be asked; `wanted` says
-  // whether what it has should be put here. Of what is new one in 32 is, by chance: else to
-  // ask for thousands in turn would put each of them here in vain.
+  // whether what it has should be put here. Of what is new one in kOneIn is, by chance: else
+  // to ask for thousands in turn would put each of them here in vain.
   AnswerPtr Find(uint64_t hash, uint64_t version, const QuestionView& question, int64_t now,
                  bool& wanted);
   // The entry was in its part, whose version was this, under one hold of its lock.

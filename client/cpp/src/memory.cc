@@ -200,20 +200,22 @@ class alignas(64) Memory::Part {
     slots_[gap] = nullptr;
   }
 
+  // What every look reads and few write.
+  std::atomic<uint64_t> version_{NewVersion()};
   const size_t max_entries_;
   const size_t max_bytes_;
-  mutable Mutex mu_;
   // Open addressing; a power of two, at most half full.
   std::vector<Entry*> slots_ GH_GUARDED_BY(mu_);
+  // What every look here writes, in another cache line: who finds it in a front reads
+  // version_ alone.
+  alignas(64) mutable Mutex mu_;
+  uint64_t hits_ GH_GUARDED_BY(mu_) = 0;
+  uint64_t misses_ GH_GUARDED_BY(mu_) = 0;
   // Owns the entries; the hand goes around it for one that was not used.
   std::vector<Entry::Ptr> ring_ GH_GUARDED_BY(mu_);
   size_t hand_ GH_GUARDED_BY(mu_) = 0;
   std::unordered_map<Tag, Entry::Link*, TagHash> tagged_ GH_GUARDED_BY(mu_);
   size_t bytes_ GH_GUARDED_BY(mu_) = 0;
-  uint64_t hits_ GH_GUARDED_BY(mu_) = 0;
-  uint64_t misses_ GH_GUARDED_BY(mu_) = 0;
-  // On a line of its own: every look reads it, and it is seldom written.
-  alignas(64) std::atomic<uint64_t> version_{NewVersion()};
 };
 
 Memory::Memory(size_t max_entries, size_t max_bytes, size_t parts) {
