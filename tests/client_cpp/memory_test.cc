@@ -6,40 +6,10 @@
 #include <map>
 #include <random>
 
+#include "tests/client_cpp/memories.h"
+
 namespace gatehouse::client {
 namespace {
-
-constexpr int64_t kNow = 100;
-constexpr int64_t kLater = 200;
-
-Tag TagOf(int number) {
-  Tag tag{};
-  std::memcpy(tag.data(), &number, sizeof number);
-  return tag;
-}
-
-AnswerPtr AnswerWith(const std::vector<int>& tags, size_t size = 0) {
-  auto facts = std::make_shared<Facts>();
-  for (const int tag : tags) facts->tags.push_back(TagOf(tag));
-  auto answer = std::make_shared<AnswerData>();
-  answer->facts = facts;
-  answer->detail = std::string(size, 'x');
-  return answer;
-}
-
-// What is given outlives the result.
-QuestionView ViewOf(std::string_view token, const Check* check = nullptr) {
-  return {check == nullptr ? Method::kVerify : Method::kAuthorize, token, check,
-          check == nullptr ? size_t{0} : size_t{1}};
-}
-
-void Insert(Memory& memory, const QuestionView& question, const AnswerPtr& answer,
-            int64_t until = kLater) {
-  memory.Insert(HashOf(question), question, answer, kNow, until);
-}
-AnswerPtr Find(Memory& memory, const QuestionView& question, int64_t now = kNow) {
-  return memory.Find(HashOf(question), question, now);
-}
 
 TEST(MemoryTest, IsAskedByTheWholeQuestion) {
   Memory memory(1000, 1 << 20);
@@ -144,14 +114,19 @@ TEST(MemoryTest, BytesCountTheTokenAndEveryText) {
 }
 
 TEST(MemoryTest, WhatIsNotUsedGoesFirst) {
+  // Time goes on: a front tells of what it answers from time to time.
+  constexpr int64_t kStep = Front::kAskedAgain;
+  const auto insert = [](Memory& memory, int i) {
+    const std::string token = std::to_string(i);
+    memory.Insert(HashOf(ViewOf(token)), ViewOf(token), AnswerWith({i}), i * kStep, 1000 * kStep);
+  };
   Memory memory(100, 1 << 20, 1);
-  for (int i = 0; i < 100; ++i) Insert(memory, ViewOf(std::to_string(i)), AnswerWith({i}));
-  Insert(memory, ViewOf("100"), AnswerWith({100}));  // the hand has been all around
+  for (int i = 0; i < 101; ++i) insert(memory, i);  // the hand has been all around
   for (int i = 101; i < 400; ++i) {
-    ASSERT_NE(Find(memory, ViewOf("99")), nullptr) << i;
-    Insert(memory, ViewOf(std::to_string(i)), AnswerWith({i}));
+    ASSERT_NE(Find(memory, ViewOf("99"), i * kStep), nullptr) << i;
+    insert(memory, i);
   }
-  EXPECT_EQ(Find(memory, ViewOf("50")), nullptr);
+  EXPECT_EQ(Find(memory, ViewOf("50"), 400 * kStep), nullptr);
 }
 
 TEST(MemoryTest, WhatHasEndedMakesRoomInTime) {

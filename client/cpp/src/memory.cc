@@ -1,9 +1,11 @@
 #include "client/cpp/src/memory.h"
 
 #include <algorithm>
-#include <cstring>
-#include <new>
+#include <unordered_map>
 #include <utility>
+
+#include "client/cpp/src/entry.h"
+#include "server/base/mutex.h"
 
 namespace gatehouse::client {
 namespace {
@@ -21,60 +23,30 @@ size_t PartsFor(size_t max_entries) {
   return parts;
 }
 
-}  // namespace
+// No two are alike in this process; never 0.
+uint64_t NewVersion() {
+  static std::atomic<uint64_t> last{0};
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
 
-struct Memory::Entry {
-  // An entry among those with one tag.
-  struct Link {
-    Entry* entry = nullptr;
-    Link* before = nullptr;
-    Link* after = nullptr;
-  };
-  struct Delete {
-    void operator()(Entry* entry) const {
-      entry->~Entry();
-      ::operator delete(entry);
-    }
-  };
-  using Ptr = std::unique_ptr<Entry, Delete>;
-
-  // The question stands behind the entry, in the same piece of memory: a hit touches few
-  // cache lines, and those one behind the other.
-  static Ptr Make(uint64_t hash, const QuestionView& question, AnswerPtr answer, int64_t until) {
-    const std::string flat = Flatten(question);
-    void* const place = ::operator new(sizeof(Entry) + flat.size());
-    Ptr entry(new (place) Entry(hash, std::move(answer), until, flat.size()));
-    std::memcpy(entry->question(), flat.data(), flat.size());
-    return entry;
-  }
-
-  char* question() { return reinterpret_cast<char*>(this + 1); }
-
-  const uint64_t hash;
-  const int64_t until;
-  const AnswerPtr answer;
-  // Since the hand has passed.
-  bool used = true;
-  // In the ring.
-  size_t place = 0;
-  size_t bytes = 0;
-  std::vector<Link> links;
-
- private:
-  Entry(uint64_t hash_of, AnswerPtr data, int64_t ends, size_t flat)
-      : hash(hash_of), until(ends), answer(std::move(data)) {
-    links = std::vector<Link>(answer->facts->tags.size());
-    bytes = sizeof(Entry) + flat + client::BytesOf(*answer) +
-            links.size() * (sizeof(Link) + sizeof(Tag) + 32);
-  }
+// What a front is given: an entry, and the version that the part had then.
+struct Held {
+  Entry::Ptr entry;
+  uint64_t version = 0;
 };
+
+}  // namespace
 
 class alignas(64) Memory::Part {
  public:
   Part(size_t max_entries, size_t max_bytes)
       : max_entries_(max_entries), max_bytes_(max_bytes), slots_(16, nullptr) {}
 
-  AnswerPtr Find(uint64_t hash, const QuestionView& question, int64_t now, bool first)
+  // A front that was filled under this one may be used. Changes under the lock.
+  uint64_t version() const { return version_.load(std::memory_order_acquire); }
+
+  // `held`: where what is found is put for a front; nullptr: nowhere.
+  AnswerPtr Find(uint64_t hash, const QuestionView& question, int64_t now, bool first, Held* held)
       GH_EXCLUDES(mu_) {
     MutexLock lock(mu_);
     Entry* const entry = Seek(hash, question);
@@ -86,6 +58,11 @@ class alignas(64) Memory::Part {
     ++hits_;
     // Not written where it says so already: others may read it.
     if (!entry->used) entry->used = true;
+    if (held != nullptr && entry->bytes <= Front::kMostBytes) {
+      entry->in_fronts = true;
+      held->entry = entry->Hold();
+      held->version = version_.load(std::memory_order_relaxed);
+    }
     return entry->answer;
   }
 
@@ -119,6 +96,7 @@ class alignas(64) Memory::Part {
   size_t Clear() GH_EXCLUDES(mu_) {
     std::vector<Entry::Ptr> gone;
     MutexLock lock(mu_);
+    Raise();
     gone.swap(ring_);
     tagged_.clear();
     std::fill(slots_.begin(), slots_.end(), nullptr);
@@ -180,7 +158,10 @@ class alignas(64) Memory::Part {
     slots_[slot] = &entry;
   }
 
+  void Raise() GH_REQUIRES(mu_) { version_.store(NewVersion(), std::memory_order_release); }
+
   Entry::Ptr Remove(Entry& entry) GH_REQUIRES(mu_) {
+    if (entry.in_fronts) Raise();
     Unplace(entry);
     for (size_t i = 0; i < entry.links.size(); ++i) {
       const Entry::Link& link = entry.links[i];
@@ -219,18 +200,22 @@ class alignas(64) Memory::Part {
     slots_[gap] = nullptr;
   }
 
+  // What every look reads and few write.
+  std::atomic<uint64_t> version_{NewVersion()};
   const size_t max_entries_;
   const size_t max_bytes_;
-  mutable Mutex mu_;
   // Open addressing; a power of two, at most half full.
   std::vector<Entry*> slots_ GH_GUARDED_BY(mu_);
+  // What every look here writes, in another cache line: who finds it in a front reads
+  // version_ alone.
+  alignas(64) mutable Mutex mu_;
+  uint64_t hits_ GH_GUARDED_BY(mu_) = 0;
+  uint64_t misses_ GH_GUARDED_BY(mu_) = 0;
   // Owns the entries; the hand goes around it for one that was not used.
   std::vector<Entry::Ptr> ring_ GH_GUARDED_BY(mu_);
   size_t hand_ GH_GUARDED_BY(mu_) = 0;
   std::unordered_map<Tag, Entry::Link*, TagHash> tagged_ GH_GUARDED_BY(mu_);
   size_t bytes_ GH_GUARDED_BY(mu_) = 0;
-  uint64_t hits_ GH_GUARDED_BY(mu_) = 0;
-  uint64_t misses_ GH_GUARDED_BY(mu_) = 0;
 };
 
 Memory::Memory(size_t max_entries, size_t max_bytes, size_t parts) {
@@ -244,7 +229,20 @@ Memory::Memory(size_t max_entries, size_t max_bytes, size_t parts) {
 Memory::~Memory() = default;
 
 AnswerPtr Memory::Find(uint64_t hash, const QuestionView& question, int64_t now, Look look) {
-  return PartOf(hash).Find(hash, question, now, look == Look::kFirst);
+  Part& part = PartOf(hash);
+  const bool first = look == Look::kFirst;
+  Front* const front = Front::OfThisThread();
+  if (front == nullptr) return part.Find(hash, question, now, first, nullptr);
+  bool wanted = false;
+  AnswerPtr found = front->Find(hash, part.version(), question, now, wanted);
+  if (found != nullptr) {
+    front_hits_[front->number() % kStripes].count.fetch_add(1, std::memory_order_relaxed);
+    return found;
+  }
+  Held held;
+  found = part.Find(hash, question, now, first, wanted ? &held : nullptr);
+  if (held.entry != nullptr) front->Put(std::move(held.entry), held.version, now);
+  return found;
 }
 
 void Memory::Insert(uint64_t hash, const QuestionView& question, const AnswerPtr& answer,
@@ -266,6 +264,9 @@ size_t Memory::Clear() {
 
 Memory::Counts Memory::counts() const {
   Counts counts;
+  for (const Stripe& stripe : front_hits_) {
+    counts.hits += stripe.count.load(std::memory_order_relaxed);
+  }
   for (const auto& part : parts_) part->AddTo(counts);
   return counts;
 }
