@@ -1,6 +1,8 @@
 import { InvalidArgument } from "../errors.js";
 import type { Event, Row, Where } from "./events.js";
+import { type OutboxRow, read, same, stored } from "./outbox-row.js";
 import { TABLE } from "./schema.js";
+import { bounded, jittered, pause } from "./waits.js";
 
 /** As much of Better Auth's database adapter as is used here. */
 export interface Database {
@@ -16,15 +18,9 @@ export interface Database {
   deleteMany(call: { model: string; where: Where[] }): Promise<number>;
 }
 
-export interface OutboxRow extends Event {
-  /** Absent: in memory only, since the database refused it. */
-  id?: string;
-  issuer: string;
-  together: boolean;
-  seenAt?: number;
-  dueAt: number;
-  attempts: number;
-  createdAt: number;
+/** A database that can do several things in one. */
+export interface Transactions {
+  transaction<R>(act: (inside: Database) => Promise<R>): Promise<R>;
 }
 
 export interface Log {
@@ -59,6 +55,8 @@ const AT_ONCE = 8;
 const LEASE_MS = 10_000;
 /** How long after a row was written without a transaction its event may still be under way. */
 const GRACE_MS = 10_000;
+/** How often a table is tried that took no row. */
+const TRY_TABLE_MS = 5000;
 const LONGEST_PAUSE_MS = 300_000;
 const MOST_IN_MEMORY = 10_000;
 /** Every token that an older row is about has expired: a token lives a day at most, unless set. */
@@ -76,6 +74,10 @@ export class Outbox {
   private readonly memory: OutboxRow[] = [];
   private timer: NodeJS.Timeout | undefined;
   private timerAt = Infinity;
+  // Whether the table took the last row that it was given.
+  private takes = false;
+  private refusedAt = -Infinity;
+  private trial: Promise<boolean> | undefined;
   private running = false;
   private again = false;
   private stopped = false;
@@ -108,10 +110,41 @@ export class Outbox {
     const rows: OutboxRow[] = [];
     for (const event of events) {
       const row = this.row(event, together);
-      const made = await database.create({ model: TABLE, data: stored(row) });
-      rows.push({ ...row, id: made.id as string });
+      try {
+        const made = await database.create({ model: TABLE, data: stored(row) });
+        rows.push({ ...row, id: made.id as string });
+      } catch (error) {
+        this.takes = false;
+        throw error;
+      }
+      this.takes = true;
     }
     return rows;
+  }
+
+  /**
+   * Whether the table takes rows. Unless it took the last one it is tried, by a row that nobody sees. To be asked before
+   * a transaction that is not ours to lose: PostgreSQL ends one in which a statement was refused.
+   */
+  async takesRows(database: Transactions): Promise<boolean> {
+    if (this.takes) return true;
+    if (!this.trial && this.now() - this.refusedAt < TRY_TABLE_MS) return false;
+    this.trial ??= this.tryTable(database).finally(() => (this.trial = undefined));
+    return this.trial;
+  }
+
+  private async tryTable(database: Transactions): Promise<boolean> {
+    try {
+      await database.transaction(async (inside) => {
+        const [row] = await this.write(inside, [{ kind: "session", target: "", reason: "none" }], false);
+        await inside.deleteMany({ model: TABLE, where: [{ field: "id", value: row?.id }] });
+      });
+      return true;
+    } catch {
+      this.takes = false;
+      this.refusedAt = this.now();
+      return false;
+    }
   }
 
   /** Of events that the table did not take: they are delivered, unless this process ends. */
@@ -346,61 +379,6 @@ export class Outbox {
   }
 }
 
-function stored(row: OutboxRow): Row {
-  return { ...row, userId: row.userId ?? null, endsAt: row.endsAt ?? null, seenAt: row.seenAt ?? null };
-}
-
-// Some drivers give a bigint as text.
-function read(row: Row): OutboxRow {
-  const number = (value: unknown) => (value === null || value === undefined ? undefined : Number(value));
-  const made: OutboxRow = {
-    id: row.id as string,
-    kind: row.kind as Event["kind"],
-    target: row.target as string,
-    issuer: row.issuer as string,
-    reason: row.reason as string,
-    together: Boolean(row.together),
-    dueAt: number(row.dueAt) ?? 0,
-    attempts: number(row.attempts) ?? 0,
-    createdAt: number(row.createdAt) ?? 0,
-  };
-  const [endsAt, seenAt] = [number(row.endsAt), number(row.seenAt)];
-  if (endsAt !== undefined) made.endsAt = endsAt;
-  if (seenAt !== undefined) made.seenAt = seenAt;
-  if (row.userId) made.userId = row.userId as string;
-  return made;
-}
-
-function same(a: OutboxRow, b: OutboxRow): boolean {
-  return a.id === b.id && a.kind === b.kind && a.target === b.target && a.createdAt === b.createdAt;
-}
-
 function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-/** Half of it to all of it, by chance. */
-function jittered(ms: number): number {
-  return Math.ceil(ms * (0.5 + Math.random() / 2));
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((done) => setTimeout(done, ms));
-}
-
-async function bounded<T>(act: (signal: AbortSignal) => Promise<T>, ms: number): Promise<T> {
-  const ended = new AbortController();
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      ended.abort();
-      reject(new Error(`no answer within ${ms} ms`));
-    }, ms);
-    timer.unref();
-  });
-  try {
-    return await Promise.race([act(ended.signal), late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

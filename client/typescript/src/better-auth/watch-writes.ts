@@ -1,6 +1,7 @@
 import type { Event, Row, Rules, Where, Write } from "./events.js";
 import { concerns, eventsOf, sessionEvent } from "./events.js";
-import type { Database, Log, Outbox, OutboxRow } from "./outbox.js";
+import type { Database, Log, Outbox } from "./outbox.js";
+import type { OutboxRow } from "./outbox-row.js";
 
 /** Better Auth's adapter, as far as it writes. */
 export interface Adapter extends Database {
@@ -71,7 +72,8 @@ export function watchWrites(adapter: Adapter, outbox: Outbox, rules: Rules, log:
   }
   adapter.transaction = async (act) => {
     const rows: OutboxRow[] = [];
-    const result = await raw.transaction((inside) => act(inside === adapter ? inside : within(inside, rows)));
+    const takes = !atomic || (await outbox.takesRows(raw));
+    const result = await raw.transaction((inside) => act(inside === adapter ? inside : within(inside, rows, takes)));
     await outbox.seen(rows);
     return result;
   };
@@ -104,8 +106,7 @@ export function watchWrites(adapter: Adapter, outbox: Outbox, rules: Rules, log:
       } catch (error) {
         if (error instanceof Outrun) continue;
         if (!(error instanceof NotWritten)) throw error;
-        log.error(`Gatehouse: the outbox takes no row, so this revocation ends with this process: ${error.message}`);
-        return [await (all[name] as Method)(call), outbox.hold(found.events)];
+        return [await (all[name] as Method)(call), held(found.events, error.message)];
       }
     }
   }
@@ -120,13 +121,17 @@ export function watchWrites(adapter: Adapter, outbox: Outbox, rules: Rules, log:
     try {
       return await outbox.write(database, events, together);
     } catch (error) {
-      log.error(`Gatehouse: the outbox takes no row, so this revocation ends with this process: ${String(error)}`);
-      return outbox.hold(events);
+      return held(events, error);
     }
   }
 
-  /** The adapter of a transaction, of which `rows` are marked once it is committed. */
-  function within(inside: Adapter, rows: OutboxRow[]): Adapter {
+  function held(events: Event[], why: unknown): OutboxRow[] {
+    log.error(`Gatehouse: the outbox takes no row, so this revocation ends with this process: ${String(why)}`);
+    return outbox.hold(events);
+  }
+
+  /** The adapter of a transaction, of which `rows` are marked once it is committed. `takes`: whether the table does. */
+  function within(inside: Adapter, rows: OutboxRow[], takes: boolean): Adapter {
     const marked = inside as Adapter & { [WATCHED]?: true };
     if (marked[WATCHED]) return inside;
     marked[WATCHED] = true;
@@ -141,7 +146,10 @@ export function watchWrites(adapter: Adapter, outbox: Outbox, rules: Rules, log:
           const known = (event: Event) =>
             rows.some((row) => row.kind === event.kind && row.target === event.target);
           const fresh = events.filter((event) => !known(event));
-          if (fresh.length > 0) rows.push(...(await writeOrHold(bare, fresh, atomic)));
+          if (fresh.length > 0) {
+            const why = "it took none before this transaction";
+            rows.push(...(takes ? await writeOrHold(bare, fresh, atomic) : held(fresh, why)));
+          }
         }
         return run(call);
       };
@@ -209,6 +217,8 @@ async function find(database: Database, write: Write, rules: Rules, log: Log): P
         model: write.model,
         where: write.where,
         limit: FIND,
+        // Without an order pages may overlap, and miss what is between them.
+        sortBy: { field: "id", direction: "asc" },
         ...(rows.length > 0 ? { offset: rows.length } : {}),
       });
       rows.push(...page);

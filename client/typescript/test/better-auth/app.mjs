@@ -1,8 +1,9 @@
 // A real Better Auth with the Gatehouse plugin, for the end-to-end tests.
 //   node app.mjs DATABASE --target HOST:PORT [--port N] [--base-url URL] [--no-transactions]
 //     [--secondary [--store-sessions [--preserve-sessions]]]
-//     [--cookie-cache] [--end-sessions-on-reset] [--kill-after REGEX] [--kill-inside REGEX]
-// The environment has BETTER_AUTH_SECRET. Prints "listening URL". The end of the standard input ends it.
+//     [--cookie-cache] [--end-sessions-on-reset] [--ids serial|uuid] [--kill-after REGEX] [--kill-inside REGEX]
+// DATABASE is the path of a file of SQLite, or a URL of PostgreSQL. The environment has BETTER_AUTH_SECRET.
+// Prints "listening URL". The end of the standard input ends it.
 //
 // --kill-after: ends this process by SIGKILL as soon as a statement that matches is committed;
 // --kill-inside: as soon as it was run, in the middle of its transaction.
@@ -14,17 +15,17 @@
 //   POST /test/sql              {"sql": ..., "values": [...]}
 
 import { createServer } from "node:http";
-import { DatabaseSync } from "node:sqlite";
+import { json } from "node:stream/consumers";
 import { parseArgs } from "node:util";
 
-import { NodeSqliteDialect } from "@better-auth/kysely-adapter/node-sqlite-dialect";
 import { betterAuth } from "better-auth";
 import { getMigrations } from "better-auth/db/migration";
 import { toNodeHandler } from "better-auth/node";
 import { admin, jwt, organization } from "better-auth/plugins";
-import { Kysely } from "kysely";
 
 import { gatehouse, gatehouseClaims } from "@gatehouse/client/better-auth";
+
+import { openDatabase } from "./databases.mjs";
 
 const { values: flags, positionals } = parseArgs({
   options: {
@@ -37,14 +38,14 @@ const { values: flags, positionals } = parseArgs({
     "preserve-sessions": { type: "boolean", default: false },
     "cookie-cache": { type: "boolean", default: false },
     "end-sessions-on-reset": { type: "boolean", default: false },
+    ids: { type: "string" },
     "kill-after": { type: "string" },
     "kill-inside": { type: "string" },
   },
   allowPositionals: true,
 });
 
-const database = new DatabaseSync(positionals[0]);
-database.exec("PRAGMA journal_mode = WAL; PRAGMA busy_timeout = 30000");
+const opened = openDatabase(positionals[0], { transactions: !flags["no-transactions"] });
 
 let handle = (_request, response) => response.writeHead(503).end();
 const server = createServer((request, response) => handle(request, response));
@@ -55,7 +56,7 @@ const resets = new Map();
 const options = {
   baseURL: url,
   secret: process.env.BETTER_AUTH_SECRET,
-  database,
+  database: opened.database,
   emailAndPassword: {
     enabled: true,
     revokeSessionsOnPasswordReset: flags["end-sessions-on-reset"],
@@ -73,12 +74,14 @@ const options = {
     preserveSessionInDatabase: flags["preserve-sessions"],
   },
   ...(flags.secondary ? { secondaryStorage: mapStorage() } : {}),
+  ...(flags.ids ? { advanced: { database: { generateId: flags.ids } } } : {}),
   rateLimit: { enabled: false },
   telemetry: { enabled: false },
   plugins: [
     jwt(gatehouseClaims()),
     admin(),
-    organization(),
+    // With `--ids serial` it would otherwise ask for a verified address.
+    organization({ requireEmailVerificationOnInvitation: false }),
     // Patient, so that what a test sees does not hang on how busy the machine is.
     gatehouse({ target: flags.target, waitMs: 30_000, retryMs: 1000 }),
   ],
@@ -86,25 +89,18 @@ const options = {
 await (await getMigrations(options)).runMigrations();
 
 const last = flags["kill-after"] ?? flags["kill-inside"];
-const watched = last ? endAfter(database, new RegExp(last, "i"), "kill-inside" in flags) : database;
-const kysely = new Kysely({ dialect: new NodeSqliteDialect({ database: watched }) });
-const auth = betterAuth({
-  ...options,
-  database: { db: kysely, type: "sqlite", transaction: !flags["no-transactions"] },
-});
+const database = last ? opened.watched(new RegExp(last, "i"), "kill-inside" in flags) : opened.database;
+const auth = betterAuth({ ...options, database });
 const answer = toNodeHandler(auth);
-handle = (request, response) => {
+handle = async (request, response) => {
   const to = new URL(request.url, url);
   if (!to.pathname.startsWith("/test/")) return answer(request, response);
   const say = (value) => response.setHeader("content-type", "application/json").end(JSON.stringify(value));
-  if (to.pathname === "/test/outbox") return say(database.prepare('SELECT * FROM "gatehouseOutbox"').all());
+  if (to.pathname === "/test/outbox") return say(await opened.rows('SELECT * FROM "gatehouseOutbox"'));
   if (to.pathname === "/test/reset") return say({ token: resets.get(to.searchParams.get("email")) ?? null });
-  let body = "";
-  request.on("data", (part) => (body += part));
-  request.on("end", () => {
-    const { sql, values } = JSON.parse(body);
-    say(database.prepare(sql).run(...values));
-  });
+  const { sql, values } = await json(request);
+  await opened.run(sql, values);
+  return say(null);
 };
 console.log(`port ${server.address().port}`);
 console.log(`listening ${url}`);
@@ -114,30 +110,6 @@ process.stdin.on("close", () => {
   server.closeAllConnections();
   server.close(() => process.exit(0));
 });
-
-/** `database`, but this process is gone once a statement that matches was run or is committed. */
-function endAfter(database, wanted, atOnce) {
-  let inside = false;
-  let met = false;
-  const after = (sql) => {
-    if (/^begin/i.test(sql)) inside = true;
-    if (/^(commit|rollback)/i.test(sql)) inside = false;
-    if (wanted.test(sql)) met = true;
-    if (met && (atOnce || !inside)) process.kill(process.pid, "SIGKILL");
-  };
-  return {
-    prepare(sql) {
-      const statement = database.prepare(sql);
-      const ran = (result) => (after(sql), result);
-      return {
-        columns: () => statement.columns(),
-        all: (...values) => ran(statement.all(...values)),
-        run: (...values) => ran(statement.run(...values)),
-      };
-    },
-    close: () => database.close(),
-  };
-}
 
 function mapStorage() {
   const kept = new Map();

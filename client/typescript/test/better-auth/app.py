@@ -21,9 +21,11 @@ APP = Path(__file__).with_name("app.mjs")
 class App:
     """A database of Better Auth, and the process that serves it, which can be killed."""
 
-    def __init__(self, folder: Path, target: str, *flags: str):
+    def __init__(self, folder: Path, target: str, *flags: str, database: str | None = None):
+        """`database`: a URL of PostgreSQL; without one it is a file of SQLite."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.target, self.flags = folder, target, flags
+        self.database = database or str(folder / "better-auth.db")
         self._secret = leaks.remember(secrets.token_urlsafe(48))
         self._port = 0
         self.start()
@@ -46,7 +48,7 @@ class App:
 
     def _launch(self, port: int, *more: str) -> Process:
         return Process(
-            [NODE, "--disable-warning=ExperimentalWarning", APP, self.folder / "better-auth.db",
+            [NODE, "--disable-warning=ExperimentalWarning", APP, self.database,
              "--target", self.target, "--port", port, *self.flags, *more],
             self.folder / "better-auth.log",
             {"BETTER_AUTH_SECRET": self._secret},
