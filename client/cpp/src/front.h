@@ -24,7 +24,7 @@ namespace gatehouse::client {
 // where they are still in the Memory, with which they are shared.
 class Front {
  public:
-  static constexpr size_t kSlots = 256;
+  static constexpr size_t kSlots = 1024;
   // Of an entry: what is larger is always asked of the Memory.
   static constexpr size_t kMostBytes = 4096;
   // After so many looks a thread gets one; what only lives for a few has no use for it.

@@ -24,7 +24,7 @@ async def plain(id: str):
 
 @app.get("/gatehouse/{id}")
 async def gatehouse(id: str, user: User):
-    await authz.require(user, "read", "note", owner=OWNER)
+    await authz.require(user, "note", "read", owner=OWNER)
     return {"id": id, "owner": OWNER}
 
 
