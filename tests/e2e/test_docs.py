@@ -300,19 +300,19 @@ def test_python_client_of_the_migration_notes_fails_closed(governed, hmac_issuer
             return caught.value
 
         facts = {"owner": "ada", "tenant": "acme"}
-        answer = await client.require(token, "read", "note/1", **facts)
+        answer = await client.require(token, "note/1", "read", **facts)
         assert answer.principal.subject == "ada"
-        others = await status(client.require(token, "read", "note/1", owner="bob", tenant="acme"))
+        others = await status(client.require(token, "note/1", "read", owner="bob", tenant="acme"))
         assert others.status_code == 403
-        nobody = await status(client.require("", "read", "note/1", **facts))
+        nobody = await status(client.require("", "note/1", "read", **facts))
         assert (nobody.status_code, nobody.headers) == (401, {"WWW-Authenticate": "Bearer"})
-        where, values = await client.rows(token, "read", "note")
+        where, values = await client.rows(token, "note", "read")
         assert "$1" in where and sorted(values) == ["acme", "ada"]
-        assert (await status(client.rows("a.b.c", "read", "note"))).status_code == 401
-        assert (await status(client.rows(token, "burn", "note"))).status_code == 403
+        assert (await status(client.rows("a.b.c", "note", "read"))).status_code == 401
+        assert (await status(client.rows(token, "note", "burn"))).status_code == 403
         governed.stop()
-        assert (await status(client.require(token, "read", "note/1", **facts))).status_code == 503
-        assert (await status(client.rows(token, "read", "note"))).status_code == 503
+        assert (await status(client.require(token, "note/1", "read", **facts))).status_code == 503
+        assert (await status(client.rows(token, "note", "read"))).status_code == 503
 
     asyncio.run(ask())
 
@@ -326,9 +326,9 @@ def test_typescript_client_of_the_migration_notes_fails_closed(governed, hmac_is
     client = next(fence for fence in sources("ts") if "function ask" in fence.source)
     (folder / "ask.ts").write_text(
         client.source + 'const token = process.env.TOKEN!;\nconst tenant = "acme";\n'
-        'console.log(await ask(token, "read", "note/1", { owner: "ada", tenant }),\n'
-        '  await ask(token, "read", "note/1", { owner: "bob", tenant }),\n'
-        '  await ask("", "read", "note/1", { owner: "ada", tenant }));\ngatehouse.close();\n'
+        'console.log(await ask(token, "note/1", "read", { owner: "ada", tenant }),\n'
+        '  await ask(token, "note/1", "read", { owner: "bob", tenant }),\n'
+        '  await ask("", "note/1", "read", { owner: "ada", tenant }));\ngatehouse.close();\n'
     )
     env = {
         **os.environ, "TOKEN": hmac_issuer.token(org="acme"), "GATEHOUSE_TARGET": governed.grpc,
