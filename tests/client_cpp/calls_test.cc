@@ -182,6 +182,21 @@ TEST_F(CallsTest, ARevisionThatTheServerDoesNotKnowIsForgottenAndTheCallMadeOnce
   EXPECT_TRUE(Remembers());
 }
 
+TEST_F(CallsTest, ARevocationThatIsRefusedDoesNotForgetTheOneBefore) {
+  MakeLive();
+  Ask(Allowed());
+  Revoke(12);
+  bool refused = false;
+  client->Revoke(SubjectTarget{"i", "u1", {}}, {}, [&](const Result<Revoked>& result) {
+    refused = result.error().code == ErrorCode::kFailedPrecondition;
+  });
+  Fail(9);
+  EXPECT_TRUE(refused);
+  EXPECT_TRUE(transport->asked.empty()) << "asked twice";
+  Verify();
+  EXPECT_EQ(Request().min_revision(), 12);
+}
+
 TEST_F(CallsTest, AConnectionOnWhichNobodyAnswersIsGivenUp) {
   Make();
   for (int i = 0; i < 3; ++i) {

@@ -105,7 +105,8 @@ void Calls::Try(const std::shared_ptr<Call>& call) {
   const int64_t left = call->deadline - clock_.Now();
   if (left <= 0) return Ended(call, {kDeadlineExceeded, "there was no time left to ask"}, "");
   ++call->tries;
-  call->required = view_.required();
+  // What changes something is asked at any revision.
+  if (call->method < Method::kRevoke) call->required = view_.required();
   transport_.Call(call->method, call->build(call->required), left,
                   [this, call](const Transport::Status& status, std::string reply) {
                     const auto code = static_cast<size_t>(status.code);

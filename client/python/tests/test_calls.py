@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from gatehouse import Gatehouse, Settings, Unavailable, sync
+from gatehouse import Gatehouse, GatehouseError, Settings, Unavailable, sync
 from gatehouse.connection import CallFailed
 from support.stand import REPOSITORY
 from support.waiting import come_true, wait_until
@@ -252,3 +252,37 @@ def test_in_a_forked_process_a_client_begins_anew(stand):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["the child has ended", "the parent has ended"]
+
+
+class Refuses:
+    """Takes one revocation, refuses the next ones, and answers questions: the revision they ask for."""
+
+    def __init__(self, kind: str):
+        self.calls: list[tuple[str, int]] = []
+        self.call = self.call_async if kind == "aio" else self.answer
+
+    def answer(self, method, request, timeout):
+        self.calls.append((method.name, getattr(request, "min_revision", 0)))
+        if method.name == "Revoke" and len(self.calls) > 1:
+            raise CallFailed("FAILED_PRECONDITION", "it would end before it began")
+        reply = method.response()
+        reply.revision, reply.store_id = 12, "store"
+        return reply
+
+    async def call_async(self, method, request, timeout):
+        return self.answer(method, request, timeout)
+
+
+def test_a_revocation_that_is_refused_does_not_forget_the_one_before(kind):
+    server = Refuses(kind)
+    client = {"aio": Gatehouse, "sync": sync.Gatehouse}[kind](Settings("localhost:1"))
+    client._stand_in = server
+
+    def run(call):
+        return asyncio.run(call) if kind == "aio" else call
+
+    run(client.revoke(session="s1", issuer="https://issuer"))
+    with pytest.raises(GatehouseError):
+        run(client.revoke(session="s2", issuer="https://issuer"))
+    run(client.verify("token", fresh=True))
+    assert server.calls == [("Revoke", 0), ("Revoke", 0), ("Verify", 12)]

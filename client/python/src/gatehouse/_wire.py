@@ -49,6 +49,8 @@ class Method:
         self.path = f"/{SERVICE}/{name}"
         self.request = message_factory.GetMessageClass(found.input_type)
         self.response = message_factory.GetMessageClass(found.output_type)
+        # A question, which is answered at a revision or later.
+        self.asks = "min_revision" in found.input_type.fields_by_name
 
 
 VERIFY, AUTHORIZE, BATCH, FILTER = (

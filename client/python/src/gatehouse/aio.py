@@ -313,8 +313,8 @@ class Gatehouse:
             except CallFailed as error:
                 failed = error
                 counters.rpcs[method.name, failed.status] += 1
-                if failed.status == "FAILED_PRECONDITION" and written[0]:
-                    self._memory.forget_written()
+                if failed.status == "FAILED_PRECONDITION" and written[0] and method.asks:
+                    self._memory.forget_written(written)
                     continue
                 pause = self._core.pause_before_another(failed.status, tries, end)
                 if pause is not None:

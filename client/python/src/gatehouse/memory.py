@@ -215,9 +215,11 @@ class Memory:
                 return revision, store_id
             return max(revision, self._revision), self._store_id
 
-    def forget_written(self) -> None:
+    def forget_written(self, what: tuple[int, str]) -> None:
+        """The server has never heard of it. Another one stays."""
         with self._lock:
-            self._written = None
+            if self._written == what:
+                self._written = None
 
     # The stream.
 
