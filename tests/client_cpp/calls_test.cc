@@ -127,7 +127,7 @@ TEST_F(CallsTest, WhenTheDeadlineEndsALaterTryTheErrorIsThatOfTheOneBefore) {
   EXPECT_EQ((*place)->error().code, ErrorCode::kUnavailable);
 }
 
-TEST_F(CallsTest, SecondTriesAreATenthOfTheCallsBeyondTheFirstTen) {
+TEST_F(CallsTest, LaterTriesAreATenthOfTheCallsBeyondTheFirstTen) {
   Make();
   for (int i = 0; i < 500; ++i) {
     Verify(std::to_string(i));

@@ -1,6 +1,5 @@
 #include "tests/client_cpp/stand.h"
 
-#include <google/protobuf/util/json_util.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <spawn.h>
@@ -9,8 +8,6 @@
 
 #include <array>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 
 extern char** environ;
 
@@ -26,42 +23,7 @@ namespace {
 
 const std::string kSource = GATEHOUSE_SOURCE;
 
-// A file's text, with the colons and spaces that are in it.
-std::string Read(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
 }  // namespace
-
-Json ParseJson(const std::string& text) {
-  Json value;
-  const auto status = google::protobuf::util::JsonStringToMessage(text, &value);
-  if (!status.ok()) ADD_FAILURE() << status.ToString() << " in " << text.substr(0, 500);
-  return value;
-}
-
-std::string TextOf(const Json& value) {
-  std::string text;
-  (void)google::protobuf::util::MessageToJsonString(value, &text);
-  return text;
-}
-
-const Json& Get(const Json& value, const std::string& name) {
-  static const Json none;
-  const auto& fields = value.struct_value().fields();
-  const auto place = fields.find(name);
-  return place == fields.end() ? none : place->second;
-}
-
-bool Has(const Json& value, const std::string& name) {
-  return value.struct_value().fields().count(name) == 1;
-}
-
-const Json& Cases() {
-  static const Json cases = ParseJson(Read(kSource + "/tests/clients/cases.json"));
-  return cases;
-}
 
 Stand::Stand() {
   std::array<int, 2> input{};

@@ -1,26 +1,15 @@
 #pragma once
 
-#include <google/protobuf/struct.pb.h>
 #include <sys/types.h>
 
 #include <cstdio>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "gatehouse/client.h"
+#include "tests/client_cpp/json.h"
 
 namespace gatehouse::client {
-
-using Json = google::protobuf::Value;
-
-Json ParseJson(const std::string& text);
-std::string TextOf(const Json& value);
-// A member, or an empty value.
-const Json& Get(const Json& value, const std::string& name);
-bool Has(const Json& value, const std::string& name);
-// tests/clients/cases.json
-const Json& Cases();
 
 // A real gatehouse-server behind a proxy: tests/clients/server.py. Ends with this.
 class Stand {

@@ -7,7 +7,9 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <future>
 #include <iterator>
+#include <memory>
 #include <thread>
 
 #include "gatehouse/client.h"
@@ -19,6 +21,8 @@ std::string Read(const std::string& path) {
   std::ifstream file(path);
   return {std::istreambuf_iterator<char>(file), {}};
 }
+
+void Write(const std::string& path, const std::string& text) { std::ofstream(path) << text; }
 
 // A key and a certificate of its own for this name, in two files.
 struct Identity {
@@ -134,6 +138,40 @@ TEST(TargetTest, TheClientShowsItsCertificate) {
   settings.cert_file = service.cert;
   settings.key_file = service.key;
   ExpectNames(Ask(settings), ErrorCode::kUnimplemented, "older");
+}
+
+TEST(TargetTest, TheFilesAreReadAgainWhenTheyChange) {
+  const Identity identity("server", "localhost");
+  const Identity service("service", "service.test");
+  const Identity own("own", "own.test");
+  const TlsServer server(identity, service.cert);
+  Settings settings;
+  settings.target = server.target();
+  // What vouches for the server, and what this service shows: both wrong.
+  settings.ca_file = testing::TempDir() + "/target_test_ca.crt";
+  Write(settings.ca_file, Read(own.cert));
+  settings.cert_file = own.cert;
+  settings.key_file = own.key;
+  settings.deadline = std::chrono::seconds(10);
+  const auto reached = std::make_shared<std::promise<void>>();
+  settings.warn = [reached](const std::string& warning) {
+    if (warning.find("older") != std::string::npos) reached->set_value();
+  };
+  Result<Client> client = Client::Create(settings);
+  ASSERT_TRUE(client.ok());
+  ExpectNames(client->Verify("t").error(), ErrorCode::kUnavailable, "GATEHOUSE_CA_FILE");
+  Write(settings.ca_file, Read(identity.cert));
+  Write(own.key, Read(service.key));
+  Write(own.cert, Read(service.cert));
+  // By the stream, which is told once that there is no such method here.
+  ASSERT_EQ(reached->get_future().wait_for(std::chrono::minutes(1)), std::future_status::ready);
+  // Calls have a connection of their own, which may still be about to be tried again.
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  Error error = client->Verify("t").error();
+  while (error.code != ErrorCode::kUnimplemented && std::chrono::steady_clock::now() < end) {
+    error = client->Verify("t").error();
+  }
+  ExpectNames(error, ErrorCode::kUnimplemented, "older");
 }
 
 TEST(TargetTest, PlaintextToAServerWithTlsNamesTheAuthority) {

@@ -58,7 +58,7 @@ class Calls {
   Mutex mu_;
   bool closed_ GH_GUARDED_BY(mu_) = false;
   std::unordered_set<std::shared_ptr<Call>> open_ GH_GUARDED_BY(mu_);
-  // Second tries that may be made, in tenths. Begins with ten.
+  // Later tries that may be made, in tenths. Begins with ten.
   int64_t budget_ GH_GUARDED_BY(mu_) = 100;
   // Calls since the last answer that nobody answered in time.
   int unanswered_ GH_GUARDED_BY(mu_) = 0;

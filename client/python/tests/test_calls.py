@@ -62,10 +62,11 @@ def begins(client, **how):
 
 
 class Restart:
-    """A server that is away for so many seconds, by a clock that only pauses move."""
+    """A server that is away for so many seconds, by a clock that only pauses move, and ends calls
+    with this status meanwhile."""
 
-    def __init__(self, monkeypatch, kind: str, chance: float, lasts: float):
-        self.kind, self.now, self.lasts = kind, 0.0, lasts
+    def __init__(self, monkeypatch, kind: str, chance: float, lasts: float, status: str = "UNAVAILABLE"):
+        self.kind, self.now, self.lasts, self.status = kind, 0.0, lasts, status
         # Of each try: when, and how long it may take.
         self.tries: list[tuple[float, float]] = []
         self.call = self.call_async if kind == "aio" else self.answer
@@ -84,7 +85,7 @@ class Restart:
     def answer(self, method, request, timeout):
         self.tries.append((self.now, timeout))
         if self.now < self.lasts:
-            raise CallFailed("UNAVAILABLE", "it starts again")
+            raise CallFailed(self.status, "it starts again")
         reply = method.response()
         reply.decision.effect = reply.decision.code = 1
         return reply
@@ -100,6 +101,24 @@ class Restart:
     def ask(self, client, **how):
         call = client.verify("token", fresh=True, **how)
         return asyncio.run(call) if self.kind == "aio" else call
+
+
+@pytest.mark.parametrize("status", ["UNAVAILABLE", "CANCELLED"])
+def test_what_the_server_ended_or_never_got_is_tried_again(monkeypatch, kind, status):
+    server = Restart(monkeypatch, kind, chance=0.5, lasts=0.3, status=status)
+    client = server.client()
+    assert server.ask(client).allowed
+    figures = client.figures()
+    assert figures.retries == len(server.tries) - 1 == figures.rpcs["Verify", status] > 0
+
+
+@pytest.mark.parametrize("status", ["INTERNAL", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "UNAUTHENTICATED"])
+def test_what_another_try_would_not_help_is_not_tried_again(monkeypatch, kind, status):
+    server = Restart(monkeypatch, kind, chance=0.5, lasts=0.3, status=status)
+    with pytest.raises(Unavailable) as caught:
+        server.ask(server.client())
+    assert caught.value.status == status
+    assert len(server.tries) == 1
 
 
 @pytest.mark.parametrize("chance", [0, 0.25, 0.5, 0.75, 1])
@@ -131,7 +150,7 @@ def test_a_pause_takes_three_quarters_of_the_time_that_is_left_at_most_and_20_ms
     assert server.tries == [(0, pytest.approx(0.04)), (pytest.approx(0.03), pytest.approx(0.01))]
 
 
-def test_second_tries_are_a_tenth_of_the_calls_and_ten_more(monkeypatch, kind):
+def test_later_tries_are_a_tenth_of_the_calls_and_ten_more(monkeypatch, kind):
     server = Restart(monkeypatch, kind, chance=0.5, lasts=1e9)
     client = server.client()
     for _ in range(500):

@@ -184,7 +184,7 @@ def test_a_restart_costs_no_questions_anew(connect, own_stand):
 
 
 def test_a_server_that_is_down_is_not_stormed(stale, own_stand):
-    """Second tries come from a budget, connections with pauses that grow."""
+    """Later tries come from a budget, connections with pauses that grow."""
     client = stale(own_stand)
     remembered(client, own_stand.token())
     token = own_stand.token()
@@ -198,7 +198,7 @@ def test_a_server_that_is_down_is_not_stormed(stale, own_stand):
     figures = client.figures()
     connections = own_stand.proxied("cut", refuse=True)["accepted"] - accepted
     own_stand.proxied("mend")
-    print(f"{calls} calls, {figures.retries} second tries, {connections} connections in 3 s")
+    print(f"{calls} calls, {figures.retries} later tries, {connections} connections in 3 s")
     assert figures.retries <= 10 + calls / 10
     assert connections <= 15
     come_back(client, token)

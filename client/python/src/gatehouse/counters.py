@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Figures:
-    """As of one moment. All but `live` and `staleness` only rise."""
+    """As of one moment. All but `entries`, `live` and `staleness` only rise."""
 
     hits: int
     misses: int

@@ -15,7 +15,7 @@ _SAVED = 10.0
 
 
 class Budget:
-    """A tenth of the calls may be second tries, so that a server that is down is not asked
+    """A tenth of the calls may be later tries, so that a server that is down is not asked
     twice as often."""
 
     def __init__(self) -> None:

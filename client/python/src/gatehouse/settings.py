@@ -27,7 +27,7 @@ class Settings:
     key_file: str | None = None
     # Plaintext to other machines, because a mesh encrypts it.
     plaintext_behind_mesh: bool = False
-    # Seconds that a call may take, second tries included.
+    # Seconds that a call may take, later tries included.
     deadline: float = 0.5
     # Seconds after which nothing is used that no ping has confirmed since; 1 to 60.
     max_staleness: float = 3.0

@@ -202,10 +202,10 @@ class Gatehouse:
             raise place_of(error, part) from None
 
     def filter(
-        self, user: Who, type: str, action: str, *, timeout: float | None = None
+        self, token: Who, type: str, action: str, *, timeout: float | None = None
     ) -> Filter:
-        """On which things of a type the user may do this. Raises Denied for a bad token."""
-        question = self._core.filtering(token_of(user), type, action)
+        """On which things of a type the token's principal may do this. Raises Denied for a bad token."""
+        question = self._core.filtering(token_of(token), type, action)
         made = cast(Filter, self._ask(question, False, False, timeout))
         if made.decision.status == 401:
             raise self._denied(made.decision)
