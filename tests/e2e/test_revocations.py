@@ -478,6 +478,44 @@ def test_list_that_is_exported_and_imported_is_the_same(
     assert all(is_revoked(new.client, token) for token in tokens)
 
 
+def on_a_terminal(server, *args) -> tuple[str, str]:
+    """What the command says on standard output, and on standard error, which is a terminal."""
+    ours, theirs = pty.openpty()
+    command = [str(program("gatehouse")), "--target", server.grpc, *map(str, args)]
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=theirs
+    ) as running:
+        os.close(theirs)
+        shown = b""
+        try:
+            while part := os.read(ours, 4096):
+                shown += part
+        except OSError as error:
+            assert error.errno == errno.EIO  # the end of a terminal
+        finally:
+            os.close(ours)
+        said = running.stdout.read().decode()
+    assert running.returncode == 0, shown
+    return said, shown.decode()
+
+
+def test_progress_shows_on_a_terminal_alone_and_is_taken_away(
+    make_server, sections, server, gatehouse, tmp_path
+):
+    for number in range(1200):
+        server.client.revoke_session(URL, f"s{number}")
+    file = tmp_path / "revocations.jsonl"
+    said, shown = on_a_terminal(server, "revocations", "export", file)
+    assert "\r1000 revocations" in shown and shown.endswith("\r1200 revocations\r\x1b[K"), shown
+    assert "\r" not in said
+    issuers, more = sections()
+    new = make_server(issuers, **more).wait_until_ready()
+    said, shown = on_a_terminal(new, "revocations", "import", file)
+    assert shown.endswith(" revocations\r\x1b[K") and "\r1200 revocations" in shown, shown
+    assert "\r" not in said and "1200" in said
+    assert "\r" not in gatehouse(new, "revocations", "import", file)
+
+
 def test_bad_entry_is_refused_by_field_and_writes_nothing_of_its_batch(client, ours):
     good = client.revoke_session(URL, "s1").revocation
     before = client.page().revision
