@@ -6,7 +6,8 @@ the policy before it. In policy.md, all others are fragments that continue the f
 one that is indented its `resources:`, the rest the whole file. In migration.md, others are
 other programs' files.
 
-Each test that threat-model.md names exists.
+Each test that threat-model.md names exists, and each environment variable that is read is in
+the table of operations.md.
 """
 
 import asyncio
@@ -29,7 +30,15 @@ README = REPOSITORY / "README.md"
 DOCS = [REPOSITORY / "docs" / name for name in ("migration.md", "policy.md")]
 MIGRATION, POLICY = DOCS
 THREATS = REPOSITORY / "docs" / "threat-model.md"
+OPERATIONS = REPOSITORY / "docs" / "operations.md"
 TESTS = REPOSITORY / "tests"
+VARIABLE = re.compile(r"\bGATEHOUSE_[A-Z_]*[A-Z]\b")
+READERS = {
+    "server": "server", "client/cli": "`gatehouse`", "client/cpp": "the clients",
+    "client/python": "the clients", "client/typescript": "the clients",
+}  # fmt: skip
+SOURCES = {".cc", ".h", ".py", ".ts"}
+NO_SOURCE = {"test", "tests", "gen", "generated", "node_modules", "build", "dist"}
 CONFIG = """\
 issuers:
   - issuer: https://demo.gatehouse.example
@@ -234,6 +243,37 @@ def test_claim_without_a_test_or_with_one_that_is_not_there_is_found():
         "line 4: CsrfTest.AnUpgradeIsAlwaysSafe", "line 4: test_fuller_disk", "line 4: tests/no",
         "line 5: names no test",
     ]  # fmt: skip
+
+
+def variables_read() -> dict[str, set[str]]:
+    """By who reads them, as the table says it: the variables that its source names."""
+    defined = {name for file in REPOSITORY.glob("server/**/CMakeLists.txt")
+               for name in VARIABLE.findall(file.read_text())}  # fmt: skip
+    read = {}
+    for folder, who in READERS.items():
+        for file in (REPOSITORY / folder).rglob("*"):
+            parts = file.relative_to(REPOSITORY).parts
+            if file.suffix in SOURCES and not NO_SOURCE & set(parts):
+                read.setdefault(who, set()).update(VARIABLE.findall(file.read_text()))
+    return {who: names - defined for who, names in read.items()}
+
+
+def variables_documented(page: str) -> dict[str, set[str]]:
+    documented = {}
+    for line in page.split("## Environment variables", 1)[1].splitlines():
+        if line.startswith("| `"):
+            _, names, who, *_ = line.split("|")
+            documented.setdefault(who.strip(), set()).update(VARIABLE.findall(names))
+    return documented
+
+
+def test_each_environment_variable_is_in_the_one_table():
+    read = variables_read()
+    assert len(read["the clients"]) > 8, "the sources were not found"
+    assert len(read["`gatehouse`"]) > 5, "the sources were not found"
+    documented = variables_documented(OPERATIONS.read_text())
+    for who, names in read.items():
+        assert names == documented.get(who, set()), who
 
 
 def test_wrong_policy_and_wrong_expectation_are_found(tmp_path):

@@ -16,7 +16,9 @@ OVERLAYS = manifests.overlays()
 SERVING = [name for name in OVERLAYS if manifests.objects(name, "StatefulSet")]
 CREATING = [name for name in OVERLAYS if manifests.objects(name, "Job")]
 ASKED = ["overlays/istio", "overlays/envoy-sidecar"]
-OPERATIONS, PAGE = (REPOSITORY / "docs" / name for name in ("operations.md", "kubernetes.md"))
+OPERATIONS, PAGE, INCIDENTS = (
+    REPOSITORY / "docs" / name for name in ("operations.md", "kubernetes.md", "incidents.md")
+)
 # Prometheus' own.
 OTHER_METRICS = {"up": {"job"}}
 
@@ -266,6 +268,36 @@ def test_each_alert_says_what_is_wrong():
     for rule in group["rules"]:
         assert rule["labels"]["severity"] in ("warning", "critical")
         assert rule["annotations"]["summary"] and rule["annotations"]["description"]
+
+
+def _as_documented(expression: str) -> str:
+    """Without what only the operator's labels need: the job, and the namespace."""
+    text = re.sub(r'job="gatehouse",?', "", expression).replace("{}", "")
+    text = re.sub(r"(by|on) \(namespace(?:, )?", r"\1 (", text).replace(" by () (", "(")
+    return " ".join(text.split())
+
+
+def _documented_alerts(page: str) -> dict[str, list[str]]:
+    """By name: the expressions of each row that names it."""
+    found = {}
+    for line in page.splitlines():
+        if line.startswith("|"):
+            cells = re.split(r"(?<!\\)\|", line)
+            for name in re.findall(r"`(Gatehouse[A-Z]\w*)`", cells[1]):
+                found.setdefault(name, []).append(cells[2].replace("\\|", "|"))
+    return found
+
+
+def test_page_of_incidents_has_each_alert_as_it_is():
+    (group,) = manifests.the("base", "PrometheusRule", "gatehouse")["spec"]["groups"]
+    rows = _documented_alerts(INCIDENTS.read_text())
+    assert set(rows) == {rule["alert"] for rule in group["rules"]}
+    for rule in group["rules"]:
+        (row,) = rows[rule["alert"]]
+        lasting = f" for {rule['for']}" if "for" in rule else ""
+        ends = r"(?=[, ])" if lasting else r"(?! for)"
+        wanted = f"`{_as_documented(rule['expr'])}`{lasting}"
+        assert re.search(re.escape(wanted) + ends, row), f"{rule['alert']}: {wanted} is not in {row}"
 
 
 def test_prometheus_finds_one_service():

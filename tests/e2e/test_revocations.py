@@ -1,7 +1,10 @@
 """What a revocation of each kind refuses, how it ends, and how it gets from store to store."""
 
+import errno
 import json
 import os
+import pty
+import re
 import stat
 import subprocess
 import time
@@ -476,6 +479,48 @@ def test_list_that_is_exported_and_imported_is_the_same(
     assert again["added"] == "0" and again["known"] == str(len(past))
     new.restart()
     assert all(is_revoked(new.client, token) for token in tokens)
+
+
+def on_a_terminal(server, *args) -> tuple[str, str]:
+    """What the command says on standard output, and on standard error, which is a terminal."""
+    ours, theirs = pty.openpty()
+    command = [str(program("gatehouse")), "--target", server.grpc, *map(str, args)]
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=theirs
+    ) as running:
+        os.close(theirs)
+        shown = b""
+        try:
+            while part := os.read(ours, 4096):
+                shown += part
+        except OSError as error:
+            assert error.errno == errno.EIO, "not the end of the terminal"
+        finally:
+            os.close(ours)
+        said = running.stdout.read().decode()
+    assert running.returncode == 0, shown
+    return said, shown.decode()
+
+
+def test_progress_shows_on_a_terminal_alone_and_is_taken_away(
+    make_server, sections, server, tmp_path
+):
+    for number in range(1200):
+        server.client.revoke_session(URL, f"s{number}")
+    issuers, more = sections()
+    new = make_server(issuers, **more).wait_until_ready()
+    file = tmp_path / "revocations.jsonl"
+    for asked, way in ((server, "export"), (new, "import")):
+        said, shown = on_a_terminal(asked, "revocations", way, file)
+        assert re.fullmatch(r"(\r\d+ revocations)+\r\x1b\[K", shown), shown
+        counts = [int(count) for count in re.findall(r"\d+(?= rev)", shown)]
+        assert len(counts) > 1 and counts == sorted(counts) and counts[-1] == 1200, counts
+        assert "1200" in said and "\r" not in said
+    plain = subprocess.run(
+        [str(program("gatehouse")), "--target", new.grpc, "revocations", "import", str(file)],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert plain.returncode == 0 and plain.stderr == ""
 
 
 def test_bad_entry_is_refused_by_field_and_writes_nothing_of_its_batch(client, ours):

@@ -265,8 +265,10 @@ def test_a_thousand_watchers_hear_of_a_hundred_changes_each(server):
             for stream in streams:
                 assert len(stream.changes) == 100
                 assert stream.fell_behind == 0
+                assert stream.messages < 100, "several changes come in one message"
             grown = (rss_bytes(server.pid) - before) / 1000
-        print(f"\n1,000 watchers took {grown / 1000:.1f} kB of memory each")
+        print(f"\n100 changes came in {sum(s.messages for s in streams) / 1000:.1f} messages")
+        print(f"1,000 watchers took {grown / 1000:.1f} kB of memory each")
         assert grown < 100_000
         wait_until(lambda: 'gatehouse_watchers 0' in server.get("/metrics")[1], "all to be gone")
 

@@ -88,6 +88,18 @@ TEST_F(RevokerTest, ASessionsFactCoversEveryTokenOfIt) {
   EXPECT_LE(fact->end_time, least + absl::Hours(1));
 }
 
+TEST_F(RevokerTest, TokenMintedAfterItsSessionWasRevokedIsRefused) {
+  const auto fact = Session(kIssuer, "s1");
+  ASSERT_TRUE(fact.ok());
+  Commit(fact->tag, revocation::MarksOf(*fact));
+  for (const int64_t later : {int64_t{0}, int64_t{1}, int64_t{3600}, int64_t{29} * 86'400}) {
+    clock_.SetWall(absl::FromUnixSeconds(kNow + later));
+    EXPECT_EQ(authorizer_->Examine(Token(kNow + later, kNow + later + 900)).code,
+              policy::Code::kTokenRevoked)
+        << later << " s later";
+  }
+}
+
 TEST_F(RevokerTest, TheSameRevocationWithinTheHourEndsAtTheSameTime) {
   const absl::Time end = Session(kIssuer, "s1")->end_time;
   clock_.Advance(absl::Minutes(10));

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <vector>
+
 namespace gatehouse::frontend {
 namespace {
 
@@ -67,6 +69,38 @@ TEST_F(WatcherTest, OneWriteIsUnderWayAtATime) {
   EXPECT_EQ(Next(), Turn::kNothing);
   EXPECT_EQ(watcher_.Sent(), After::kLookSoon);
   EXPECT_EQ(Next(), Turn::kSend);
+}
+
+// Under load: what comes while a message is under way is told in one, however much it is.
+TEST_F(WatcherTest, WhatCameMeanwhileIsToldInOneMessage) {
+  ChangeFeed feed;
+  const auto commit = [&](int64_t revision) {
+    const revocation::Change change{.revision = revision};
+    feed.OnStep({.tags = {}, .changes = {&change, 1}, .revision = revision});
+    news_.version = feed.version();
+  };
+  std::vector<int64_t> told;
+  int messages = 0;
+  const auto send = [&] {
+    const ChangeFeed::Batch batch = feed.Read(watcher_.cursor(), 1000);
+    for (const revocation::Change& change : batch.changes) told.push_back(change.revision);
+    messages += Next() == Turn::kSend ? 1 : 0;
+    Send(batch);
+  };
+  watcher_.Begin(feed.Now(), false);
+  commit(1);
+  send();
+  for (int64_t revision = 2; revision <= 100; ++revision) {
+    commit(revision);
+    EXPECT_EQ(Next(), Turn::kNothing);
+  }
+  EXPECT_EQ(watcher_.Sent(), After::kLookSoon);
+  send();
+  EXPECT_EQ(watcher_.Sent(), After::kNothing);
+  EXPECT_EQ(Next(), Turn::kNothing);
+  EXPECT_EQ(messages, 2);
+  ASSERT_EQ(told.size(), 100);
+  for (size_t i = 0; i < told.size(); ++i) EXPECT_EQ(told[i], static_cast<int64_t>(i) + 1);
 }
 
 TEST_F(WatcherTest, WhatIsTooMuchForOneMessageGoesOnAtOnce) {

@@ -41,6 +41,7 @@ class Stream:
         self.call = stub.Watch(metadata=list(metadata), timeout=DEADLINE)
         self.first = messages.WatchRequest(**first)
         self.changes = []
+        self.messages = 0  # with changes
         self.last = None
         self.fell_behind = 0
 
@@ -61,6 +62,7 @@ class Stream:
                 assert change.revision > before, "each once, in order"
                 assert change.revision <= reply.revision
         self.changes.extend(reply.changes)
+        self.messages += bool(reply.changes)
         self.fell_behind += reply.fell_behind
         if self.last is not None:
             assert reply.revision >= self.last.revision
