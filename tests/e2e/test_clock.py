@@ -4,9 +4,10 @@ Clean-up runs in rounds, one a minute by the monotonic clock. That one which has
 shows that a round has gone by, which would have taken others with it.
 """
 
+import grpc
 import pytest
 
-from support.client import Client, assert_allowed, assert_denied, code, messages
+from support.client import Client, assert_allowed, assert_denied, code, messages, status_of
 from support.issuers import URL
 from support.machine import YEAR
 from support.waiting import wait_until
@@ -65,11 +66,19 @@ class Scene:
         wait_until(lambda: self.cleaned() >= cleaned, f"{cleaned} that were cleaned up")
         assert self.cleaned() == cleaned, "none but those that have ended"
 
+    def pass_time(self, seconds: int):
+        self.machine.pass_time(seconds)
+        # A call on which time has jumped is past its deadline.
+        wait_until(
+            lambda: status_of(lambda: self.client.verify("x")) == grpc.StatusCode.OK,
+            "a call that begins after it",
+        )
+
     def believe(self):
         """The clock has been right for an hour, and a good token was seen."""
         before = self.cleaned()
         self.revoke_for(5 * MINUTE)
-        self.machine.pass_time(HOUR + MINUTE)
+        self.pass_time(HOUR + MINUTE)
         assert_allowed(self.client.verify(self.token()))
         self.wait_for_clean_up(before + 1)
 
@@ -117,7 +126,7 @@ def test_clock_a_year_ahead_and_then_back_drops_nothing(scene, shared):
     for cleaned, time in ((before + 1, 2 * HOUR), (before + 2, 9 * HOUR)):
         if shared:
             assert_allowed(scene.client.verify(scene.token(ahead=YEAR)))
-        scene.machine.pass_time(time)
+        scene.pass_time(time)
         if shared:
             assert_allowed(scene.client.verify(scene.token(ahead=YEAR)))
         scene.wait_for_clean_up(cleaned)
@@ -149,7 +158,7 @@ def test_start_with_the_clock_a_year_ahead_and_then_back_drops_nothing(scene, sh
         if shared:
             assert_allowed(scene.client.verify(scene.token(ahead=YEAR)))
         # Time for rounds; a clock that issuers share is set back within the hour.
-        scene.machine.pass_time(10 * MINUTE if shared else 2 * HOUR)
+        scene.pass_time(10 * MINUTE if shared else 2 * HOUR)
         assert scene.cleaned() == 0
     scene.assert_listed()
 
@@ -161,9 +170,9 @@ def test_start_with_the_clock_a_year_ahead_and_then_back_drops_nothing(scene, sh
     assert scene.cleaned() == 0
     # With the first from before; and now what has ended does leave.
     scene.revoke_for(5 * MINUTE)
-    scene.machine.pass_time(2 * MINUTE)
+    scene.pass_time(2 * MINUTE)
     assert scene.cleaned() == 0
-    scene.machine.pass_time(HOUR + MINUTE)
+    scene.pass_time(HOUR + MINUTE)
     assert_allowed(scene.client.verify(scene.token()))
     scene.wait_for_clean_up(2)
     scene.assert_in_force()
@@ -185,7 +194,7 @@ def test_clock_an_hour_back_keeps_what_ended_meanwhile_and_drops_nothing(scene):
                   "TOKEN_REVOKED")  # fmt: skip
     scene.assert_listed()
     # It has ended, but not by the clock that is behind.
-    scene.machine.pass_time(HOUR)
+    scene.pass_time(HOUR)
     assert scene.cleaned() == before
     assert_allowed(scene.client.verify(old))
 
@@ -194,7 +203,7 @@ def test_clock_an_hour_back_keeps_what_ended_meanwhile_and_drops_nothing(scene):
         lambda: scene.client.verify(scene.token()).decision.code == code("OK"),
         "the clock to be right",
     )
-    scene.machine.pass_time(2 * MINUTE)
+    scene.pass_time(2 * MINUTE)
     scene.wait_for_clean_up(before + 1)
     scene.assert_in_force()
     assert made.id in {each.id for each in scene.client.revocations()}
@@ -210,8 +219,8 @@ def test_after_a_sleep_of_eight_hours_what_has_ended_leaves_as_much_later(scene)
     scene.machine.set_wall(8 * HOUR)
     wait_until(lambda: scene.client.verify(scene.token(ahead=8 * HOUR)).decision.code == code("OK"),
                "the clock of the morning")  # fmt: skip
-    scene.machine.pass_time(20 * MINUTE)
+    scene.pass_time(20 * MINUTE)
     assert scene.cleaned() == before
-    scene.machine.pass_time(12 * MINUTE)
+    scene.pass_time(12 * MINUTE)
     scene.wait_for_clean_up(before + 1)
     scene.assert_listed()

@@ -214,8 +214,14 @@ def test_more_connections_than_there_are_files_end_no_port(serve, probe, hmac_is
         with contextlib.closing(Client(server.grpc)) as client:
             return status_of(lambda: client.verify(hmac_issuer.token())) == grpc.StatusCode.OK
 
+    def alive() -> bool:
+        said = []
+        with contextlib.closing(probe(server)) as client:
+            status_of(lambda: said.append(client.serving("liveness")))
+        return said == ["SERVING"]
+
     wait_until(verified, "the gRPC port to be open still")
-    assert probe(server).serving("liveness") == "SERVING"
+    wait_until(alive, "the health port to be open still")
 
 
 def settings_of(server) -> dict[int, int]:
