@@ -7,7 +7,7 @@ import { CallError, type Method, type Request, type Response, type Transport } f
 // At least and at most before the second try of a call, the third and the fourth, which is the
 // last: together they outlast a server that starts again.
 const PAUSES_MS = [[20, 40], [150, 350], [300, 700]] as const;
-// Second tries that may be saved up, and what each call adds.
+// Later tries that may be saved up, and what each call adds.
 const MOST_TRIES = 10;
 const TRIES_A_CALL = 0.1;
 
@@ -79,9 +79,9 @@ function moreOf(before: CallError | undefined, reason: unknown): unknown {
   return before !== undefined && reason instanceof Unavailable ? before : reason;
 }
 
-/** Unary calls with a deadline, a second try where it helps, and the revision of one's own writes. */
+/** Unary calls with a deadline, later tries where they help, and the revision of one's own writes. */
 export class Calls {
-  // Second tries that the calls so far have paid for.
+  // Later tries that the calls so far have paid for.
   #tries = MOST_TRIES;
   // What a revocation of this client's own must be followed by.
   #own: Place | undefined;

@@ -7,7 +7,7 @@ export interface Counters {
   readonly shared: number;
   /** RPCs that ended, by method and gRPC status: `{ "Verify OK": 3 }`. Streams of Watch too. */
   readonly rpcs: Readonly<Record<string, number>>;
-  /** Second tries. */
+  /** Later tries of calls. */
   readonly retries: number;
   /** Changes that the stream told. */
   readonly changes: number;

@@ -9,6 +9,7 @@ import { Flights, type Wait } from "./flights.js";
 import { GrpcTransport } from "./grpc.js";
 import { Listeners, type Verified } from "./listeners.js";
 import { type Answer, Memory } from "./memory.js";
+import type { AskOptions, AuthorizeOptions, CallOptions, RevokeOptions, VerifyOptions } from "./options.js";
 import { type Check, checkOf, checkText, checkToken, type Facts, keyOf, kindOf, VERIFY } from "./question.js";
 import { type Revoked, revokedOf, revokeRequestOf, type Target } from "./revocation.js";
 import { checkSettings, nameOf, type CheckedSettings, type Settings, settingsFromEnv } from "./settings.js";
@@ -18,35 +19,7 @@ import type { CallError, Transport } from "./transport.js";
 import type { Duration } from "./wire/google/protobuf/duration.js";
 import type { Revocation } from "./wire/gatehouse/v1/revocation.js";
 
-/** What every call takes. */
-export interface CallOptions {
-  /** Else the client's. */
-  readonly deadlineMs?: number | undefined;
-  /** Gives the call up; it rejects with the signal's reason. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-export interface AskOptions extends CallOptions {
-  /** Does not look into the memory, and shares no call that is under way. */
-  readonly fresh?: boolean | undefined;
-  /** Fills `decision.explanation`; needs the right "explain", and goes past the memory. */
-  readonly explain?: boolean | undefined;
-}
-
-/** What one's own database says stands beside how to ask. */
-export interface AuthorizeOptions extends AskOptions, Facts {}
-
-export interface VerifyOptions extends AskOptions {
-  /** Fills `principal.claims`; goes past the memory. */
-  readonly withClaims?: boolean | undefined;
-}
-
-export interface RevokeOptions extends CallOptions {
-  /** Why, for people. */
-  readonly reason?: string | undefined;
-  /** A suspension: every token of the target is refused until then. */
-  readonly expireTime?: Date | undefined;
-}
+export type { AskOptions, AuthorizeOptions, CallOptions, RevokeOptions, VerifyOptions } from "./options.js";
 
 // A token is looked at again a little after it ends; often enough where the clocks differ.
 const EXPIRY_PAUSE_MS = 1000;

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { concerns, eventsOf } from "../dist/better-auth/events.js";
-import { watchWrites } from "../dist/better-auth/watch-writes.js";
+import { watchStorage, watchWrites } from "../dist/better-auth/watch-writes.js";
 import { make } from "./support/outbox.mjs";
 
 const rules = { userFields: ["role", "plan"], now: () => 1000 };
@@ -71,9 +71,14 @@ test("a transaction that is rolled back delivers nothing", async () => {
 });
 
 /** An adapter whose tables are `rows`, by model; `afterRead` runs once something was read, `around` before it is watched. */
-function adapterOf(made, rows, { transaction = true, hasSession, afterRead = () => {}, around = () => {} } = {}) {
+function adapterOf(made, rows, { transaction = true, hasSession, userFields = [], afterRead = () => {}, around = () => {} } = {}) {
   const matching = ({ model, where }) =>
-    rows[model].filter((row) => where.every(({ field, value }) => row[field] === value));
+    rows[model].filter((row) =>
+      where.every(({ field, value, operator }) => {
+        if (operator === "in") return value.includes(row[field]);
+        return operator === "not_in" ? !value.includes(row[field]) : row[field] === value;
+      }),
+    );
   const own = ({ model }) => model === "gatehouseOutbox";
   const plain = {
     create: async (call) => {
@@ -86,13 +91,20 @@ function adapterOf(made, rows, { transaction = true, hasSession, afterRead = () 
       afterRead();
       return found;
     },
-    updateMany: (call) => made.table.updateMany(call),
+    updateMany: async (call) => {
+      if (own(call)) return made.table.updateMany(call);
+      const met = matching(call);
+      rows[call.model] = rows[call.model].map((row) => (met.includes(row) ? { ...row, ...call.update } : row));
+      return met.length;
+    },
     deleteMany: async (call) => {
       if (own(call)) return made.table.deleteMany(call);
       const gone = matching(call);
       rows[call.model] = rows[call.model].filter((row) => !gone.includes(row));
       return gone.length;
     },
+    delete: async (call) => void (await plain.deleteMany(call)),
+    update: async (call) => void (await plain.updateMany(call)),
   };
   const adapter = {
     ...plain,
@@ -109,13 +121,29 @@ function adapterOf(made, rows, { transaction = true, hasSession, afterRead = () 
     options: { adapterConfig: { transaction } },
   };
   around(adapter);
-  const log = { warn() {}, error: (text) => made.said.push(text) };
-  watchWrites(adapter, made.outbox, { userFields: [], now: () => made.now, hasSession }, log);
+  const log = { warn: (text) => made.said.push(text), error: (text) => made.said.push(text) };
+  watchWrites(adapter, made.outbox, { userFields, now: () => made.now, hasSession }, log);
   return adapter;
 }
 
 const sessionOf = (id) => ({ id, userId: "u", expiresAt: new Date(9e9) });
 const delivered = (made) => made.delivered.map(({ kind, target }) => `${kind} ${target}`).sort();
+
+const OF_U = [{ field: "userId", value: "u" }];
+const OF_PHONE = [{ field: "userAgent", value: undefined }];
+const alive = (rows) => rows.session.filter(({ expiresAt }) => expiresAt.getTime() > 1_000_500).map(({ id }) => id);
+const WAYS = ["by itself", "in a transaction", "without transactions"];
+const going = (way) => ({ transaction: way !== "without transactions" });
+
+/** Does it to the adapter, in the way that is named. */
+const act = (adapter, way, doing) => (way === "in a transaction" ? adapter.transaction(doing) : doing(adapter));
+
+/** Ends sessions as Better Auth does: by deleting them, or with `preserveSessionInDatabase`. */
+const HOW = {
+  delete: (where) => (adapter) => adapter.deleteMany({ model: "session", where }),
+  update: (where) => (adapter) =>
+    adapter.updateMany({ model: "session", where, update: { expiresAt: new Date(1_000_000) } }),
+};
 
 for (const known of [[], ["a"]]) {
   test(`a session that begins once ${known.length} were read is revoked with them`, async () => {
@@ -123,20 +151,133 @@ for (const known of [[], ["a"]]) {
     const rows = { session: known.map(sessionOf) };
     const late = [sessionOf("late")];
     const adapter = adapterOf(made, rows, { afterRead: () => rows.session.push(...late.splice(0)) });
-    assert.equal(await adapter.deleteMany({ model: "session", where: [{ field: "userId", value: "u" }] }), known.length + 1);
+    assert.equal(await adapter.deleteMany({ model: "session", where: OF_U }), known.length + 1);
     assert.deepEqual(delivered(made), [...known, "late"].map((id) => `session ${id}`));
     assert.deepEqual([rows.session, made.table.rows.size, made.said], [[], 0, []]);
   });
 }
 
-test("sessions that begin without end hold up nobody", async () => {
+for (const [how, end] of Object.entries(HOW)) {
+  for (const way of WAYS) {
+    test(`a session that begins as another one goes is revoked: to ${how}, ${way}`, async () => {
+      const made = make();
+      const rows = { session: ["a", "b"].map(sessionOf) };
+      let reads = 0;
+      const afterRead = () => {
+        if (reads++ === 0) rows.session = ["b", "late"].map(sessionOf);
+      };
+      const adapter = adapterOf(made, rows, { afterRead, ...going(way) });
+      assert.equal(await act(adapter, way, end(OF_U)), 2);
+      const covers = way === "in a transaction" ? "subject u" : "session late";
+      assert.ok(delivered(made).includes("session b") && delivered(made).includes(covers), delivered(made).join());
+      assert.deepEqual([alive(rows), made.table.rows.size, made.said], [[], 0, []]);
+    });
+
+    test(`sessions that begin without end hold up nobody, and none is missed: to ${how}, ${way}`, async () => {
+      const made = make();
+      const rows = { session: [sessionOf("s0")] };
+      let next = 1;
+      const afterRead = () => rows.session.push(sessionOf(`s${next++}`));
+      const adapter = adapterOf(made, rows, { afterRead, ...going(way) });
+      await act(adapter, way, end(OF_U));
+      assert.ok(delivered(made).includes("subject u"), delivered(made).join());
+      assert.deepEqual([alive(rows), made.table.rows.size, made.said], [[], 0, []]);
+    });
+
+    test(`where nothing names whose they are, the sessions that begin without end stay: to ${how}, ${way}`, async () => {
+      const made = make();
+      const rows = { session: [sessionOf("s0")] };
+      let next = 1;
+      const afterRead = () => rows.session.push(sessionOf(`s${next++}`));
+      const adapter = adapterOf(made, rows, { afterRead, ...going(way) });
+      await assert.rejects(act(adapter, way, end(OF_PHONE)), /could not be revoked/);
+      const all = Array.from({ length: next }, (_, i) => `s${i}`);
+      const revoked = all.filter((id) => delivered(made).includes(`session ${id}`));
+      assert.deepEqual(alive(rows), all.filter((id) => !revoked.includes(id)));
+      assert.equal(revoked.length, way === "without transactions" ? 3 : 0);
+      assert.deepEqual([made.table.rows.size, made.said.length], [0, 1]);
+      assert.match(made.said[0], /nothing names whom they concern/);
+    });
+  }
+}
+
+test("a table that takes no row misses no session that begins late either", async () => {
   const made = make();
-  const rows = { session: [sessionOf("s0")] };
-  let next = 1;
-  const adapter = adapterOf(made, rows, { afterRead: () => rows.session.push(sessionOf(`s${next++}`)) });
-  await adapter.deleteMany({ model: "session", where: [{ field: "userId", value: "u" }] });
-  assert.deepEqual([rows.session, made.delivered.length], [[], 3]);
-  assert.match(made.said.join(), /some are not revoked/);
+  const rows = { session: [sessionOf("a")] };
+  const late = [[], [sessionOf("late")]];
+  const adapter = adapterOf(made, rows, { afterRead: () => rows.session.push(...(late.shift() ?? [])) });
+  made.table.broken = true;
+  await adapter.deleteMany({ model: "session", where: OF_U });
+  assert.deepEqual([delivered(made), rows.session], [["session a", "session late"], []]);
+});
+
+const by = (field, value, more = {}) => [{ field, value, ...more }];
+for (const [what, name, call, expected] of [
+  ["a session by its token", "delete", { model: "session", where: by("token", "t") }, undefined],
+  ["a session by its id", "delete", { model: "session", where: by("id", "s") }, ["session s"]],
+  ["a user's sessions", "deleteMany", { model: "session", where: OF_U }, ["subject u"]],
+  ["some sessions of a user", "deleteMany", { model: "session", where: [...by("ip", "x"), ...OF_U] }, ["subject u"]],
+  ["two users' sessions", "deleteMany", { model: "session", where: by("userId", ["u", "v"], { operator: "in" }) }, ["subject u", "subject v"]],
+  ["sessions of all but one", "deleteMany", { model: "session", where: by("userId", "u", { operator: "ne" }) }, undefined],
+  ["a user's sessions, or others", "deleteMany", { model: "session", where: [...OF_U, ...by("ip", "x", { connector: "OR" })] }, undefined],
+  ["a user's sessions, in any case", "deleteMany", { model: "session", where: by("userId", "u", { mode: "insensitive" }) }, undefined],
+  ["all sessions", "deleteMany", { model: "session", where: [] }, undefined],
+  ["a role", "update", { model: "user", where: by("id", "u"), update: { role: "x" } }, ["subject u"]],
+  ["a user by address", "delete", { model: "user", where: by("email", "e") }, undefined],
+  ["a password", "updateMany", { model: "account", where: OF_U, update: { password: "x" } }, ["subject u"]],
+  ["a first password", "create", { model: "account", data: { userId: "u", password: "x" } }, ["subject u"]],
+  ["a member", "delete", { model: "member", where: by("id", "m") }, undefined],
+  ["a user's membership", "deleteMany", { model: "member", where: [...by("organizationId", "o"), ...OF_U] }, ["subject u"]],
+  ["some members", "deleteMany", { model: "member", where: [...by("organizationId", "o"), ...by("role", "x")] }, ["tenant o"]],
+  ["an organization", "delete", { model: "organization", where: by("id", "o") }, ["tenant o"]],
+  ["an organization by its slug", "delete", { model: "organization", where: by("slug", "o") }, undefined],
+]) {
+  for (const way of WAYS) {
+    test(`${what}, not to be read, means ${expected?.join() ?? "a failure"}, ${way}`, async () => {
+      const made = make();
+      const model = [{ id: "x", token: "t", email: "e", slug: "o" }];
+      const rows = { session: model, user: model, account: model, member: model, organization: model };
+      const afterRead = () => {
+        throw new Error("cannot read");
+      };
+      let written = 0;
+      const around = (adapter) => {
+        const count = (inside) => {
+          const run = inside[name];
+          inside[name] = async (one) => ((written += one.model === call.model ? 1 : 0), run(one));
+        };
+        count(adapter);
+        const { transaction } = adapter;
+        adapter.transaction = (doing) => transaction((inside) => (count(inside), doing(inside)));
+      };
+      const adapter = adapterOf(made, rows, { afterRead, around, userFields: ["role"], ...going(way) });
+      const done = act(adapter, way, (inside) => inside[name](call));
+      if (expected) await done;
+      else await assert.rejects(done, /cannot be read.*could not be revoked/);
+      assert.deepEqual([delivered(made), written], [expected ?? [], expected ? 1 : 0]);
+      assert.deepEqual([made.table.rows.size, made.said.length], [0, 1]);
+    });
+  }
+}
+
+test("what cannot be read in a storage is not deleted from it", async () => {
+  const made = make();
+  const gone = [];
+  let broken = true;
+  const storage = {
+    get: async () => {
+      if (broken) throw new Error("cannot read");
+      return JSON.stringify({ session: { ...sessionOf("s"), token: "t" } });
+    },
+    delete: async (key) => gone.push(key),
+  };
+  const log = { warn() {}, error: (text) => made.said.push(text) };
+  watchStorage(storage, made.table, made.outbox, { userFields: [], now: () => made.now }, log);
+  await assert.rejects(storage.delete("t"), /cannot be read/);
+  assert.deepEqual([gone, delivered(made), made.said.length], [[], [], 1]);
+  broken = false;
+  await storage.delete("t");
+  assert.deepEqual([gone, delivered(made)], [["t"], ["session s"]]);
 });
 
 const password = { model: "account", data: { id: "c", userId: "u", providerId: "credential", password: "x" } };
@@ -243,8 +384,8 @@ test("the first row that is refused fails its event, the next wait in memory, un
 
 test("more rows than are read at once are read in an order, for pages of none may miss some", async () => {
   const made = make();
-  const ended = Array.from({ length: 10_006 }, (_, i) => ({ id: `e${i}`, userId: "u", expiresAt: new Date(0) }));
-  const all = [...ended, sessionOf("z")];
+  const expired = Array.from({ length: 10_006 }, (_, i) => ({ id: `e${i}`, userId: "u", expiresAt: new Date(0) }));
+  let all = [...expired, sessionOf("z")];
   let turn = 0;
   const plain = {
     // As a database may that was told no order.
@@ -253,10 +394,16 @@ test("more rows than are read at once are read in an order, for pages of none ma
       return [...all.slice(first), ...all.slice(0, first)].slice(offset, offset + limit);
     },
     create: (call) => made.table.create(call),
-    deleteMany: async ({ model, where }) => (model === "session" ? all.length : made.table.deleteMany({ where })),
+    deleteMany: async ({ model, where }) => {
+      if (model !== "session") return made.table.deleteMany({ where });
+      const ids = where.find(({ operator }) => operator === "in")?.value;
+      const before = all.length;
+      all = all.filter(({ id }) => ids && !ids.includes(id));
+      return before - all.length;
+    },
   };
   const adapter = { ...plain, transaction: (act) => act(plain), options: { adapterConfig: { transaction: true } } };
   watchWrites(adapter, made.outbox, { userFields: [], now: () => made.now }, { warn() {}, error() {} });
-  await adapter.deleteMany({ model: "session", where: [{ field: "userId", value: "u" }] });
+  assert.equal(await adapter.deleteMany({ model: "session", where: OF_U }), 10_007);
   assert.deepEqual(delivered(made), ["session z"]);
 });

@@ -211,7 +211,7 @@ test("killed and started again: remembered for max_staleness, then 503, then rig
   );
   assert.ok(asked.every(({ status, reason }) => status === "rejected" && reason instanceof Unavailable));
   const { retries } = client.figures();
-  assert.ok(retries - before.retries <= 110, `${retries - before.retries} second tries of 1,000 calls`);
+  assert.ok(retries - before.retries <= 110, `${retries - before.retries} later tries of 1,000 calls`);
   await stand.do("start");
   await revoke(bad.subject);
   await live(client);

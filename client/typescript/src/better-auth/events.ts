@@ -16,6 +16,7 @@ export interface Where {
   value: unknown;
   operator?: string | undefined;
   connector?: "AND" | "OR" | undefined;
+  mode?: string | undefined;
 }
 
 export interface Write {
@@ -85,6 +86,35 @@ export function eventsOf(write: Write, rows: Row[], rules: Rules): Event[] {
   }
 }
 
+/**
+ * What a write means by its where clause alone, whatever rows it meets: more than they would say, never less.
+ *
+ * @returns undefined if the clause names nobody
+ */
+export function namedEvents(write: Write, rules: Rules): Event[] | undefined {
+  const users = named(write.where, write.model === "user" ? "id" : "userId");
+  if (write.model === "session" && users) return users.flatMap((id) => subject(id, "sessions ended"));
+  if (write.model === "member" && !users) {
+    return named(write.where, "organizationId")?.flatMap((id) => tenant(id, "members changed"));
+  }
+  if (users) return eventsOf(write, users.map((id) => ({ id, userId: id })), rules);
+  if (write.model !== "session" && write.model !== "organization") return undefined;
+  return named(write.where, "id")?.flatMap((id) => eventsOf(write, [{ id }], rules));
+}
+
+/** The only values that a field may have in what `where` finds. */
+function named(where: Where[], field: string): unknown[] | undefined {
+  // Adapters differ in what an OR is joined to.
+  if (where.some(({ connector }) => connector === "OR")) return undefined;
+  for (const clause of where) {
+    if (clause.field !== field || clause.mode === "insensitive") continue;
+    const { operator = "eq", value } = clause;
+    if (operator === "eq" && value !== undefined && value !== null) return [value];
+    if (operator === "in" && Array.isArray(value)) return value;
+  }
+  return undefined;
+}
+
 export function sessionEvent(row: Row, now: number): Event | undefined {
   const endsAt = new Date(row.expiresAt as string | number | Date).getTime();
   if (typeof row.id !== "string" && typeof row.id !== "number") return undefined;
@@ -122,10 +152,8 @@ function subject(id: unknown, reason: string | undefined): Event[] {
   return [{ kind: "subject", target: String(id), reason }];
 }
 
-function tenant(id: unknown): Event[] {
-  return id === undefined || id === null
-    ? []
-    : [{ kind: "tenant", target: String(id), reason: "organization deleted" }];
+function tenant(id: unknown, reason = "organization deleted"): Event[] {
+  return id === undefined || id === null ? [] : [{ kind: "tenant", target: String(id), reason }];
 }
 
 function has(update: Row | undefined, field: string): boolean {

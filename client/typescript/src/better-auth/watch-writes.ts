@@ -1,5 +1,6 @@
 import type { Event, Row, Rules, Where, Write } from "./events.js";
 import { concerns, eventsOf, sessionEvent } from "./events.js";
+import { find, runApart, runKnown, wider } from "./found.js";
 import type { Database, Log, Outbox } from "./outbox.js";
 import type { OutboxRow } from "./outbox-row.js";
 
@@ -12,8 +13,8 @@ export interface Adapter extends Database {
   options?: { adapterConfig?: { transaction?: unknown } } | undefined;
 }
 
-type Call = { model: string; where?: Where[]; update?: Row; data?: Row };
-type Method = (call: Call) => Promise<unknown>;
+export type Call = { model: string; where?: Where[]; update?: Row; data?: Row };
+export type Method = (call: Call) => Promise<unknown>;
 
 const METHODS = {
   create: "create",
@@ -24,23 +25,14 @@ const METHODS = {
   consumeOne: "delete",
 } as const;
 const WATCHED = Symbol.for("@gatehouse/client/better-auth/watched");
-const FIND = 10_000;
 /** How often a write is made anew that has met rows which nobody had read. */
 const TURNS = 3;
-/** A user of this age may still be signing up. */
-const NEW_MS = 60_000;
 
 /** The database took no row: what was to happen happens without it. */
 class NotWritten extends Error {}
 
 /** More was written than had been read: another request came in between. */
 class Outrun extends Error {}
-
-/** What a write is about to do, to how many rows. */
-interface Found {
-  events: Event[];
-  rows: number;
-}
 
 /**
  * Makes every write that goes through `adapter` write its rows of the outbox first: in its
@@ -64,7 +56,9 @@ export function watchWrites(adapter: Adapter, outbox: Outbox, rules: Rules, log:
     const watched: Method = async (call) => {
       const write: Write = { where: [], ...call, op: METHODS[name] };
       if (!concerns(write, rules)) return run(call);
-      const [result, rows] = await (atomic ? inOne(raw, name, call, write) : inTurn(run, call, write));
+      const [result, rows] = await (atomic
+        ? inOne(raw, name, call, write)
+        : inTurn(raw, name, run, call, write));
       await outbox.seen(rows);
       return result;
     };
@@ -72,7 +66,7 @@ export function watchWrites(adapter: Adapter, outbox: Outbox, rules: Rules, log:
   }
   adapter.transaction = async (act) => {
     const rows: OutboxRow[] = [];
-    const takes = !atomic || (await outbox.takesRows(raw));
+    const takes = atomic && (await outbox.takesRows(raw));
     const result = await raw.transaction((inside) => act(inside === adapter ? inside : within(inside, rows, takes)));
     await outbox.seen(rows);
     return result;
@@ -85,36 +79,71 @@ export function watchWrites(adapter: Adapter, outbox: Outbox, rules: Rules, log:
     call: Call,
     write: Write,
   ): Promise<[unknown, OutboxRow[]]> {
-    for (let turn = 1; ; turn++) {
+    let refused: NotWritten | undefined;
+    for (let turn = 1; ; ) {
       // Not read in the transaction: SQLite refuses one that reads first and writes then, if another process
-      // has written in between. What has come in between is known by the count, and undone.
-      const found = await find(all, write, rules, log);
-      const many = name === "deleteMany" || name === "updateMany";
-      if (found.events.length === 0 && !many) return [await (all[name] as Method)(call), []];
+      // has written in between. What has come in between is seen when it is met, and undone.
+      const { events, ids } = await find(all, write, rules, log);
+      if (events.length === 0 && !isMany(name)) return [await (all[name] as Method)(call), []];
+      const put = async (inside: Adapter, more: Event[]) => {
+        if (refused) return held(more, refused.message);
+        return outbox.write(inside, more, true).catch((error: unknown) => {
+          throw new NotWritten(String(error), { cause: error });
+        });
+      };
       try {
         return await all.transaction(async (inside) => {
-          const rows = await outbox.write(inside, found.events, true).catch((error: unknown) => {
-            throw new NotWritten(String(error), { cause: error });
-          });
-          const result = await (inside[name] as Method)(call);
-          if (many && Number(result) > found.rows) {
-            if (turn < TURNS) throw new Outrun();
-            log.error(`Gatehouse: more rows (${write.model}) have ended than could be read: some are not revoked`);
-          }
-          return [result, rows];
+          const rows = await put(inside, events);
+          const run = inside[name] as Method;
+          if (!isMany(name) || !ids) return [await run(call), rows];
+          const { count, late } = await runApart(run, call, ids);
+          if (late && turn < TURNS) throw new Outrun();
+          if (late) rows.push(...(await put(inside, wider(write, rules, log))));
+          return [count, rows];
         });
       } catch (error) {
-        if (error instanceof Outrun) continue;
-        if (!(error instanceof NotWritten)) throw error;
-        return [await (all[name] as Method)(call), held(found.events, error.message)];
+        if (error instanceof Outrun) turn++;
+        else if (error instanceof NotWritten) refused = error;
+        else throw error;
       }
     }
   }
 
-  async function inTurn(run: Method, call: Call, write: Write): Promise<[unknown, OutboxRow[]]> {
-    const { events } = await find(raw, write, rules, log);
-    const rows = await writeOrHold(raw, events, false);
-    return [await run(call), rows];
+  /** Nothing can be undone: rows of the outbox come first, and nothing ends that was not read. */
+  async function inTurn(
+    database: Database,
+    name: keyof typeof METHODS,
+    run: Method,
+    call: Call,
+    write: Write,
+  ): Promise<[unknown, OutboxRow[]]> {
+    let found = await find(database, write, rules, log);
+    if (!isMany(name)) {
+      const rows = await writeOrHold(database, found.events, false);
+      return [await run(call), rows];
+    }
+    const known = new Set<unknown>();
+    const done: OutboxRow[] = [];
+    let count = 0;
+    try {
+      for (let turn = 1; ; turn++) {
+        const fresh = found.rows.filter(({ id }) => !known.has(id));
+        if (found.ids && fresh.length === 0) return [count, done];
+        const whole = !found.ids || turn > TURNS;
+        const events = whole ? wider(write, rules, log) : eventsOf(write, fresh, rules);
+        const rows = await writeOrHold(database, events, false);
+        const ids = fresh.map(({ id }) => id);
+        count += whole ? Number(await run(call)) : await runKnown(run, call, ids);
+        done.push(...rows);
+        if (whole) return [count, done];
+        for (const id of ids) known.add(id);
+        found = await find(database, write, rules, log);
+      }
+    } catch (error) {
+      // What has ended so far is revoked.
+      await outbox.seen(done);
+      throw error;
+    }
   }
 
   async function writeOrHold(database: Database, events: Event[], together: boolean): Promise<OutboxRow[]> {
@@ -136,22 +165,30 @@ export function watchWrites(adapter: Adapter, outbox: Outbox, rules: Rules, log:
     if (marked[WATCHED]) return inside;
     marked[WATCHED] = true;
     const bare = methodsOf(inside);
+    const put = async (events: Event[]) => {
+      const known = (event: Event) => rows.some((row) => row.kind === event.kind && row.target === event.target);
+      const fresh = events.filter((event) => !known(event));
+      if (fresh.length === 0) return;
+      const why = "it took none before this transaction";
+      rows.push(...(takes ? await writeOrHold(bare, fresh, true) : held(fresh, why)));
+    };
     for (const name of Object.keys(METHODS) as (keyof typeof METHODS)[]) {
       if (typeof inside[name] !== "function") continue;
       const run = bare[name] as Method;
       const watched: Method = async (call) => {
         const write: Write = { where: [], ...call, op: METHODS[name] };
-        if (concerns(write, rules)) {
-          const { events } = await find(bare, write, rules, log);
-          const known = (event: Event) =>
-            rows.some((row) => row.kind === event.kind && row.target === event.target);
-          const fresh = events.filter((event) => !known(event));
-          if (fresh.length > 0) {
-            const why = "it took none before this transaction";
-            rows.push(...(takes ? await writeOrHold(bare, fresh, atomic) : held(fresh, why)));
-          }
+        if (!concerns(write, rules)) return run(call);
+        if (!atomic) {
+          const [result, made] = await inTurn(bare, name, run, call, write);
+          await outbox.seen(made);
+          return result;
         }
-        return run(call);
+        const { events, ids } = await find(bare, write, rules, log);
+        await put(events);
+        if (!isMany(name) || !ids) return run(call);
+        const { count, late } = await runApart(run, call, ids);
+        if (late) await put(wider(write, rules, log));
+        return count;
       };
       (inside as unknown as Record<string, Method>)[name] = watched;
     }
@@ -177,17 +214,22 @@ export function watchStorage(storage: Storage, database: Adapter, outbox: Outbox
   const run = marked[UNWATCHED] ?? storage.delete.bind(storage);
   marked[UNWATCHED] = run;
   storage.delete = async (key: string) => {
-    let rows: OutboxRow[] = [];
-    try {
-      const event = sessionOf(await storage.get(key), key, rules.now());
-      if (event) rows = await outbox.write(database, [event], false).catch(() => outbox.hold([event]));
-    } catch (error) {
-      log.error(`Gatehouse: could not tell whether a session ends: ${String(error)}`);
-    }
+    const event = sessionOf(await read(key), key, rules.now());
+    const rows = event ? await outbox.write(database, [event], false).catch(() => outbox.hold([event])) : [];
     const result = await run(key);
     await outbox.seen(rows);
     return result;
   };
+
+  async function read(key: string): Promise<unknown> {
+    try {
+      return await storage.get(key);
+    } catch (error) {
+      const why = "Gatehouse: what is to be deleted from the storage cannot be read, so it stays: a session would end unrevoked";
+      log.error(`${why}: ${String(error)}`);
+      throw new Error(why, { cause: error });
+    }
+  }
 }
 
 function sessionOf(stored: unknown, key: string, now: number): Event | undefined {
@@ -205,43 +247,7 @@ function sessionOf(stored: unknown, key: string, now: number): Event | undefined
   return session && session.token === key ? sessionEvent(session, now) : undefined;
 }
 
-async function find(database: Database, write: Write, rules: Rules, log: Log): Promise<Found> {
-  try {
-    if (write.data) {
-      const signUp = await isSignUp(database, write.data.userId, rules);
-      return { events: signUp ? [] : eventsOf(write, [write.data], rules), rows: 0 };
-    }
-    const rows: Row[] = [];
-    for (;;) {
-      const page = await database.findMany({
-        model: write.model,
-        where: write.where,
-        limit: FIND,
-        // Without an order pages may overlap, and miss what is between them.
-        sortBy: { field: "id", direction: "asc" },
-        ...(rows.length > 0 ? { offset: rows.length } : {}),
-      });
-      rows.push(...page);
-      if (page.length < FIND) return { events: eventsOf(write, rows, rules), rows: rows.length };
-    }
-  } catch (error) {
-    log.error(`Gatehouse: could not read what is about to change: ${String(error)}`);
-    return { events: [], rows: Infinity };
-  }
-}
-
-/**
- * Whether the first password of this user is a sign-up's, whose own first token, of the same second perhaps, is to stay
- * good: the user is new, and has had neither a session nor another account to make a token by.
- */
-async function isSignUp(database: Database, userId: unknown, rules: Rules): Promise<boolean> {
-  const has = async (model: string) =>
-    (await database.findMany({ model, where: [{ field: "userId", value: userId }], limit: 1 })).length > 0;
-  const [user] = await database.findMany({ model: "user", where: [{ field: "id", value: userId }], limit: 1 });
-  const isNew = user && rules.now() - new Date(user.createdAt as Date).getTime() < NEW_MS;
-  if (!isNew || (await has("account"))) return false;
-  return !(await (rules.hasSession ? rules.hasSession(String(userId)) : has("session")));
-}
+const isMany = (name: keyof typeof METHODS) => name === "deleteMany" || name === "updateMany";
 
 function methodsOf(adapter: Adapter): Adapter {
   const raw = Object.create(adapter) as Record<string, unknown>;
