@@ -9,6 +9,9 @@ import { make, SUBJECT } from "./support/outbox.mjs";
 const alive = setInterval(() => {}, 1000);
 after(() => clearInterval(alive));
 
+// Of what would wait for ever if it were wrong.
+const BOUNDED = { timeout: 10_000 };
+
 const settled = () => new Promise((done) => setImmediate(done));
 
 /** Holds back what is asked of these methods of the table, until the lock is let go. */
@@ -90,12 +93,14 @@ test("a transaction that revokes nothing does not wait for a locked table", asyn
   const made = make({ tryMs: 1e9 });
   const { letGo } = lock(made.table, "create");
   const { adapter, rows } = adapterOf(made);
-  await signUp(adapter);
+  const done = signUp(adapter);
+  await settled();
   assert.equal(rows.user.length, 1);
   letGo();
+  await done;
 });
 
-test("one that does waits for a locked table as long as for one try, and its revocation is made", async () => {
+test("one that does waits for a locked table as long as for one try, and its revocation is made", BOUNDED, async () => {
   const made = make();
   const { letGo, waiting } = lock(made.table, "create");
   const { adapter, rows } = adapterOf(made);
@@ -168,7 +173,7 @@ test("what is in memory goes to the table once that takes rows, Gatehouse away o
   assert.equal(made.table.rows.size, 0);
 });
 
-test("the table is looked for by itself, while Gatehouse is away too", async () => {
+test("the table is looked for by itself, while Gatehouse is away too", BOUNDED, async () => {
   const made = make({ leastPauseMs: 1, mostPauseMs: 600_000, pollMs: 1 });
   made.outbox.stopped = false;
   made.down = new Error("away");
@@ -178,7 +183,7 @@ test("the table is looked for by itself, while Gatehouse is away too", async () 
   made.outbox.stop();
 });
 
-test("what is delivered while it goes to the table stays in neither", async () => {
+test("what is delivered while it goes to the table stays in neither", BOUNDED, async () => {
   const made = make();
   made.down = true;
   await made.outbox.seen(made.outbox.hold([SUBJECT]));
@@ -195,7 +200,7 @@ test("what is delivered while it goes to the table stays in neither", async () =
   assert.equal(made.table.rows.size, 0);
 });
 
-test("a locked table keeps what is in memory from no delivery, and one look at it waits", async () => {
+test("a locked table keeps what is in memory from no delivery, and one look at it waits", BOUNDED, async () => {
   const made = make();
   made.down = true;
   await made.outbox.seen(made.outbox.hold([SUBJECT]));
