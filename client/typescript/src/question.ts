@@ -40,13 +40,19 @@ export function keyOf(resource: string, action: string, facts: Facts): string | 
   }
   const key = `${resource.length},${action.length},${owner.length}:${resource}${action}${owner}${tenant}`;
   if (facts.relations === undefined && facts.attributes === undefined) return key;
-  return `${key.length};${key}${keyOfFacts(facts)}`;
+  const isText = (value: unknown) => typeof value === "string";
+  const relations = sorted(facts.relations, (value) => Array.isArray(value) && Array.from(value).every(isText));
+  const attributes = sorted(facts.attributes, isText);
+  if (relations === undefined || attributes === undefined) return undefined;
+  return `${key.length};${key}${JSON.stringify([relations, attributes])}`;
 }
 
-function keyOfFacts({ relations, attributes }: Facts): string {
-  const sorted = (named: object | undefined) =>
-    Object.entries(named ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
-  return JSON.stringify([sorted(relations), sorted(attributes)]);
+/** Undefined for what `checkOf` refuses, and for nothing else: two questions without a key would be one. */
+function sorted(facts: unknown, fits: (value: unknown) => boolean): [string, unknown][] | undefined {
+  if (facts === undefined || facts === null) return [];
+  if (!hasNames(facts)) return undefined;
+  const entries = Object.entries(facts);
+  return entries.every(([, value]) => fits(value)) ? entries.sort(([a], [b]) => (a < b ? -1 : 1)) : undefined;
 }
 
 export function kindOf(value: unknown): string {
@@ -106,9 +112,13 @@ export function checkOf(resource: string, action: string, facts: Facts, where = 
 }
 
 /** A Map's members are not its properties: they would be left out in silence. */
+function hasNames(facts: unknown): facts is object {
+  return typeof facts === "object" && facts !== null && !Array.isArray(facts) && !(Symbol.iterator in facts);
+}
+
 function entriesOf(name: string, facts: unknown): [string, unknown][] {
   if (facts === undefined || facts === null) return [];
-  if (typeof facts !== "object" || Array.isArray(facts) || Symbol.iterator in facts) {
+  if (!hasNames(facts)) {
     throw new InvalidArgument(`Gatehouse: ${name} must be an object of names and values, not ${kindOf(facts)}.`);
   }
   return Object.entries(facts);
@@ -118,5 +128,6 @@ function subjectsOf(name: string, subjects: unknown): string[] {
   if (!Array.isArray(subjects)) {
     throw new InvalidArgument(`Gatehouse: ${name} must be an array of subjects, not ${kindOf(subjects)}.`);
   }
-  return subjects.map((subject, i) => checkText(`${name}[${i}]`, subject));
+  // Not `map`, which leaves a hole as it is.
+  return Array.from(subjects, (subject, i) => checkText(`${name}[${i}]`, subject));
 }

@@ -313,6 +313,7 @@ for (const [what, { user = [young], session = [], account = [], ...options }, ex
 
 /** As PostgreSQL's: a statement that is refused ends it. */
 function strict(adapter, made) {
+  adapter.options.adapterConfig.supportsUUIDs = true;
   const run = adapter.transaction;
   made.transactions = 0;
   adapter.transaction = (act) => {
@@ -343,16 +344,16 @@ const leave = (adapter, id) =>
 
 test("a table that takes no row is known before a transaction that it would end", async () => {
   const made = make();
-  const { adapter, rows } = members(made);
   made.table.broken = true;
+  const { adapter, rows } = members(made);
   await Promise.all([leave(adapter, "m0"), leave(adapter, "m1")]);
   assert.deepEqual(delivered(made), ["subject u-m0", "subject u-m1"]);
   assert.deepEqual(rows.member.map(({ id }) => id), ["m2"]);
   assert.match(made.said.join(), /the outbox takes no row/);
-  // Tried once for both, and not again for a while.
-  assert.equal(made.transactions, 3);
-  await leave(adapter, "m2");
+  // Tried twice for both, since once may be chance, and not again for a while.
   assert.equal(made.transactions, 4);
+  await leave(adapter, "m2");
+  assert.equal(made.transactions, 5);
 });
 
 test("a table that takes rows is tried once, without a trace, by all who begin at once", async () => {
@@ -380,6 +381,8 @@ test("the first row that is refused fails its event, the next wait in memory, un
   made.now += 5000;
   await leave(adapter, "m3");
   assert.equal(made.table.rows.size, 1);
+  await made.outbox.sweep();
+  assert.deepEqual([...made.table.rows.values()].map(({ target }) => target).sort(), ["u-m2", "u-m3"]);
 });
 
 test("more rows than are read at once are read in an order, for pages of none may miss some", async () => {

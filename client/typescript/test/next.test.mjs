@@ -157,7 +157,7 @@ test("the proxy itself, given such a path, asks for a token and makes no address
     const { stdout } = await run(process.execPath, ["--input-type=module", "-e", script, JSON.stringify(paths)], { cwd: APP, env });
     return stdout.trim().split("\n").map((line) => JSON.parse(line));
   };
-  const evil = ["/docs/..%2fadmin", "/docs/..%5Cadmin", "/docs/..%252fadmin", "/docs/a%00", "/docs//evil.test", "//evil.test/docs/*", "//evil.test"];
+  const evil = ["/docs/..%2fadmin", "/docs/..%5Cadmin", "/docs/..%252fadmin", "/docs/a%00", "/docs//evil.test", "//evil.test/docs/*", "//evil.test", "/docs/a;b", "/docs/a%3bb", "/docs/a%0ab", "/docs/a%7F", "/docs/a%3fb", "/docs/a%ff", "/docs/a./b"];
   for (const [i, [status, location]] of (await ask(evil)).entries()) {
     assert.equal(status, 307, evil[i]);
     const to = new URL(location);

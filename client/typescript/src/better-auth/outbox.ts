@@ -2,7 +2,8 @@ import { InvalidArgument } from "../errors.js";
 import type { Event, Row, Where } from "./events.js";
 import { type OutboxRow, read, same, stored } from "./outbox-row.js";
 import { TABLE } from "./schema.js";
-import { bounded, jittered, pause } from "./waits.js";
+import { Trial } from "./trial.js";
+import { bounded, jittered, pause, reasonOf } from "./waits.js";
 
 /** As much of Better Auth's database adapter as is used here. */
 export interface Database {
@@ -55,8 +56,6 @@ const AT_ONCE = 8;
 const LEASE_MS = 10_000;
 /** How long after a row was written without a transaction its event may still be under way. */
 const GRACE_MS = 10_000;
-/** How often a table is tried that took no row. */
-const TRY_TABLE_MS = 5000;
 const LONGEST_PAUSE_MS = 300_000;
 const MOST_IN_MEMORY = 10_000;
 /** Every token that an older row is about has expired: a token lives a day at most, unless set. */
@@ -70,14 +69,13 @@ const KEEP_MS = 30 * 86_400_000;
 export class Outbox {
   private readonly o: OutboxOptions;
   private readonly now: () => number;
-  // What the database did not take. Lost with the process.
+  // What the database did not take, until it does. Lost with the process.
   private readonly memory: OutboxRow[] = [];
   private timer: NodeJS.Timeout | undefined;
   private timerAt = Infinity;
-  // Whether the table took the last row that it was given.
-  private takes = false;
-  private refusedAt = -Infinity;
-  private trial: Promise<boolean> | undefined;
+  // Of each at most one is under way, however long it takes: they may each hold a connection.
+  private moving: Promise<void> | undefined;
+  private reading: Promise<Row[]> | undefined;
   private running = false;
   private again = false;
   private stopped = false;
@@ -86,9 +84,15 @@ export class Outbox {
   private pausedUntil = 0;
   private saidWhy = "";
 
+  /** Whether the table takes rows. */
+  readonly table: Trial;
+
   constructor(options: OutboxOptions) {
     this.o = options;
     this.now = options.now ?? Date.now;
+    this.table = new Trial(options.tryMs, this.now, (event) => this.row(event, false), (why) =>
+      this.say(why, `the outbox takes no row: ${why}`),
+    );
   }
 
   /** Begins to look at the table. One does in a process: bundlers and reloads make several of it. */
@@ -105,49 +109,18 @@ export class Outbox {
     clearTimeout(this.timer);
   }
 
-  /** Writes them through `database`, a transaction's perhaps. Rejects if it does. */
+  /** Writes them through `database`, a transaction's perhaps. Rejects if one is refused twice. */
   async write(database: Database, events: Event[], together: boolean): Promise<OutboxRow[]> {
     const rows: OutboxRow[] = [];
     for (const event of events) {
       const row = this.row(event, together);
-      try {
-        const made = await database.create({ model: TABLE, data: stored(row) });
-        rows.push({ ...row, id: made.id as string });
-      } catch (error) {
-        this.takes = false;
-        throw error;
-      }
-      this.takes = true;
+      rows.push({ ...row, id: await this.table.write(database, row) });
     }
+    if (this.memory.length > 0) this.schedule(0);
     return rows;
   }
 
-  /**
-   * Whether the table takes rows. Unless it took the last one it is tried, by a row that nobody sees. To be asked before
-   * a transaction that is not ours to lose: PostgreSQL ends one in which a statement was refused.
-   */
-  async takesRows(database: Transactions): Promise<boolean> {
-    if (this.takes) return true;
-    if (!this.trial && this.now() - this.refusedAt < TRY_TABLE_MS) return false;
-    this.trial ??= this.tryTable(database).finally(() => (this.trial = undefined));
-    return this.trial;
-  }
-
-  private async tryTable(database: Transactions): Promise<boolean> {
-    try {
-      await database.transaction(async (inside) => {
-        const [row] = await this.write(inside, [{ kind: "session", target: "", reason: "none" }], false);
-        await inside.deleteMany({ model: TABLE, where: [{ field: "id", value: row?.id }] });
-      });
-      return true;
-    } catch {
-      this.takes = false;
-      this.refusedAt = this.now();
-      return false;
-    }
-  }
-
-  /** Of events that the table did not take: they are delivered, unless this process ends. */
+  /** Of events that the table did not take: they are delivered, unless this process ends before it takes them. */
   hold(events: Event[]): OutboxRow[] {
     return events.map((event) => this.row(event, true));
   }
@@ -186,25 +159,54 @@ export class Outbox {
   /** Looks at the table once. Whether there may be more. */
   async sweep(): Promise<boolean> {
     const now = this.now();
+    const held = this.memory.filter((row) => row.dueAt <= now).slice(0, BATCH);
+    for (const row of held) row.dueAt = now + LEASE_MS;
+    // Before the table is touched, which may be locked.
+    await this.deliverAll(held);
+    await this.moveHeld();
     const found = this.retired ? [] : await this.due(now);
     const ready: OutboxRow[] = [];
     for (const each of found) {
       const row = await this.claim(read(each));
       if (row) ready.push(row);
     }
-    const held = this.memory.filter((row) => row.dueAt <= now).slice(0, BATCH);
-    for (const row of held) row.dueAt = now + LEASE_MS;
-    await this.deliverAll([...held, ...ready]);
+    await this.deliverAll(ready);
     return found.length === BATCH && this.failures === 0;
   }
 
   private due(now: number): Promise<Row[]> {
-    return this.o.database.findMany({
-      model: TABLE,
-      where: [{ field: "dueAt", value: now, operator: "lte" }],
-      sortBy: { field: "dueAt", direction: "asc" },
-      limit: BATCH,
-    });
+    const reading = (this.reading ??= this.o.database
+      .findMany({
+        model: TABLE,
+        where: [{ field: "dueAt", value: now, operator: "lte" }],
+        sortBy: { field: "dueAt", direction: "asc" },
+        limit: BATCH,
+      })
+      .finally(() => (this.reading = undefined)));
+    return bounded(() => reading, this.o.tryMs);
+  }
+
+  /** From memory to the table, if it takes rows again. Never rejects. */
+  private async moveHeld(): Promise<void> {
+    if (this.memory.length === 0) return;
+    try {
+      const moving = (this.moving ??= this.moveAll().finally(() => (this.moving = undefined)));
+      await bounded(() => moving, this.o.tryMs);
+    } catch (error) {
+      const why = reasonOf(error);
+      this.say(why, `the outbox takes no row, so ${this.memory.length} are in memory alone: ${why}`);
+    }
+  }
+
+  private async moveAll(): Promise<void> {
+    for (const row of [...this.memory]) {
+      if (!this.memory.includes(row)) continue;
+      // Whoever is delivering it takes away what stands in the table.
+      row.id = await this.table.write(this.o.database, row);
+      const at = this.memory.indexOf(row);
+      if (at >= 0) this.memory.splice(at, 1);
+      else await this.remove(row);
+    }
   }
 
   /** Ours for a while, with its second; undefined if another has it, or if there is nothing to revoke. */
@@ -335,6 +337,7 @@ export class Outbox {
       }
       this.memory.push(row);
     }
+    if (rows.length > 0) this.schedule(this.o.leastPauseMs);
   }
 
   private schedule(inMs: number): void {
@@ -359,8 +362,11 @@ export class Outbox {
     this.running = true;
     let next = jittered(this.o.pollMs);
     try {
-      if (this.now() < this.pausedUntil) next = this.pausedUntil - this.now();
-      else if (await this.sweep()) next = 0;
+      if (this.now() < this.pausedUntil) {
+        await this.moveHeld();
+        next = Math.max(0, this.pausedUntil - this.now());
+        if (this.memory.length > 0) next = Math.min(next, jittered(this.o.pollMs));
+      } else if (await this.sweep()) next = 0;
       else if (this.failures > 0) next = Math.max(0, this.pausedUntil - this.now());
     } catch (error) {
       this.say("read", `could not read the outbox: ${reasonOf(error)}`);
@@ -377,8 +383,4 @@ export class Outbox {
     this.saidWhy = why;
     this.o.log.warn(`Gatehouse: ${message}`);
   }
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -23,3 +23,7 @@ export async function bounded<T>(act: (signal: AbortSignal) => Promise<T>, ms: n
     clearTimeout(timer);
   }
 }
+
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -10,7 +10,7 @@ export interface Adapter extends Database {
   delete(call: { model: string; where: Where[] }): Promise<void>;
   consumeOne?(call: { model: string; where: Where[] }): Promise<Row | null>;
   transaction<R>(act: (adapter: Adapter) => Promise<R>): Promise<R>;
-  options?: { adapterConfig?: { transaction?: unknown } } | undefined;
+  options?: { adapterConfig?: { transaction?: unknown; supportsUUIDs?: unknown } } | undefined;
 }
 
 export type Call = { model: string; where?: Where[]; update?: Row; data?: Row };
@@ -66,11 +66,13 @@ export function watchWrites(adapter: Adapter, outbox: Outbox, rules: Rules, log:
   }
   adapter.transaction = async (act) => {
     const rows: OutboxRow[] = [];
-    const takes = atomic && (await outbox.takesRows(raw));
+    const takes = async () => atomic && outbox.table.takesRows(raw);
     const result = await raw.transaction((inside) => act(inside === adapter ? inside : within(inside, rows, takes)));
     await outbox.seen(rows);
     return result;
   };
+  // Better Auth says this of PostgreSQL alone.
+  if (atomic && adapter.options?.adapterConfig?.supportsUUIDs === true) outbox.table.refusalsEnd(raw);
   return raw;
 
   async function inOne(
@@ -155,12 +157,14 @@ export function watchWrites(adapter: Adapter, outbox: Outbox, rules: Rules, log:
   }
 
   function held(events: Event[], why: unknown): OutboxRow[] {
-    log.error(`Gatehouse: the outbox takes no row, so this revocation ends with this process: ${String(why)}`);
+    const what = events.map(({ kind, reason }) => `a ${kind} (${reason})`).join(", ");
+    const until = "so until it does what is to be revoked is in memory alone";
+    log.error(`Gatehouse: the outbox takes no row, ${until}: ${what}: ${String(why)}`);
     return outbox.hold(events);
   }
 
-  /** The adapter of a transaction, of which `rows` are marked once it is committed. `takes`: whether the table does. */
-  function within(inside: Adapter, rows: OutboxRow[], takes: boolean): Adapter {
+  /** The adapter of a transaction, of which `rows` are marked once it is committed. `takes`: asks whether the table does. */
+  function within(inside: Adapter, rows: OutboxRow[], takes: () => Promise<boolean>): Adapter {
     const marked = inside as Adapter & { [WATCHED]?: true };
     if (marked[WATCHED]) return inside;
     marked[WATCHED] = true;
@@ -169,8 +173,7 @@ export function watchWrites(adapter: Adapter, outbox: Outbox, rules: Rules, log:
       const known = (event: Event) => rows.some((row) => row.kind === event.kind && row.target === event.target);
       const fresh = events.filter((event) => !known(event));
       if (fresh.length === 0) return;
-      const why = "it took none before this transaction";
-      rows.push(...(takes ? await writeOrHold(bare, fresh, true) : held(fresh, why)));
+      rows.push(...((await takes()) ? await writeOrHold(bare, fresh, true) : held(fresh, outbox.table.whyRefused)));
     };
     for (const name of Object.keys(METHODS) as (keyof typeof METHODS)[]) {
       if (typeof inside[name] !== "function") continue;

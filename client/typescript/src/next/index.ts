@@ -7,6 +7,7 @@ import type { FilterAnswer } from "../filter.js";
 import { Gatehouse } from "../gatehouse.js";
 import { type Facts as FactsOfOne, resourceOf } from "../question.js";
 import { denial, undecided } from "./answers.js";
+import { isUnclear, isUnder } from "./path.js";
 import { type CheckedNextSettings, checkNextSettings, type NextSettings } from "./settings.js";
 import { findToken, mayBeForged } from "./token.js";
 
@@ -24,7 +25,7 @@ export interface Authorized {
 export interface ProxySettings {
   /**
    * Paths that need no token: "/sign-in", or "/docs/*" for it and all below. One that may be read
-   * as another, such as "/docs/..%2fadmin", is none of them.
+   * as another, such as "/docs/..%2fadmin" or "/docs/a;b", is none of them: what Gatehouse refuses behind a proxy, here too.
    */
   readonly public?: readonly string[];
   /** Where a browser that opens a page without a good token is sent; gets `?next=`. */
@@ -128,7 +129,7 @@ export class Authz {
     return async (request) => {
       const { NextResponse } = await import("next/server.js");
       const url = new URL(request.url);
-      if (!UNCLEAR.test(url.pathname) && open.some((path) => isUnder(url.pathname, path))) return NextResponse.next();
+      if (!isUnclear(url) && open.some((path) => isUnder(url.pathname, path))) return NextResponse.next();
       const answer = await this.#answering(async () => {
         await this.#whoever(request);
         return undefined;
@@ -203,15 +204,6 @@ function partsOf(permission: string): [type: string, action: string] {
 function principalOf(decision: Decision): Principal {
   if (decision.principal !== null) return decision.principal;
   throw new Unavailable("Gatehouse: the service allowed, and did not say whom.", "INTERNAL");
-}
-
-// In a path that may be read as another one: dots, slashes, backslashes and percent signs in
-// disguise, and slashes in a row. Such a one is no public path, whatever it begins with.
-const UNCLEAR = /%(?:00|25|2e|2f|5c)|\/\/|\\/i;
-
-function isUnder(path: string, pattern: string): boolean {
-  if (!pattern.endsWith("/*")) return path === pattern;
-  return path === pattern.slice(0, -2) || path.startsWith(pattern.slice(0, -1));
 }
 
 /** Whether a person's browser would show what is answered. */
