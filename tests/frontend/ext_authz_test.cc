@@ -254,9 +254,13 @@ TEST_F(ExtAuthzTest, HealthKnowsIt) {
   grpc::health::v1::HealthCheckResponse response;
   grpc::ClientContext context;
   SetDeadline(context, kDeadline);
-  ASSERT_TRUE(
-      grpc::health::v1::Health::NewStub(channel_)->Check(&context, request, &response).ok());
-  EXPECT_EQ(response.status(), grpc::health::v1::HealthCheckResponse::SERVING);
+  // It may be told a moment after the ports are open that it is ready.
+  const auto stub = grpc::health::v1::Health::NewStub(channel_);
+  const auto watched = stub->Watch(&context, request);
+  while (response.status() != grpc::health::v1::HealthCheckResponse::SERVING) {
+    ASSERT_TRUE(watched->Read(&response)) << "not serving within the deadline";
+  }
+  context.TryCancel();
 }
 
 TEST_F(ExtAuthzTest, ReflectionKnowsIt) {
